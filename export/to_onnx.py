@@ -1,0 +1,203 @@
+"""From a training run to a style: python -m export.to_onnx RUN --name NAME.
+
+Writes styles/NAME/fast.onnx and style.json by the ONNX contract, after measuring that onnxruntime paints what
+PyTorch paints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+import realtime.quiet  # noqa: F401
+from export.graph import FrameContract
+from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
+from models.checkpoint import generator_from_checkpoint, load_checkpoint
+from models.generator import Generator, count_parameters, kilo_macs_per_pixel
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError
+from realtime.gallery import SHIPPED, user_styles_folder
+
+OPSET = 18
+_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")
+_PARITY_SIZES_HW = ((256, 320), (480, 640))
+_LARGEST_SIDE = 16384
+
+
+def export_generator(generator: Generator, path: Path) -> onnx.ModelProto:
+    """Writes the graph of a generator by the ONNX contract, without metadata.
+
+    Returns:
+        The model as written.
+    """
+    contract = FrameContract(generator).eval()
+    stride = generator.stride
+    rows = torch.export.Dim("rows", min=1, max=_LARGEST_SIDE // stride)
+    columns = torch.export.Dim("columns", min=1, max=_LARGEST_SIDE // stride)
+    shapes = {"frame": {0: torch.export.Dim("batch", min=1, max=64), 1: stride * rows, 2: stride * columns}}
+    example = torch.zeros(2, stride * 8, stride * 12, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations are not the user's concern
+        torch.onnx.export(
+            contract,
+            (example,),
+            str(path),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            input_names=["frame"],
+            output_names=["styled"],
+            dynamic_shapes=shapes,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    for value in (model.graph.input[0], model.graph.output[0]):
+        for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
+            dimension.dim_param = name
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
+    for node in model.graph.node:  # the exporter writes the builder's own paths and stack traces into every node
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return model
+
+
+def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = False) -> Parity:
+    """Makes a style folder from a run.
+
+    Args:
+        run: folder or file of a checkpoint.
+        folder: of the style, made if need be.
+        facts: name, title, artist, year, licence, order.
+        replace: whether an existing style may be replaced.
+    Raises:
+        UserError: a checkpoint that cannot be used, a folder that cannot be written, parity out of bounds.
+    """
+    content = load_checkpoint(run)
+    generator = generator_from_checkpoint(content)
+    tier = generator.settings.tier
+    if (folder / "style.json").exists() and not replace:
+        raise OutputError(f"style {folder}: exists already; add --overwrite to replace it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"style {folder}: cannot be made ({error.strerror})") from None
+    path = folder / f"{tier}.onnx"
+    partial = folder / f".{tier}.partial.onnx"
+    try:
+        export_generator(generator, partial)
+        parity = measure_parity(generator, partial, _PARITY_SIZES_HW)
+        if not parity.is_good:
+            raise ModelError(
+                f"export: onnxruntime differs from PyTorch by up to {parity.largest} grey levels "
+                f"({parity.mean:.3f} in the mean), allowed are {LARGEST_DIFFERENCE} and {MEAN_DIFFERENCE}"
+            )
+        metadata = {key: facts[key] for key in ("name", "title", "artist", "year", "licence")}
+        metadata |= {"contract": "1", "tier": tier, "precision": "fp32", "stride": str(generator.stride)}
+        metadata["generator"] = describe(generator)
+        write_metadata(partial, metadata)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    entry = file_entry(path) | {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
+    write_style(folder, facts, tier, "fp32", entry, content.get("recipe", {}))
+    return parity
+
+
+def describe(generator: Generator) -> str:
+    """A generator in one line, for the metadata."""
+    settings = generator.settings
+    return (
+        f"stem {settings.stem_width}, trunk {settings.trunk_width} x {settings.blocks} residual blocks, "
+        f"{count_parameters(generator)} parameters, {kilo_macs_per_pixel(generator, 1024):.1f} kMAC per pixel"
+    )
+
+
+def write_metadata(path: Path, values: dict[str, str]) -> None:
+    """Adds or replaces entries of an ONNX file's metadata_props."""
+    model = onnx.load(path)
+    kept = {entry.key: entry.value for entry in model.metadata_props} | values
+    onnx.helper.set_model_props(model, kept)
+    partial = path.with_name(path.name + ".partial")
+    onnx.save(model, partial)
+    os.replace(partial, path)
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """File name, size and SHA-256, as style.json lists them."""
+    data = path.read_bytes()
+    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def write_style(folder: Path, facts: dict[str, Any], tier: str, precision: str, entry: dict[str, Any], recipe: Any) -> None:
+    """Writes a model's entry into style.json, beside the others that are there."""
+    path = folder / "style.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    tiers = found.get("tiers", {})
+    tiers.setdefault(tier, {})[precision] = entry
+    recipes = found.get("recipe", {}) | ({tier: recipe} if recipe else {})
+    style = {key: facts[key] for key in ("name", "title", "artist", "year", "licence", "order")}
+    save_style(folder, style | {"tiers": tiers, "recipe": recipes})
+
+
+def save_style(folder: Path, style: dict[str, Any]) -> None:
+    """Replaces style.json in one step."""
+    partial = folder / "style.json.partial"
+    partial.write_text(json.dumps(style, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, folder / "style.json")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of python -m export.to_onnx."""
+    parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description="Make a style folder from a training run.")
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
+    parser.add_argument("--name", required=True, help="small letters, digits and _")
+    parser.add_argument("--title", help="default: the name")
+    parser.add_argument("--artist", default="")
+    parser.add_argument("--year", default="")
+    parser.add_argument("--licence", default="")
+    parser.add_argument("--order", type=int, default=1000, help="place in the gallery, which also numbers the keys")
+    parser.add_argument("--styles", type=Path, metavar="DIR", help="default: your own gallery; --shipped for the project's")
+    parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--overwrite", action="store_true")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    args = build_parser().parse_args(argv)
+    base = SHIPPED if args.shipped else args.styles or user_styles_folder()
+    try:
+        if not _NAME.match(args.name):
+            raise UserError(f"--name {args.name}: expected small letters, digits and _, beginning with a letter or digit")
+        facts = {
+            "name": args.name,
+            "title": args.title or args.name.replace("_", " ").capitalize(),
+            "artist": args.artist,
+            "year": args.year,
+            "licence": args.licence,
+            "order": args.order,
+        }
+        parity = export_run(args.run, base / args.name, facts, args.overwrite)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{base / args.name}: PyTorch and onnxruntime differ by at most {parity.largest} grey levels, {parity.mean:.4f} in the mean")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

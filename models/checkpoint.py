@@ -1,0 +1,73 @@
+"""Checkpoints of a training run: one file, written whole or not at all, read as foreign input."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from realtime.errors import OutputError, ModelError
+from models.generator import Generator, build_generator, settings_from_dict
+
+CHECKPOINT_NAME = "checkpoint.pt"
+_FORMAT = "stylecam-checkpoint-1"
+_MAX_FILE_BYTES = 400 * 2**20
+
+
+def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
+    """Replaces RUN/checkpoint.pt in one step; tensors and plain values only.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = run / CHECKPOINT_NAME
+    partial = path.with_name(path.name + ".partial")
+    try:
+        torch.save({"format": _FORMAT, **content}, partial)
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"checkpoint {path}: cannot be written ({error})") from None
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint file, or the one in a run's folder.
+
+    Raises:
+        ModelError: not there, too large, or not a checkpoint of ours.
+    """
+    if path.is_dir():
+        path = path / CHECKPOINT_NAME
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ModelError(f"checkpoint {path}: cannot be read ({error.strerror}); train one with python -m models.train") from None
+    if not 0 < size <= _MAX_FILE_BYTES:
+        raise ModelError(f"checkpoint {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+        raise ModelError(f"checkpoint {path}: not a PyTorch file of plain tensors and values") from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ModelError(f"checkpoint {path}: expected the format {_FORMAT!r}; train one with python -m models.train")
+    return content
+
+
+def generator_from_checkpoint(content: dict[str, Any]) -> Generator:
+    """The trained generator of a checkpoint, in evaluation mode.
+
+    Raises:
+        ModelError: settings or tensors that do not fit.
+    """
+    try:
+        generator = build_generator(settings_from_dict(dict(content["settings"])))
+        generator.load_state_dict(content["generator"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        first_line = str(error).splitlines()[0]
+        raise ModelError(f"checkpoint: its generator cannot be rebuilt ({first_line})") from None
+    if not all(bool(torch.isfinite(value).all()) for value in generator.state_dict().values()):
+        raise ModelError("checkpoint: its generator holds values that are not finite")
+    return generator.eval()

@@ -1,0 +1,124 @@
+"""Content photographs as training crops: two overlapping views of each, as two frames of a camera would be."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from realtime.errors import SourceError
+from models.images import list_photos, load_image, resize_short_side, training_photos
+
+_CACHE_BYTES = 2 * 2**30
+_LARGEST_SCALE = 1.6  # a photo is enlarged by up to this much: live frames are smoother than small photos
+
+
+@dataclass(frozen=True)
+class Views:
+    """Two views of each photo of a batch and how far the second one is shifted.
+
+    first, second: (B, 3, size, size) float, 0..1. A pixel (y, x) of the second is (y + down, x + right) of the first.
+    """
+
+    first: Tensor
+    second: Tensor
+    down: int
+    right: int
+    noise_std: Tensor  # (B,) of the second view
+
+    def overlap(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """The parts of two batches, one for each view, that show the same."""
+        height, width = first.shape[-2:]
+        return (
+            first[..., self.down :, self.right :],
+            second[..., : height - self.down, : width - self.right],
+        )
+
+
+class ContentPhotos:
+    """Random crops of the training photos of a folder, decoded photos kept in memory as far as they fit.
+
+    Args:
+        folder: a folder with photographs; every 50th is left out, for measuring.
+        size: side of a crop in pixels.
+        largest_shift: of the second view against the first, in pixels.
+    Raises:
+        SourceError: no usable photo in the folder.
+    """
+
+    def __init__(self, folder: Path, size: int, generator: torch.Generator, largest_shift: int = 8) -> None:
+        self._paths = training_photos(list_photos(folder))
+        self._size = size
+        self._random = generator
+        self._largest_shift = largest_shift
+        self._cache: dict[Path, Tensor] = {}
+        self._cached_bytes = 0
+        self._queue: list[int] = []
+        self.unreadable = 0
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def next_views(self, batch: int) -> Views:
+        """Two views of the next photos in random order."""
+        down, right = (self._integer(0, self._largest_shift) for _ in range(2))
+        crops = torch.stack([self._next_crop() for _ in range(batch)]).float() / 255
+        size = self._size
+        first = crops[..., :size, :size]
+        second = crops[..., down : down + size, right : right + size]
+        noise_std = torch.exp(torch.empty(batch).uniform_(-5.8, -3.2, generator=self._random))  # 0.003 .. 0.04
+        second = second + noise_std.reshape(-1, 1, 1, 1) * self._camera_noise(second.shape)
+        return Views(first, second.clamp(0, 1), down, right, noise_std)
+
+    def _camera_noise(self, shape: torch.Size) -> Tensor:
+        """Sensor noise, and the coarser noise that a camera's compression makes of it; about unit variance."""
+        batch, channels, height, width = shape
+        fine = torch.randn(shape, generator=self._random)
+        coarse_shape = (batch, channels, -(-height // 8), -(-width // 8))
+        coarse = torch.randn(coarse_shape, generator=self._random)
+        coarse = F.interpolate(coarse, scale_factor=8, mode="bilinear")[..., :height, :width]
+        return 0.7 * fine + 0.9 * coarse
+
+    def _next_crop(self) -> Tensor:
+        picture = self._next_photo()
+        side = self._size + self._largest_shift
+        short = min(picture.shape[1:])
+        scale = float(torch.empty(()).uniform_(1.0, _LARGEST_SCALE, generator=self._random))
+        picture = resize_short_side(picture, max(side, round(max(short, side) * scale) if short < 2 * side else side))
+        top = self._integer(0, picture.shape[1] - side)
+        left = self._integer(0, picture.shape[2] - side)
+        crop = picture[:, top : top + side, left : left + side]
+        return crop.flip(2) if self._integer(0, 1) else crop
+
+    def _next_photo(self) -> Tensor:
+        while True:
+            if not self._queue:
+                if not self._paths:
+                    raise SourceError("content folder: none of its pictures can be read; give one with JPEG or PNG photographs")
+                self._queue = torch.randperm(len(self._paths), generator=self._random).tolist()
+            path = self._paths[self._queue.pop()]
+            if path in self._cache:
+                return self._cache[path]
+            try:
+                picture = load_image(path)
+            except SourceError as error:
+                self.unreadable += 1
+                print(f"skipped: {error}", file=sys.stderr)
+                self._paths.remove(path)
+                self._queue = []
+                continue
+            longest_needed = round((self._size + self._largest_shift) * _LARGEST_SCALE)
+            if min(picture.shape[1:]) > longest_needed:
+                picture = resize_short_side(picture, longest_needed)
+            if self._cached_bytes + picture.numel() <= _CACHE_BYTES:
+                self._cache[path] = picture
+                self._cached_bytes += picture.numel()
+            return picture
+
+    def _integer(self, low: int, high: int) -> int:
+        """A random whole number, both ends included."""
+        return int(torch.randint(low, high + 1, (), generator=self._random))

@@ -1,0 +1,113 @@
+"""Pictures in and out of PyTorch: load, save, resize. The one place in models/ that uses OpenCV."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from realtime.errors import OutputError, SourceError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and never trained on
+
+
+def load_image(path: Path) -> Tensor:
+    """Reads a picture, its EXIF orientation applied.
+
+    Returns:
+        (3, H, W) uint8, RGB.
+    Raises:
+        SourceError: not there, or not a picture.
+    """
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise SourceError(f"picture {path}: cannot be read ({error.strerror})") from None
+    image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image_bgr is None:
+        raise SourceError(f"picture {path}: not a picture that OpenCV can read; try JPEG or PNG")
+    return torch.from_numpy(np.ascontiguousarray(image_bgr[:, :, ::-1].transpose(2, 0, 1)))
+
+
+def save_image(path: Path, picture_rgb: Tensor) -> None:
+    """Writes a picture whole or not at all.
+
+    Args:
+        picture_rgb: (3, H, W) float 0..1 (values outside are clamped) or uint8.
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    picture = picture_rgb.detach().cpu()
+    if picture.dtype != torch.uint8:
+        picture = (picture.float() * 255).round().clamp(0, 255).to(torch.uint8)
+    image_bgr = np.ascontiguousarray(picture.numpy().transpose(1, 2, 0)[:, :, ::-1])
+    partial = path.with_name(path.name + ".partial")
+    try:
+        done, data = cv2.imencode(path.suffix, image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        if not done:
+            raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png")
+        partial.write_bytes(data.tobytes())
+        os.replace(partial, path)
+    except cv2.error:
+        raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png") from None
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
+
+
+def resize_short_side(picture_rgb: Tensor, short_side: int) -> Tensor:
+    """Resizes so that the shorter side has the given number of pixels, areas averaged when shrinking.
+
+    Args:
+        picture_rgb: (3, H, W) uint8.
+    Returns:
+        (3, H', W') uint8, the aspect kept.
+    """
+    _, height, width = picture_rgb.shape
+    scale = short_side / min(height, width)
+    if scale == 1:
+        return picture_rgb
+    size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    resized = cv2.resize(picture_rgb.permute(1, 2, 0).numpy(), size_wh, interpolation=method)
+    return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
+
+
+def as_batch(picture_rgb: Tensor) -> Tensor:
+    """(3, H, W) uint8 -> (1, 3, H, W) float32, 0..1."""
+    return picture_rgb.unsqueeze(0).float() / 255
+
+
+def crop_to_multiple(picture_rgb: Tensor, stride: int) -> Tensor:
+    """Cuts the bottom and right so that (..., H, W) are multiples of stride."""
+    height, width = picture_rgb.shape[-2:]
+    return picture_rgb[..., : height // stride * stride, : width // stride * stride]
+
+
+def list_photos(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, sorted by name.
+
+    Raises:
+        SourceError: no folder, or no pictures in it.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"content folder {folder}: not a folder; give one with photographs")
+    photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+    if not photos:
+        raise SourceError(f"content folder {folder}: no photographs found (looked for {' '.join(sorted(PICTURE_SUFFIXES))})")
+    return photos
+
+
+def evaluation_photos(photos: list[Path]) -> list[Path]:
+    """Every 50th of the sorted names: for measuring, never for training."""
+    return photos[::EVALUATION_EVERY]
+
+
+def training_photos(photos: list[Path]) -> list[Path]:
+    """All but the evaluation photos; the only photo of a folder of one serves for both."""
+    return [p for k, p in enumerate(photos) if k % EVALUATION_EVERY] or photos

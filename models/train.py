@@ -1,0 +1,481 @@
+"""Trains one painting's generator: python -m models.train --style PAINTING --content FOLDER --out RUN.
+
+Feed-forward training with perceptual losses (Johnson et al. 2016) on relative losses (see models/losses.py),
+with a stability term so that a steady camera gives a steady painting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import platform
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint, save_checkpoint
+from models.content import ContentPhotos, Views
+from models.distributed import Process, join_training, leave_training
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
+from models.generator import TIERS, Generator, build_generator, freeze_normalisation
+from models.images import (
+    as_batch,
+    crop_to_multiple,
+    evaluation_photos,
+    list_photos,
+    load_image,
+    resize_short_side,
+    save_image,
+)
+from models.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    content_loss,
+    gram_matrix,
+    stability_loss,
+    style_loss,
+    total_variation,
+)
+from models.vgg import LossNetwork, load_loss_network
+
+_SMALLEST_PAINTING = 64
+_FREEZE_AT = 0.5  # share of the training after which batch normalisation keeps its statistics
+_STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
+_WARM_UP_STEPS = 30
+_GRADIENT_NORM = 5.0
+_STABILITY_FLOOR = 0.01  # grey level noise of 0.01 counts once; fainter noise counts more, but not without bound
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What makes a recipe; kept in the checkpoint and, from there, in style.json."""
+
+    tier: str = "fast"
+    batch: int = 4
+    size: int = 256
+    style_size: int = 384
+    style_weight: float = 5.0
+    content_weight: float = 1.0
+    tv_weight: float = 2.0
+    stability_weight: float = 0.05
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+
+class PerceptualLoss:
+    """The weighted losses of one painting against VGG-19.
+
+    Args:
+        network: VGG-19 holding the style layers and the content layer.
+        painting: (3, H, W) uint8.
+    """
+
+    def __init__(self, network: LossNetwork, painting: Tensor, settings: TrainingSettings, device: torch.device) -> None:
+        self._settings = settings
+        self._device = device
+        self._dtype = torch.bfloat16 if bfloat16_pays(device) else torch.float32
+        self._vgg = network.features.to(device, self._dtype, memory_format=torch.channels_last)
+        with torch.no_grad():
+            features = self._features(as_batch(painting).to(device), STYLE_LAYERS)
+            self._target_grams = {name: gram_matrix(features[name].float()) for name in STYLE_LAYERS}
+
+    def __call__(self, generator: nn.Module, views: Views, share: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+        """Total loss, and each term before its weight.
+
+        Args:
+            generator: (B, 3, H, W) in 0..1 to the same.
+            views: the photographs.
+            share: how much of the training is done; stability comes in slowly, or a grey picture, which is
+                perfectly steady, would be the first thing learnt.
+        """
+        batch = len(views.first)
+        both = torch.cat([views.first, views.second]).to(self._device)
+        painted = generator(both)
+        styled = painted[:batch]
+        features = self._features(styled, (*STYLE_LAYERS, CONTENT_LAYER))
+        with torch.no_grad():
+            target = self._features(both[:batch], (CONTENT_LAYER,))[CONTENT_LAYER]
+        paintings = views.overlap(styled, painted[batch:])
+        photos = views.overlap(both[:batch], both[batch:])
+        unsteady = stability_loss(paintings[0], paintings[1], photos[0], photos[1])
+        noise = views.noise_std.to(self._device)
+        terms = {
+            "style": style_loss(features, self._target_grams).mean(),
+            "content": content_loss(features[CONTENT_LAYER], target).mean(),
+            "tv": total_variation(styled).mean(),
+            "stability": (unsteady / (noise.square() + _STABILITY_FLOOR**2)).mean(),
+        }
+        weights = asdict(self._settings)
+        weights["stability_weight"] *= min(1.0, share / _STABILITY_RAMP)
+        total = torch.stack([weights[f"{name}_weight"] * term for name, term in terms.items()]).sum()
+        return total, {name: float(term.detach()) for name, term in terms.items()}
+
+    def _features(self, batch_rgb: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        return self._vgg(batch_rgb.to(self._dtype, memory_format=torch.channels_last), layers)
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: always on CUDA, measured on a processor."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        layer = nn.Conv2d(128, 128, 3, padding=1).to(device, dtype, memory_format=torch.channels_last)
+        features = torch.zeros(1, 128, 96, 96, dtype=dtype, device=device).contiguous(memory_format=torch.channels_last)
+        trials = []
+        for _ in range(4):
+            started = time.perf_counter()
+            with torch.no_grad():
+                layer(features)
+            trials.append(time.perf_counter() - started)
+        seconds[dtype] = min(trials)
+    return seconds[torch.bfloat16] < seconds[torch.float32]
+
+
+@dataclass
+class Progress:
+    """How far a training is: measured in steps or in minutes, whichever was asked for."""
+
+    steps_wanted: int | None
+    minutes_wanted: float | None
+    step: int = 0
+    seconds: float = 0.0
+
+    def share(self) -> float:
+        """0 at the start, 1 at the end."""
+        if self.steps_wanted is not None:
+            return min(1.0, self.step / max(1, self.steps_wanted))
+        assert self.minutes_wanted is not None
+        return min(1.0, self.seconds / (self.minutes_wanted * 60))
+
+
+def learning_rate(settings: TrainingSettings, step: int, share: float) -> float:
+    """Cosine schedule after a short linear warm-up."""
+    warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
+    return settings.learning_rate * warm * (0.5 * (1 + math.cos(math.pi * share)) * 0.99 + 0.01)
+
+
+class Training:
+    """One run: state that a checkpoint holds, a step, and what is written on the way."""
+
+    def __init__(
+        self, args: argparse.Namespace, settings: TrainingSettings, process: Process, network: LossNetwork, painting: Tensor
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.settings, self.process, self.run = settings, process, Path(args.out)
+        self.recipe = _recipe(args, settings, network)
+        self.progress = Progress(args.steps, args.minutes)
+        self.generator = self._first_generator(args).to(process.device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
+        self.random = torch.Generator().manual_seed(settings.seed * 1000 + process.rank)
+        if args.resume:
+            self._restore(load_checkpoint(self.run))
+        self.photos = ContentPhotos(Path(args.content), settings.size, self.random)
+        self.loss = PerceptualLoss(network, painting, settings, process.device)
+        self.model: nn.Module = DistributedDataParallel(self.generator) if process.count > 1 else self.generator
+        self.frozen = False
+
+    def step(self) -> dict[str, float]:
+        """One update.
+
+        Raises:
+            FloatingPointError: the loss is not finite; the weights are as before.
+        """
+        share = self.progress.share()
+        if share >= _FREEZE_AT and not self.frozen:
+            self.frozen = True
+            freeze_normalisation(self.generator)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, self.progress.step, share)
+        total, terms = self.loss(self.model, self.photos.next_views(self.settings.batch), share)
+        if self.process.any(not math.isfinite(float(total.detach()))):
+            raise FloatingPointError(f"loss not finite at step {self.progress.step}")
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.generator.parameters(), _GRADIENT_NORM)
+        self.optimizer.step()
+        self.progress.step += 1
+        return terms
+
+    def save(self) -> None:
+        """Writes the checkpoint; in the first process only."""
+        if not self.process.is_first:
+            return
+        if not all(bool(torch.isfinite(value).all()) for value in self.generator.state_dict().values()):
+            raise FloatingPointError("weights not finite")
+        save_checkpoint(
+            self.run,
+            {
+                "settings": asdict(self.generator.settings),
+                "generator": self.generator.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "random": self.random.get_state(),
+                "step": self.progress.step,
+                "seconds": self.progress.seconds,
+                "recipe": self.recipe | {"steps": self.progress.step, "minutes": round(self.progress.seconds / 60, 1)},
+            },
+        )
+
+    def preview(self, photos: list[Tensor]) -> None:
+        """Writes a picture of held-out photos, painted as they would be after export."""
+        if not self.process.is_first or not photos:
+            return
+        training_modes = {module: module.training for module in self.generator.modules()}
+        self.generator.eval()
+        with torch.no_grad():
+            painted = [self.generator(as_batch(photo).to(self.process.device))[0].cpu().clamp(0, 1) for photo in photos]
+        for module, mode in training_modes.items():
+            module.training = mode
+        height = min(picture.shape[1] for picture in painted)
+        width = min(picture.shape[2] for picture in painted)
+        rows = [torch.cat([p[:, :height, :width] for p in painted[k : k + 4]], 2) for k in range(0, len(painted) // 4 * 4, 4)]
+        picture = torch.cat(rows, 1) if rows else painted[0]
+        save_image(self.run / f"preview_{self.progress.step:06d}.jpg", picture)
+
+    def _first_generator(self, args: argparse.Namespace) -> Generator:
+        if args.start is None:
+            return build_generator(TIERS[self.settings.tier])
+        generator = generator_from_checkpoint(load_checkpoint(Path(args.start)))
+        if generator.settings != TIERS[self.settings.tier]:
+            raise UserError(f"--from {args.start}: a {generator.settings.tier} generator of other widths than --tier asks for")
+        return generator.train()
+
+    def _restore(self, content: dict[str, Any]) -> None:
+        generator = generator_from_checkpoint(content)
+        if generator.settings != self.generator.settings:
+            raise UserError(f"--resume: the run in {self.run} trains another generator; start a new --out")
+        try:
+            self.generator.load_state_dict(generator.state_dict())
+            self.optimizer.load_state_dict(content["optimizer"])
+            if self.process.count == 1:
+                self.random.set_state(content["random"])
+            self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise UserError(f"--resume: the checkpoint in {self.run} cannot be continued ({error})") from None
+
+
+def train(args: argparse.Namespace) -> int:
+    """Runs a training as the command line asks for it.
+
+    Returns:
+        An exit code: 0 done, 1 loss not finite (the last good checkpoint is kept), 130 interrupted.
+    Raises:
+        UserError: something the user can mend.
+    """
+    settings = _settings(args)
+    painting = load_painting(Path(args.style), settings.style_size)
+    run = Path(args.out)
+    photos = list_photos(Path(args.content))
+    _make_folder(run, args.resume)
+    network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), Path(args.vgg) if args.vgg else None)
+    process = join_training(args.device)
+    try:
+        training = Training(args, settings, process, network, painting)
+        return _loop(training, args, _preview_photos(photos) if process.is_first else [])
+    finally:
+        leave_training(process)
+
+
+def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) -> int:
+    progress, process = training.progress, training.process
+    stop = _StopRequest()
+    bar = tqdm(
+        total=progress.steps_wanted,
+        initial=progress.step,
+        unit="step",
+        disable=None if process.is_first and not args.quiet else True,
+        file=sys.stderr,
+    )
+    started = time.monotonic() - progress.seconds
+    try:
+        while process.agree(progress.share()) < 1 and not process.any(stop.requested):
+            terms = training.step()
+            progress.seconds = process.agree(time.monotonic() - started)
+            bar.set_postfix({name: f"{value:.3f}" for name, value in terms.items()}, refresh=False)
+            bar.update()
+            if progress.step % args.log_every == 0 and process.is_first:
+                _log(training.run, progress, terms)
+            if progress.step % args.checkpoint_every == 0:
+                training.save()
+            if progress.step % args.preview_every == 0:
+                training.preview(previews)
+        training.save()
+        training.preview(previews)
+    except FloatingPointError as error:
+        kept = "its last good checkpoint is kept" if (training.run / CHECKPOINT_NAME).exists() else "no checkpoint yet"
+        print(f"stopped: {error}; {kept}. Try lower weights.", file=sys.stderr)
+        return EXIT_BUG
+    finally:
+        bar.close()
+        stop.restore()
+    if process.is_first and training.photos.unreadable:
+        print(f"{training.photos.unreadable} unreadable pictures were skipped", file=sys.stderr)
+    if stop.requested:
+        print(f"interrupted at step {progress.step}; go on with --resume", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return EXIT_DONE
+
+
+class _StopRequest:
+    """Ctrl-C or SIGTERM: the step under way is finished and the checkpoint written."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _ask(self, _number: int, _frame: Any) -> None:
+        self.requested = True
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def load_painting(path: Path, short_side: int) -> Tensor:
+    """The painting, its shorter side made short_side pixels (never enlarged more than twice).
+
+    Raises:
+        SourceError: not a picture, or too small to train on.
+    """
+    painting = load_image(path)
+    smallest = min(painting.shape[1:])
+    if smallest < max(_SMALLEST_PAINTING, short_side // 2):
+        raise SourceError(
+            f"painting {path}: its short side has {smallest} pixels, expected at least "
+            f"{max(_SMALLEST_PAINTING, short_side // 2)}; give a larger picture or a smaller --style-size"
+        )
+    return resize_short_side(painting, short_side)
+
+
+def _preview_photos(photos: list[Path]) -> list[Tensor]:
+    pictures = []
+    for path in evaluation_photos(photos):
+        try:
+            pictures.append(crop_to_multiple(load_image(path), 8))
+        except SourceError:
+            continue
+        if len(pictures) == 8:
+            break
+    return pictures
+
+
+def _log(run: Path, progress: Progress, terms: dict[str, float]) -> None:
+    line = f"{progress.step}\t{progress.seconds:.1f}\t" + "\t".join(f"{name}={value:.5f}" for name, value in terms.items())
+    with (run / "log.tsv").open("a") as file:
+        file.write(line + "\n")
+
+
+def _make_folder(run: Path, resume: bool) -> None:
+    if resume and not (run / CHECKPOINT_NAME).exists():
+        raise UserError(f"--resume: no {CHECKPOINT_NAME} in {run}")
+    if not resume and (run / CHECKPOINT_NAME).exists():
+        raise OutputError(f"--out {run}: holds a training already; go on with --resume or name another folder")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / ".writable").touch()
+        (run / ".writable").unlink()
+    except OSError as error:
+        raise OutputError(f"--out {run}: cannot be written ({error.strerror})") from None
+
+
+def _recipe(args: argparse.Namespace, settings: TrainingSettings, network: LossNetwork) -> dict[str, Any]:
+    command = "python -m models.train --style PAINTING --content FOLDER --out RUN"
+    for name, value in asdict(settings).items():
+        command += f" --{name.replace('_', '-')} {value}"
+    if args.start is not None:
+        command += " --from RUN_OF_" + Path(args.start).name.upper()
+    return asdict(settings) | {
+        "command": command,
+        "painting": Path(args.style).name,
+        "painting_sha256": hashlib.sha256(Path(args.style).read_bytes()).hexdigest(),
+        "started_from": Path(args.start).name if args.start is not None else None,
+        "vgg": network.source,
+        "vgg_sha256": network.sha256,
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+    }
+
+
+def _settings(args: argparse.Namespace) -> TrainingSettings:
+    return TrainingSettings(**{name: getattr(args, name) for name in asdict(TrainingSettings())})
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of python -m models.train."""
+    default = TrainingSettings()
+    parser = argparse.ArgumentParser(prog="python -m models.train", description="Train one painting's generator.")
+    parser.add_argument("--style", required=True, metavar="PAINTING", help="picture of the painting")
+    parser.add_argument("--content", required=True, metavar="FOLDER", help="folder of photographs (every 50th is kept for measuring)")
+    parser.add_argument("--out", required=True, metavar="RUN", help="folder for checkpoint, previews and log")
+    parser.add_argument("--tier", choices=sorted(TIERS), default=default.tier)
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=_positive_float, metavar="M", help="train for so long")
+    length.add_argument("--steps", type=_positive_int, metavar="N", help="train for so many steps")
+    parser.add_argument("--batch", type=_positive_int, default=default.batch, help="photographs a step (default %(default)s)")
+    parser.add_argument("--size", type=_crop_size, default=default.size, help="side of a crop, a multiple of 32 (default %(default)s)")
+    parser.add_argument("--style-size", type=_positive_int, default=default.style_size, help="short side of the painting (default %(default)s)")
+    for name in ("style", "content", "tv", "stability"):
+        parser.add_argument(f"--{name}-weight", type=_weight, default=getattr(default, f"{name}_weight"), help="default %(default)s")
+    parser.add_argument("--learning-rate", type=_positive_float, default=default.learning_rate, help="default %(default)s")
+    parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's, downloaded)")
+    parser.add_argument("--from", dest="start", metavar="RUN", help="start from another run's generator")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--checkpoint-every", type=_positive_int, default=100, metavar="STEPS")
+    parser.add_argument("--preview-every", type=_positive_int, default=200, metavar="STEPS")
+    parser.add_argument("--log-every", type=_positive_int, default=20, metavar="STEPS")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text}")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
+    return value
+
+
+def _weight(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
+    return value
+
+
+def _crop_size(text: str) -> int:
+    value = _positive_int(text)
+    if value < 64 or value % 32:
+        raise argparse.ArgumentTypeError(f"expected a multiple of 32 from 64, found {text}")
+    return value
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; maps mistakes of the user to one line and an exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        return train(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""The reader thread: frames out of a source, the newest one or every one, with a watchdog for lost cameras."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
+
+from realtime.errors import SourceError, UserError
+from realtime.frame import Frame, Image
+from realtime.sources import Source
+
+FREEZE_S = 5.0  # a camera without a new frame, or with the same bytes, for so long is taken for lost
+_FIRST_BACK_OFF_S = 0.25
+_LONGEST_BACK_OFF_S = 1.0
+_JOIN_S = 1.0
+_QUEUE_FRAMES = 4
+
+
+class Policy(Enum):
+    """What happens to frames that nobody has fetched yet."""
+
+    NEWEST = "newest"  # one slot; an older frame is dropped and counted
+    EVERY = "every"  # a bounded queue; the reader waits
+
+
+class CaptureState(Enum):
+    """How the source is doing."""
+
+    RUNNING = "running"
+    LOST = "lost"  # being opened again
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class Capture:
+    """Reads a source on a thread of its own.
+
+    Args:
+        source: opened by `start`.
+        policy: NEWEST for live sources, EVERY for files.
+        retry_s: how long to wait for a lost source; None for ever.
+        clock: monotonic seconds.
+        freeze_s: time without a new picture after which a camera counts as lost.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        policy: Policy,
+        *,
+        retry_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        freeze_s: float = FREEZE_S,
+    ) -> None:
+        self.source = source
+        self.policy = policy
+        self.frames_dropped = 0
+        self.state = CaptureState.RUNNING
+        self.abandoned = False
+        self._retry_s, self._clock, self._freeze_s = retry_s, clock, freeze_s
+        self._frames: deque[Frame] = deque()
+        self._delivered = 0
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        self._generation = 0
+        self._thread: threading.Thread | None = None
+        self._last_frame_s = 0.0
+        self._last_change_s = 0.0
+        self._last_image: Image | None = None
+
+    def start(self) -> None:
+        """Opens the source, in the caller's thread, and begins to read.
+
+        Raises:
+            SourceError: the source cannot be opened. A source that never opened is not waited for.
+        """
+        self.source.open()
+        self._last_frame_s = self._last_change_s = self._clock()
+        self._start_thread(lost=False)
+
+    def get(self, timeout_s: float) -> Frame | None:
+        """The next frame, or None when there is none within the time.
+
+        Raises:
+            Exception: what ended the reader, once all frames before it have been fetched.
+        """
+        with self._changed:
+            if not self._frames and not self.is_over:
+                self._changed.wait(timeout_s)
+            if self._frames:
+                frame = self._frames.popleft()
+                self._changed.notify_all()
+                return frame
+            if self._error is not None:
+                raise self._error
+        self._watch()
+        return None
+
+    @property
+    def frames_in(self) -> int:
+        """Frames that the source handed over; of a file's, those that were fetched, for none of them is ever dropped."""
+        return self._delivered - (len(self._frames) if self.policy is Policy.EVERY else 0)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no frame will come after those still queued."""
+        return self.state in (CaptureState.ENDED, CaptureState.FAILED)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the source ended well and every frame has been fetched."""
+        with self._changed:
+            return self.state is CaptureState.ENDED and not self._frames
+
+    def stop(self) -> None:
+        """Ends the thread and closes the source; a reader stuck in a driver is abandoned after a second."""
+        self._stop.set()
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(_JOIN_S)
+            self.abandoned = self._thread.is_alive()
+        if not self.abandoned:
+            self.source.close()
+
+    def _start_thread(self, lost: bool) -> None:
+        self._thread = threading.Thread(target=self._run, args=(self._generation, lost), name="capture", daemon=True)
+        self._thread.start()
+
+    def _run(self, generation: int, lost: bool) -> None:
+        try:
+            if lost and not self._open_again(generation, close_first=False):
+                return
+            while self._is_current(generation):
+                found = self.source.read()
+                if found is None or self._is_frozen(found[0]):
+                    if not self._is_current(generation):
+                        return
+                    if not self.source.can_return:
+                        self._finish(generation, None)
+                        return
+                    if not self._open_again(generation, close_first=True):
+                        return
+                    continue
+                self._deliver(generation, *found)
+        except Exception as error:  # whatever a driver raises goes to the caller of get()
+            self._finish(generation, error)
+
+    def _deliver(self, generation: int, image_bgr: Image, presented_at_s: float | None) -> None:
+        now = self._clock()
+        with self._changed:
+            while self.policy is Policy.EVERY and len(self._frames) >= _QUEUE_FRAMES and self._is_current(generation):
+                self._changed.wait()
+            if not self._is_current(generation):
+                return
+            if self.policy is Policy.NEWEST and self._frames:
+                self._frames.clear()
+                self.frames_dropped += 1
+            self._frames.append(Frame(image_bgr, self._delivered, now, presented_at_s))
+            self._delivered += 1
+            self._last_frame_s = now
+            self.state = CaptureState.RUNNING
+            self._changed.notify_all()
+
+    def _is_frozen(self, image_bgr: Image) -> bool:
+        """Whether a camera has returned the same bytes for too long: sensors are noisy, so that means a fault."""
+        if not self.source.is_hardware:
+            return False
+        now = self._clock()
+        before, self._last_image = self._last_image, image_bgr
+        if before is None or before.shape != image_bgr.shape or not np.array_equal(before, image_bgr):
+            self._last_change_s = now
+        return now - self._last_change_s > self._freeze_s
+
+    def _open_again(self, generation: int, close_first: bool) -> bool:
+        """Waits for the source to return. False when the waiting was ended."""
+        lost_at_s = self._clock()
+        with self._changed:
+            if self._is_current(generation):
+                self.state = CaptureState.LOST
+                self._changed.notify_all()
+        if close_first:
+            self.source.close()
+        back_off_s = _FIRST_BACK_OFF_S
+        while self._is_current(generation):
+            waited_s = self._clock() - lost_at_s
+            if self._retry_s is not None and waited_s >= self._retry_s:
+                reason = f"{self.source.description}: lost, and not back within {self._retry_s:g} seconds"
+                self._finish(generation, SourceError(reason))
+                return False
+            if self._stop.wait(back_off_s):
+                return False
+            back_off_s = min(2 * back_off_s, _LONGEST_BACK_OFF_S)
+            try:
+                self.source.open()
+            except UserError:
+                continue
+            self._last_change_s = self._last_frame_s = self._clock()
+            self._last_image = None
+            return True
+        return False
+
+    def _watch(self) -> None:
+        """Replaces a reader that hangs inside a driver; the old thread is left behind."""
+        with self._changed:
+            hangs = self.state is CaptureState.RUNNING and self._clock() - self._last_frame_s > self._freeze_s
+            if not hangs or not self.source.can_return or self._stop.is_set():
+                return
+            self._generation += 1
+            self.state = CaptureState.LOST
+            self._changed.notify_all()
+        self._start_thread(lost=True)
+
+    def _finish(self, generation: int, error: Exception | None) -> None:
+        with self._changed:
+            if not self._is_current(generation):
+                return
+            self._error = error
+            self.state = CaptureState.ENDED if error is None else CaptureState.FAILED
+            self._changed.notify_all()
+
+    def _is_current(self, generation: int) -> bool:
+        return generation == self._generation and not self._stop.is_set()

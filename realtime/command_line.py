@@ -1,0 +1,122 @@
+"""The command line of run_cam.py, and the answers that need no picture."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+
+from realtime import __version__
+from realtime.errors import EXIT_DONE, UserError
+from realtime.gallery import Style
+from realtime.providers import PROVIDERS
+from realtime.sources import list_cameras
+from realtime.stylizer import parse_range
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All options with their defaults."""
+    parser = argparse.ArgumentParser(
+        prog="run_cam.py",
+        description="Turns a camera, a stream, a clip or a picture into a painting. Keys in the window: H shows them.",
+    )
+    frames = parser.add_argument_group("frames")
+    frames.add_argument("--source", default="0", help="camera's number, rtsp:// or http:// address, video, picture, or demo (default 0)")
+    frames.add_argument("--size", type=_size, metavar="WxH", help="asked of the camera")
+    frames.add_argument("--fps", type=_positive, metavar="N", help="asked of the camera")
+    frames.add_argument("--live", action="store_true", help="play a file as a camera: its own pace, newest frame wins")
+    frames.add_argument("--retry", type=_positive, metavar="SECONDS", help="how long to wait for a lost camera (default: for ever)")
+    frames.add_argument("--max-frames", type=_count, metavar="N", help="stop after so many styled frames")
+    style = parser.add_argument_group("style")
+    style.add_argument("--style", metavar="NAME|FILE.onnx", help="default: the first of the gallery")
+    style.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
+    style.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="default 1")
+    style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")
+    style.add_argument("--split", action="store_true", help="photo on the left, painting on the right")
+    network = parser.add_argument_group("network")
+    network.add_argument("--tier", choices=("auto", "fast", "fine"), default="auto")
+    network.add_argument("--provider", choices=PROVIDERS, default="auto")
+    network.add_argument("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto")
+    network.add_argument("--model-range", type=_range, metavar="LOW..HIGH", help="value range of a foreign ONNX file: 0..255, 0..1, -1..1")
+    network.add_argument("--processing-size", type=_size, metavar="WxH", help="box that bounds the size the network works at")
+    window = parser.add_argument_group("window")
+    window.add_argument("--no-mirror", action="store_true", help="show a camera as others see you")
+    window.add_argument("--fullscreen", action="store_true")
+    window.add_argument("--snapshot-dir", type=Path, default=Path("snapshots"), metavar="DIR", help="default snapshots/")
+    output = parser.add_argument_group("output")
+    output.add_argument("--output", type=Path, metavar="OUT.mp4|OUT.png", help="write a file, show no window")
+    output.add_argument("--overwrite", action="store_true", help="replace an existing output file")
+    output.add_argument("--headless", action="store_true", help="no window, no output: for measuring")
+    output.add_argument("--stats", type=Path, metavar="FILE.json", help="write rates, latencies and counts")
+    about = parser.add_argument_group("about")
+    about.add_argument("--list-styles", action="store_true")
+    about.add_argument("--list-cameras", action="store_true")
+    about.add_argument("--doctor", action="store_true", help="what runs where on this machine")
+    about.add_argument("--version", action="version", version=f"StyleCam {__version__}")
+    about.add_argument("--debug", action="store_true", help="show the traceback of a bug")
+    return parser
+
+
+def list_styles(styles: list[Style]) -> int:
+    """A line for each style: key, name, title, artist, year, files."""
+    for number, style in enumerate(styles, start=1):
+        files = ", ".join(f"{tier} {precision}" for tier, models in style.models.items() for precision in models)
+        key = str(number) if number <= 9 else " "
+        print(f"{key}  {style.name:32}  {style.label} ({style.year})  [{files}]")
+    return EXIT_DONE
+
+
+def print_cameras() -> int:
+    """A line for each camera that opens."""
+    found = 0
+    for number, size_wh, fps in list_cameras():
+        found += 1
+        print(f"{number}  {size_wh[0]}x{size_wh[1]}, {fps:g} fps as the driver states it")
+    if not found:
+        print("no camera found; try --source demo")
+    return EXIT_DONE
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
+    if match is None or min(int(match[1]), int(match[2])) < 16:
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT of at least 16x16, found {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(text)
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        return parse_range(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a number, found {text!r}")
+    return value

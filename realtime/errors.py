@@ -1,0 +1,33 @@
+"""Mistakes that a user can mend, each with the exit code it ends a program with. Shared by all rooms."""
+
+EXIT_DONE = 0
+EXIT_BUG = 1
+EXIT_ARGUMENTS = 2
+EXIT_SOURCE = 3
+EXIT_MODEL = 4
+EXIT_OUTPUT = 5
+EXIT_INTERRUPTED = 130
+
+
+class UserError(ValueError):
+    """Something the user can mend: the message says what, what was found, what to try."""
+
+    exit_code = EXIT_ARGUMENTS
+
+
+class SourceError(UserError):
+    """A camera, stream, clip or picture cannot be opened, or ended damaged."""
+
+    exit_code = EXIT_SOURCE
+
+
+class ModelError(UserError):
+    """A style, an ONNX file, a weights file or a checkpoint cannot be used."""
+
+    exit_code = EXIT_MODEL
+
+
+class OutputError(UserError):
+    """A result cannot be written, or there is no display for the window."""
+
+    exit_code = EXIT_OUTPUT

@@ -1,0 +1,195 @@
+"""The styles on disk: found, ordered, described, checked. Their files are foreign input."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import platform
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from realtime.errors import ModelError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "styles"
+TIERS = ("fast", "fine")
+PRECISIONS = ("fp32", "fp16", "int8")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
+_MAX_JSON_BYTES = 1_000_000
+_MAX_MODEL_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One ONNX file of a style."""
+
+    path: Path
+    sha256: str | None  # None for a file named by the user, which nobody has vouched for
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A painting and the networks that imitate it: tier -> precision -> file."""
+
+    name: str
+    title: str
+    artist: str
+    year: str
+    licence: str
+    order: int
+    models: dict[str, dict[str, ModelFile]]
+
+    @property
+    def label(self) -> str:
+        """Title and artist, for the screen."""
+        return f"{self.title}, {self.artist}" if self.artist else self.title
+
+
+def user_styles_folder() -> Path:
+    """Where a user's own styles live, by the platform's convention."""
+    if platform.system() == "Windows":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif platform.system() == "Darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "stylecam" / "styles"
+
+
+def load_gallery(extra: Path | None = None) -> list[Style]:
+    """All styles in the gallery's order; one in a later folder replaces one of the same name in an earlier.
+
+    Args:
+        extra: a folder of the user's (--styles), searched last.
+    Raises:
+        ModelError: extra is not a folder, or a style's description is unusable.
+    """
+    if extra is not None and not extra.is_dir():
+        raise ModelError(f"--styles {extra}: not a folder; expected one with a folder for each style")
+    styles: dict[str, Style] = {}
+    for folder in (SHIPPED, user_styles_folder(), extra):
+        if folder is None or not folder.is_dir():
+            continue
+        for description in sorted(folder.glob("*/style.json")):
+            style = read_style(description)
+            styles[style.name] = style
+    return sorted(styles.values(), key=lambda style: (style.order, style.name))
+
+
+def find_style(styles: list[Style], wanted: str | None) -> tuple[list[Style], int]:
+    """The gallery to show and the number in it to begin with.
+
+    Args:
+        wanted: a style's name, an ONNX file, or None for the first.
+    Raises:
+        ModelError: no such style (the nearest name is suggested), no such file, or no styles at all.
+    """
+    if wanted is not None and (wanted.lower().endswith(".onnx") or Path(wanted).is_file()):
+        return [style_from_file(Path(wanted)), *styles], 0
+    if not styles:
+        raise ModelError("no styles found; expected folders with style.json in styles/, or name one with --style FILE.onnx")
+    if wanted is None:
+        return styles, 0
+    names = [style.name for style in styles]
+    if wanted in names:
+        return styles, names.index(wanted)
+    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else "the known ones: " + ", ".join(names)
+    raise ModelError(f"--style {wanted}: no such style; {hint} (see --list-styles)")
+
+
+def style_from_file(path: Path) -> Style:
+    """A style of one ONNX file that the user names.
+
+    Raises:
+        ModelError: not there or empty.
+    """
+    if not path.is_file():
+        raise ModelError(f"--style {path}: no such file; expected an ONNX file or a style's name")
+    check_size(path)
+    model = ModelFile(path.resolve(), None)
+    # One file serves whatever tier and precision is asked for: there is nothing to choose from.
+    return Style(path.stem, path.stem, "", "", "", -1, {"fast": {"fp32": model}})
+
+
+def read_style(description: Path) -> Style:
+    """A style from its style.json.
+
+    Raises:
+        ModelError: not JSON, a field missing or of the wrong kind, or a file outside the style's folder.
+    """
+    try:
+        if description.stat().st_size > _MAX_JSON_BYTES:
+            raise ModelError(f"style {description}: larger than {_MAX_JSON_BYTES} bytes; not a style's description")
+        found = json.loads(description.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"style {description}: cannot be read as JSON ({str(error).splitlines()[0]})") from None
+    try:
+        models = {
+            tier: {
+                precision: _model_file(description.parent, entry)
+                for precision, entry in found["tiers"][tier].items()
+                if precision in PRECISIONS
+            }
+            for tier in TIERS
+            if tier in found["tiers"]
+        }
+        name = str(found["name"])
+        if not _NAME.match(name) or not any(models.values()):
+            raise ValueError(f"name {name!r} or its tiers")
+        return Style(
+            name=name,
+            title=str(found["title"]),
+            artist=str(found["artist"]),
+            year=str(found["year"]),
+            licence=str(found["licence"]),
+            order=int(found.get("order", 1000)),
+            models=models,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ModelError(f"style {description}: unusable field {error}; make it again with python -m export.to_onnx") from None
+
+
+def verify(model: ModelFile) -> bytes:
+    """The bytes of a model file, after checking its size and, where one is known, its SHA-256.
+
+    Raises:
+        ModelError: missing, empty, too large, or not the file that style.json describes.
+    """
+    check_size(model.path)
+    data = model.path.read_bytes()
+    if model.sha256 is not None and hashlib.sha256(data).hexdigest() != model.sha256:
+        raise ModelError(f"model {model.path}: its SHA-256 is not the one in style.json; the file is damaged or was exchanged")
+    return data
+
+
+def check_size(path: Path) -> None:
+    """Refuses a missing, empty or huge model file.
+
+    Raises:
+        ModelError: with what was found.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
+    if size == 0:
+        raise ModelError(f"model {path}: the file is empty")
+    if size > _MAX_MODEL_BYTES:
+        raise ModelError(f"model {path}: {size} bytes, expected at most {_MAX_MODEL_BYTES}")
+
+
+def _model_file(folder: Path, entry: Any) -> ModelFile:
+    file = str(entry["file"])
+    if not _NAME.match(file):
+        raise ValueError(f"file {file!r}")
+    figures = {
+        key: float(entry[key]) for key in ("style_error", "content_error", "flicker") if isinstance(entry.get(key), int | float)
+    }
+    return ModelFile(folder / file, str(entry["sha256"]), figures)

@@ -1,0 +1,133 @@
+"""One frame painted: the style on show, the processing size, and the fade from the style before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from realtime.compositor import compose, cross_fade
+from realtime.controls import ControlState
+from realtime.frame import Frame, Image
+from realtime.studio import Studio
+from realtime.stylizer import Stylizer
+from realtime.timing import RunTimes
+
+FADE_S = 0.5
+_SMALLEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class PaintedFrame:
+    """A frame with what became of it, all of the frame's size.
+
+    picture_bgr: painted, colours and strength applied; neither split nor mirrored.
+    is_full: painted at the frame's own size and not in the middle of a fade.
+    """
+
+    frame: Frame
+    picture_bgr: Image
+    style: int
+    processed_wh: tuple[int, int]
+    is_full: bool
+
+
+class Painter:
+    """Keeps the style on show and changes it once the wanted one is warm.
+
+    Args:
+        studio: where stylizers come from.
+        style: number of the first style, made at once.
+        processing_wh: box that bounds the size at which the network runs; None for the frame's size.
+        times: gets the stages "style" and "composite".
+        warms_neighbours: whether other styles may be asked for.
+    Raises:
+        ModelError: the first style is unusable.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        style: int,
+        processing_wh: tuple[int, int] | None,
+        times: RunTimes,
+        warms_neighbours: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.style = style
+        self.stylizer: Stylizer = studio.require(style)
+        self.smallest_processed_wh: tuple[int, int] | None = None
+        self._studio, self._box_wh, self._times = studio, processing_wh, times
+        self._warms_neighbours, self._clock = warms_neighbours, clock
+        self._last: Image | None = None
+        self._fading_from: Image | None = None
+        self._swapped_at_s = 0.0
+
+    def paint(self, frame: Frame, state: ControlState) -> PaintedFrame:
+        """Paints a frame as the controls ask for it.
+
+        Raises:
+            ModelError: the network failed.
+        """
+        size_wh = self.processing_size(frame.size_wh, state.processing_share)
+        self._follow(state.style, size_wh)
+        with self._times.stage("style"):
+            painted = frame.image_bgr if state.effective_strength <= 0 else paint_at(self.stylizer, frame.image_bgr, size_wh)
+        with self._times.stage("composite"):
+            picture = compose(
+                frame.image_bgr,
+                painted,
+                strength=state.effective_strength,
+                colours_of_photo=state.colours_of_photo,
+                split=False,
+            )
+            picture, is_fading = self._fade(picture)
+        self._last = picture
+        self._note_size(size_wh)
+        return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh and not is_fading)
+
+    def processing_size(self, frame_wh: tuple[int, int], share: float) -> tuple[int, int]:
+        """Size at which the network runs: the frame's, fitted into the box, times the share that [ and ] set."""
+        width, height = frame_wh
+        scale = 1.0
+        if self._box_wh is not None:
+            scale = min(1.0, self._box_wh[0] / width, self._box_wh[1] / height)
+        scale *= share
+        return max(min(width, _SMALLEST_SIDE), round(width * scale)), max(min(height, _SMALLEST_SIDE), round(height * scale))
+
+    def _follow(self, wanted: int, size_wh: tuple[int, int]) -> None:
+        """Takes the wanted style once it is warm; until then the one on show stays."""
+        if self._warms_neighbours:
+            self._studio.warm(wanted, size_wh)
+        if wanted == self.style:
+            return
+        stylizer = self._studio.ready(wanted)
+        if stylizer is not None:
+            self.style, self.stylizer = wanted, stylizer
+            self._fading_from, self._swapped_at_s = self._last, self._clock()
+
+    def _fade(self, picture: Image) -> tuple[Image, bool]:
+        if self._fading_from is None:
+            return picture, False
+        share = (self._clock() - self._swapped_at_s) / FADE_S
+        if share >= 1:
+            self._fading_from = None
+            return picture, False
+        return cross_fade(self._fading_from, picture, share), True
+
+    def _note_size(self, size_wh: tuple[int, int]) -> None:
+        smallest = self.smallest_processed_wh
+        if smallest is None or size_wh[0] * size_wh[1] < smallest[0] * smallest[1]:
+            self.smallest_processed_wh = size_wh
+
+
+def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int]) -> Image:
+    """Paints a picture at another size and brings it back to its own."""
+    own_wh = (image_bgr.shape[1], image_bgr.shape[0])
+    if size_wh == own_wh:
+        return stylizer.style(image_bgr)
+    small = np.asarray(cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(stylizer.style(small), own_wh, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -1,0 +1,212 @@
+"""The only loop: capture -> paint -> compose -> sink, and what a run reports about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from realtime.capture import Capture, CaptureState
+from realtime.compositor import split_view
+from realtime.controls import ControlState
+from realtime.errors import OutputError
+from realtime.frame import Frame
+from realtime.live_view import LiveView
+from realtime.painter import PaintedFrame, Painter
+from realtime.sinks import Sink
+from realtime.timing import RunTimes
+
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What ends a run and how it is paced.
+
+    max_frames: styled frames after which to stop; None for no limit.
+    paced: show a file's frames at the times the file says, every one of them.
+    progress: draw a progress bar on stderr where that is a terminal.
+    """
+
+    max_frames: int | None = None
+    paced: bool = False
+    progress: bool = False
+
+
+class Pipeline:
+    """Moves frames from a capture to a sink until one of them, the user or a signal ends it.
+
+    Args:
+        capture: started.
+        painter: with the first style made.
+        sink: file, picture or nothing; the window's own is inside view.
+        view: of the live window; None without one.
+        state: of the controls where there is no window.
+        stop: set from outside to end the run.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        painter: Painter,
+        sink: Sink,
+        view: LiveView | None,
+        state: ControlState,
+        times: RunTimes,
+        options: RunOptions,
+        stop: threading.Event,
+    ) -> None:
+        self.frames_styled = 0
+        self.source_wh: tuple[int, int] | None = None
+        self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
+        self._state, self._times, self._options, self._stop = state, times, options, stop
+        self._file_started_s: float | None = None
+        self._lost_at_s: float | None = None
+
+    def run(self) -> None:
+        """Runs to the end; files are finished and threads joined whatever happens.
+
+        Raises:
+            UserError: the source ended damaged or was lost for good, the network failed, the output cannot be written.
+        """
+        complete = False
+        bar = tqdm(
+            total=self._options.max_frames or self._capture.source.frame_count,
+            unit="frame",
+            disable=None if self._options.progress else True,
+        )
+        try:
+            while not self._is_over():
+                frame = self._next_frame()
+                if frame is None:
+                    continue
+                self._handle(frame)
+                bar.update()
+            complete = not self._stop.is_set()
+        finally:
+            bar.close()
+            self._capture.stop()
+            self._sink.close(complete)
+
+    def _is_over(self) -> bool:
+        limit = self._options.max_frames
+        return (
+            self._stop.is_set()
+            or (self._view is not None and self._view.state.quit)
+            or (limit is not None and self.frames_styled >= limit)
+            or self._capture.is_exhausted
+        )
+
+    def _next_frame(self) -> Frame | None:
+        with self._times.stage("capture"):
+            frame = self._capture.get(_POLL_S)
+        if frame is None:
+            if self._view is not None:
+                self._wait_for_source(self._view)
+            return None
+        self._lost_at_s = None
+        return self._at_its_time(frame) if self._options.paced else frame
+
+    def _handle(self, frame: Frame) -> None:
+        state = self._view.state if self._view is not None else self._state
+        painted = self._painter.paint(frame, state)
+        self.frames_styled += 1
+        self.source_wh = frame.size_wh
+        with self._times.stage("present"):
+            if self._view is not None:
+                self._view.frames_dropped = self._capture.frames_dropped
+                self._view.show(painted)
+            else:
+                self._write(painted, state)
+
+    def _write(self, painted: PaintedFrame, state: ControlState) -> None:
+        picture = painted.picture_bgr
+        if state.split:
+            picture = split_view(painted.frame.image_bgr, picture)
+        self._sink.write(picture, painted.frame.presented_at_s)
+        self._times.frame_shown(painted.frame.captured_at_s)
+
+    def _wait_for_source(self, view: LiveView) -> None:
+        """Keeps the window alive while no frame comes, and says so when the source is lost."""
+        if self._capture.state is not CaptureState.LOST:
+            view.idle()
+            return
+        now = self._times.clock()
+        if self._lost_at_s is None:
+            self._lost_at_s = now
+        view.wait(f"{self._capture.source.description} lost, waiting for it ({now - self._lost_at_s:.0f} s)")
+
+    def _at_its_time(self, frame: Frame) -> Frame | None:
+        """Waits until a file's frame is due; keys are answered meanwhile."""
+        at_s = frame.presented_at_s or 0.0
+        now = self._times.clock()
+        if self._file_started_s is None or now > self._file_started_s + at_s + 1.0:  # far behind: do not race after it
+            self._file_started_s = now - at_s
+        due_s = self._file_started_s + at_s
+        while (left_s := due_s - self._times.clock()) > 0 and not self._stop.is_set():
+            if self._view is not None and left_s > 0.004:
+                self._view.idle()
+                if self._view.state.quit:
+                    return None
+            else:
+                self._stop.wait(left_s)
+        return Frame(frame.image_bgr, frame.index, max(frame.captured_at_s, due_s), frame.presented_at_s)
+
+
+def collect_stats(pipeline: Pipeline, capture: Capture, painter: Painter, times: RunTimes, style: str, started_s: float) -> dict[str, Any]:
+    """What --stats writes.
+
+    Args:
+        started_s: monotonic seconds at which the process started.
+    """
+    first = times.first_shown_s
+    return {
+        "frames_in": capture.frames_in,
+        "frames_styled": pipeline.frames_styled,
+        "frames_dropped": capture.frames_dropped,
+        "damaged_packets": getattr(capture.source, "damaged_packets", 0),
+        "start_s": round(first - started_s, 3) if first is not None else None,
+        "seconds": round(times.seconds, 3),
+        "fps": round(times.fps, 3),
+        "latency_ms": times.latencies_ms(),
+        "stage_ms": times.stage_medians_ms(),
+        "provider": painter.stylizer.provider,
+        "precision": painter.stylizer.precision,
+        "tier": painter.stylizer.tier,
+        "style": style,
+        "source_wh": pipeline.source_wh,
+        "processed_wh": painter.smallest_processed_wh,
+        "output_wh": pipeline.source_wh,
+    }
+
+
+def write_stats(path: Path, stats: dict[str, Any]) -> None:
+    """Writes the figures as JSON, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"--stats {path}: cannot be written ({error.strerror})") from None
+
+
+def join_all(*ends: Callable[[], None]) -> None:
+    """Calls each, in order, even where one raises; the first error is raised at the end."""
+    first_error: Exception | None = None
+    for end in ends:
+        try:
+            end()
+        except Exception as error:
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error

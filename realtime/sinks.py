@@ -1,0 +1,272 @@
+"""Where painted frames go: window, video file, picture, nowhere; and the folder for snapshots."""
+
+from __future__ import annotations
+
+import os
+import platform
+import queue
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from realtime.errors import OutputError
+from realtime.frame import Image
+
+WINDOW_NAME = "StyleCam"
+_NO_KEY = -1
+
+
+class Sink(Protocol):
+    """Takes finished pictures in order."""
+
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+        """Takes a picture (H, W, 3) uint8. Returns the key pressed, or -1.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+
+    def close(self, complete: bool) -> None:
+        """Finishes. With complete=False what was made is kept all the same."""
+
+
+class NullSink:
+    """Throws pictures away: --headless."""
+
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+        """Takes a picture and forgets it."""
+        return _NO_KEY
+
+    def close(self, complete: bool) -> None:
+        """Nothing to finish."""
+
+
+class WindowSink:
+    """The live window: resizable, keeps the picture's aspect, may fill the screen.
+
+    Raises:
+        OutputError: no display to show it on.
+    """
+
+    def __init__(self) -> None:
+        reason = display_problem()
+        if reason is not None:
+            raise OutputError(f"window: {reason}; run it on a desktop, or use --output FILE or --headless")
+        try:
+            cv2.namedWindow(WINDOW_NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        except cv2.error:
+            raise OutputError(
+                "window: this OpenCV has no windows (opencv-python-headless?); pip install opencv-python, or use --output FILE"
+            ) from None
+        self.is_closed = False
+        self._size_wh: tuple[int, int] | None = None
+        self._fullscreen = False
+        self._was_visible = False
+
+    def write(self, image_bgr: Image, presented_at_s: float | None = None) -> int:
+        """Shows a picture and returns the key that was pressed meanwhile."""
+        size_wh = (image_bgr.shape[1], image_bgr.shape[0])
+        if size_wh != self._size_wh:
+            self._size_wh = size_wh
+            cv2.resizeWindow(WINDOW_NAME, *size_wh)
+        cv2.imshow(WINDOW_NAME, image_bgr)
+        key = self.poll()
+        self._watch_close_button()
+        return key
+
+    def poll(self) -> int:
+        """The key pressed since the last call, or -1; lets the window draw itself."""
+        return cv2.waitKeyEx(1)
+
+    def set_fullscreen(self, wanted: bool) -> None:
+        """Fills the screen, or goes back to the window."""
+        if wanted != self._fullscreen:
+            self._fullscreen = wanted
+            mode = cv2.WINDOW_FULLSCREEN if wanted else cv2.WINDOW_NORMAL
+            cv2.setWindowProperty(WINDOW_NAME, cv2.WND_PROP_FULLSCREEN, mode)
+
+    def close(self, complete: bool = True) -> None:
+        """Takes the window away."""
+        try:
+            cv2.destroyWindow(WINDOW_NAME)
+            cv2.waitKeyEx(1)
+        except cv2.error:
+            pass  # closed by its button already
+
+    def _watch_close_button(self) -> None:
+        """A window that was visible and no longer is was closed; GTK always says -1, which means nothing."""
+        try:
+            visible = cv2.getWindowProperty(WINDOW_NAME, cv2.WND_PROP_VISIBLE)
+        except cv2.error:
+            visible = 0.0
+        if visible > 0:
+            self._was_visible = True
+        elif self._was_visible:
+            self.is_closed = True
+
+
+class PictureSink:
+    """One painted picture, written whole or not at all."""
+
+    def __init__(self, path: Path, overwrite: bool) -> None:
+        self._path = path
+        check_output(path, overwrite)
+
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+        """Writes the picture."""
+        write_picture(self._path, image_bgr)
+        return _NO_KEY
+
+    def close(self, complete: bool) -> None:
+        """Nothing is open."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A finished snapshot, or why there is none."""
+
+    path: Path | None
+    problem: str = ""
+
+
+class SnapshotFolder:
+    """Writes snapshots, painted and original, on a thread of its own, so that the picture never stops.
+
+    Args:
+        folder: made when the first snapshot is written.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], time.struct_time] = time.localtime) -> None:
+        self._folder = folder
+        self._now = now
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Image], Image, str] | None] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def save(self, paint: Callable[[], Image], photo: Image, style_name: str) -> None:
+        """Asks for a snapshot.
+
+        Args:
+            paint: gives the painted picture at full size; called on the snapshot thread.
+            photo: the frame as it came from the camera.
+            style_name: part of the file's name.
+        """
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+            self._thread.start()
+        self._jobs.put((paint, photo, style_name))
+
+    def close(self) -> None:
+        """Waits until all snapshots that were asked for are written."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join(30.0)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            paint, photo, style_name = job
+            try:
+                path = self._free_path(style_name)
+                write_picture(path, paint())
+                write_picture(path.with_name(path.stem + "_original.png"), photo)
+                self.done.put(Snapshot(path))
+            except Exception as error:  # a failed snapshot must never end the live picture
+                self.done.put(Snapshot(None, str(error)))
+
+    def _free_path(self, style_name: str) -> Path:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"snapshot folder {self._folder}: cannot be made ({error.strerror})") from None
+        safe_name = re.sub(r"[^A-Za-z0-9_.-]", "_", style_name)
+        stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S', self._now())}_{safe_name}"
+        number = 1
+        while True:
+            path = self._folder / (f"{stem}.png" if number == 1 else f"{stem}_{number}.png")
+            if not path.exists():
+                return path
+            number += 1
+
+
+def write_picture(path: Path, image_bgr: Image) -> None:
+    """Writes a picture beside its place and moves it there.
+
+    Raises:
+        OutputError: a format that is not known, or a place that cannot be written.
+    """
+    try:
+        done, data = cv2.imencode(path.suffix, np.ascontiguousarray(image_bgr), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    except cv2.error:
+        done, data = False, np.zeros(0, np.uint8)
+    if not done:
+        raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png or .jpg")
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(data.tobytes())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """Refuses an output that exists, or whose folder cannot be written, before any work is done.
+
+    Raises:
+        OutputError: with the reason.
+    """
+    if path.is_dir():
+        raise OutputError(f"--output {path}: a folder; expected a file, as in out.mp4")
+    if path.exists() and not overwrite:
+        raise OutputError(f"--output {path}: exists already; add --overwrite to replace it")
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(f"--output {path}: the folder {folder} does not exist")
+    probe = path.with_name(path.name + ".partial")
+    try:
+        probe.open("ab").close()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"--output {path}: the folder {folder} cannot be written ({error.strerror})") from None
+
+
+def display_problem() -> str | None:
+    """Why no window can be shown, or None. Asked first, since Qt ends the process where it cannot connect."""
+    if platform.system() in ("Windows", "Darwin"):
+        return None
+    display = os.environ.get("DISPLAY", "")
+    wayland = os.environ.get("WAYLAND_DISPLAY", "")
+    if not display:
+        return "only Wayland without XWayland was found" if wayland else "no display was found (DISPLAY is not set)"
+    if not _answers(display):
+        return f"the display {display} does not answer"
+    return None
+
+
+def _answers(display: str) -> bool:
+    match = re.fullmatch(r"(?P<host>[^:]*):(?P<number>\d+)(\.\d+)?", display)
+    if match is None:
+        return False
+    host, number = match["host"], int(match["number"])
+    addresses: list[tuple[int, object]] = []
+    if host in ("", "unix") or host.startswith("/"):
+        addresses = [(socket.AF_UNIX, f"/tmp/.X11-unix/X{number}"), (socket.AF_UNIX, f"\0/tmp/.X11-unix/X{number}")]
+    else:
+        addresses = [(socket.AF_INET, (host, 6000 + number))]
+    for family, address in addresses:
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1.0)
+            try:
+                connection.connect(address)  # type: ignore[arg-type]
+            except OSError:
+                continue
+            return True
+    return False

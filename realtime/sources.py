@@ -1,0 +1,344 @@
+"""Where frames come from: camera, stream, video file, picture, demo. One protocol for all of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
+from realtime.errors import SourceError, UserError
+from realtime.frame import Image
+
+STREAM_TIMEOUT_MS = 2000
+PICTURE_FPS = 10.0  # a still is shown again so often, so that keys and fades answer
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_STREAM = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Source(Protocol):
+    """Hands out pictures in order.
+
+    description: for the screen and for error messages.
+    is_live: frames come at the source's own pace and the newest one wins.
+    is_mirrored: whether people expect to see it as in a mirror.
+    is_hardware: a camera on this machine, which may freeze and return one picture for ever.
+    can_return: after a loss, opening it again may succeed.
+    fps: frames a second of a file; None where only measuring tells.
+    frame_count: frames of a file as far as its header says.
+    """
+
+    description: str
+    is_live: bool
+    is_mirrored: bool
+    is_hardware: bool
+    can_return: bool
+    fps: float | None
+    frame_count: int | None
+
+    def open(self) -> None:
+        """Gets ready to read. Raises SourceError with the reason."""
+
+    def read(self) -> tuple[Image, float | None] | None:
+        """The next picture (H, W, 3) uint8 BGR and its time in the file in seconds; None at the end.
+
+        Raises:
+            SourceError: a file that ended damaged.
+        """
+
+    def close(self) -> None:
+        """Releases everything; may be called twice."""
+
+
+class _Live:
+    """What camera and stream share."""
+
+    is_live = True
+    can_return = True
+    fps: float | None = None
+    frame_count: int | None = None
+
+    def __init__(self) -> None:
+        self._capture: cv2.VideoCapture | None = None
+
+    def read(self) -> tuple[Image, float | None] | None:
+        if self._capture is None:
+            return None
+        done, picture = self._capture.read()
+        return (np.asarray(picture, np.uint8), None) if done and picture is not None and picture.size else None
+
+    def close(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+
+class CameraSource(_Live):
+    """A camera of this machine, by number.
+
+    Args:
+        number: as OpenCV counts them.
+        size_wh, fps: asked of the camera; it may give something else.
+    """
+
+    is_mirrored = True
+    is_hardware = True
+
+    def __init__(self, number: int, size_wh: tuple[int, int] | None = None, fps: float | None = None) -> None:
+        super().__init__()
+        self.description = f"camera {number}"
+        self._number, self._size_wh, self._fps = number, size_wh, fps
+
+    def open(self) -> None:
+        # MJPG first, then size, then rate: uncompressed 1080p comes at five frames a second from most cameras.
+        asked = [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")]
+        if self._size_wh is not None:
+            asked += [cv2.CAP_PROP_FRAME_WIDTH, self._size_wh[0], cv2.CAP_PROP_FRAME_HEIGHT, self._size_wh[1]]
+        if self._fps is not None:
+            asked += [cv2.CAP_PROP_FPS, round(self._fps)]
+        capture = _open_camera(self._number, asked)
+        if capture is None:
+            raise SourceError(
+                f"camera {self._number}: cannot be opened; found {describe_cameras()}. "
+                "Plug one in, close other programs that use it, or try --source demo"
+            )
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._capture = capture
+
+
+class StreamSource(_Live):
+    """A network stream (rtsp://, http://, ...), opened and read with time-outs of two seconds."""
+
+    is_mirrored = False
+    is_hardware = False
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.description = f"stream {_without_password(address)}"
+        self._address = address
+
+    def open(self) -> None:
+        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+        try:
+            capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, options)
+        except cv2.error:
+            capture = None
+        if capture is None or not capture.isOpened():
+            raise SourceError(
+                f"{self.description}: no answer with a video in it within {STREAM_TIMEOUT_MS // 1000} seconds; "
+                "check the address and that the sender runs"
+            )
+        self._capture = capture
+
+
+class PictureSource:
+    """A still picture: once for a file, again and again for a window."""
+
+    is_mirrored = False
+    is_hardware = False
+    can_return = False
+
+    def __init__(self, path: Path, repeated: bool) -> None:
+        self.description = f"picture {path}"
+        self.is_live = repeated
+        self.fps: float | None = PICTURE_FPS if repeated else None
+        self.frame_count: int | None = None if repeated else 1
+        self._path = path
+        self._picture: Image | None = None
+        self._read = 0
+        self._pace = Pace(PICTURE_FPS)
+
+    def open(self) -> None:
+        try:
+            data = np.frombuffer(self._path.read_bytes(), np.uint8)
+        except OSError as error:
+            raise SourceError(f"{self.description}: cannot be read ({error.strerror})") from None
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        if picture is None:
+            raise SourceError(f"{self.description}: not a picture that OpenCV can read; expected JPEG, PNG, WebP, BMP or TIFF")
+        self._picture = np.asarray(picture, np.uint8)
+
+    def read(self) -> tuple[Image, float | None] | None:
+        if self._picture is None or (self._read and not self.is_live):
+            return None
+        if self.is_live:
+            self._pace.wait()
+        self._read += 1
+        return self._picture, None
+
+    def close(self) -> None:
+        self._picture = None
+
+
+class DemoSource:
+    """A moving picture made by the program, at 30 frames a second."""
+
+    description = "demo"
+    is_mirrored = False
+    is_hardware = False
+    can_return = False
+    frame_count: int | None = None
+
+    def __init__(self, size_wh: tuple[int, int] | None = None, fps: float | None = None, paced: bool = True) -> None:
+        self.is_live = paced
+        self.fps: float | None = fps or DEMO_FPS
+        self._size_wh = size_wh or DEMO_SIZE_WH
+        self._scene: DemoScene | None = None
+        self._pace = Pace(self.fps or DEMO_FPS)
+        self._index = 0
+
+    def open(self) -> None:
+        if min(self._size_wh) < 64:
+            raise UserError(f"--size: the demo needs at least 64x64, found {self._size_wh[0]}x{self._size_wh[1]}")
+        self._scene = DemoScene(self._size_wh)
+
+    def read(self) -> tuple[Image, float | None] | None:
+        if self._scene is None:
+            return None
+        if self.is_live:
+            self._pace.wait()
+        time_s = self._index / (self.fps or DEMO_FPS)
+        self._index += 1
+        return self._scene.draw(time_s), None if self.is_live else time_s
+
+    def close(self) -> None:
+        self._scene = None
+
+
+class PacedFile:
+    """A video file played as a camera: at its own pace, the newest frame wins."""
+
+    is_live = True
+    is_mirrored = False
+    is_hardware = False
+    can_return = False
+
+    def __init__(self, file: Source) -> None:
+        self._file = file
+        self.description = file.description
+        self.fps = file.fps
+        self.frame_count = file.frame_count
+        self._started_s: float | None = None
+
+    def open(self) -> None:
+        self._file.open()
+        self.fps, self.frame_count = self._file.fps, self._file.frame_count
+
+    def read(self) -> tuple[Image, float | None] | None:
+        found = self._file.read()
+        if found is None:
+            return None
+        now = time.monotonic()
+        at_s = found[1] or 0.0
+        if self._started_s is None:
+            self._started_s = now - at_s
+        time.sleep(max(0.0, self._started_s + at_s - now))
+        return found[0], None
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Pace:
+    """Waits so that calls return a given number of times a second, without drifting."""
+
+    def __init__(
+        self, fps: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._interval_s = 1 / fps
+        self._clock, self._sleep = clock, sleep
+        self._next_s: float | None = None
+
+    def wait(self) -> None:
+        """Returns at the next beat; beats that were missed are not made up for."""
+        now = self._clock()
+        if self._next_s is None or now > self._next_s + self._interval_s:
+            self._next_s = now
+        elif now < self._next_s:
+            self._sleep(self._next_s - now)
+        self._next_s += self._interval_s
+
+
+def choose_source(
+    text: str,
+    *,
+    size_wh: tuple[int, int] | None = None,
+    fps: float | None = None,
+    has_window: bool = True,
+    as_camera: bool = False,
+) -> Source:
+    """The source that a --source text names.
+
+    Args:
+        text: a camera's number, an address, a path, or "demo".
+        size_wh, fps: asked of a camera (and of the demo).
+        has_window: a still is repeated, and the demo paced, only for a window.
+        as_camera: play a file at its own pace, the newest frame wins.
+    Raises:
+        SourceError: no such file.
+    """
+    from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
+
+    if text == "demo":
+        return DemoSource(size_wh, fps, paced=has_window or as_camera)
+    if re.fullmatch(r"\d{1,3}", text):
+        return CameraSource(int(text), size_wh, fps)
+    if _STREAM.match(text):
+        return StreamSource(text)
+    path = Path(text)
+    if not path.exists():
+        raise SourceError(
+            f"source {text}: no such file; expected a camera's number, an address (rtsp://, http://), a file, or demo"
+        )
+    if path.is_dir():
+        raise SourceError(f"source {text}: a folder; expected a video file or a picture")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return PictureSource(path, repeated=has_window)
+    file = VideoFileSource(path)
+    return PacedFile(file) if as_camera else file
+
+
+def list_cameras(limit: int = 10) -> Iterator[tuple[int, tuple[int, int], float]]:
+    """Number, size and rate, as the driver states it, of each camera that opens."""
+    for number in _camera_numbers(limit):
+        capture = _open_camera(number, [])
+        if capture is None:
+            continue
+        size_wh = (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+        fps = float(capture.get(cv2.CAP_PROP_FPS))
+        capture.release()
+        yield number, size_wh, fps
+
+
+def describe_cameras() -> str:
+    """The cameras that open, in a few words."""
+    numbers = [str(number) for number, _, _ in list_cameras(4)]
+    return "cameras " + ", ".join(numbers) if numbers else "no camera"
+
+
+def _camera_numbers(limit: int) -> list[int]:
+    devices = Path("/dev")
+    if devices.is_dir() and Path("/sys/class").is_dir():  # Linux: only numbers that exist
+        return sorted(int(p.name[5:]) for p in devices.glob("video*") if p.name[5:].isdigit())[:limit]
+    return list(range(limit))
+
+
+def _open_camera(number: int, options: list[int]) -> cv2.VideoCapture | None:
+    try:
+        capture = cv2.VideoCapture(number, cv2.CAP_ANY, options)
+        if not capture.isOpened() and options:  # some drivers refuse options at construction
+            capture = cv2.VideoCapture(number)
+            for name, value in zip(options[::2], options[1::2], strict=True):
+                capture.set(name, value)
+    except cv2.error:
+        return None
+    return capture if capture.isOpened() else None
+
+
+def _without_password(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", address)

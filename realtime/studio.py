@@ -1,0 +1,124 @@
+"""The styles that are warm: sessions made and run once off the live path, so that a swap costs no frame."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from realtime.errors import UserError
+from realtime.gallery import Style
+from realtime.stylizer import ModelChoice, Stylizer
+
+_KEPT = 4  # the style on show, its two neighbours, and the one before
+
+
+class Studio:
+    """Makes and keeps stylizers, the next ones in the background.
+
+    Args:
+        styles: the gallery, in its order.
+        choice: tier, precision and provider for all of them.
+        make: builds a stylizer; exchanged in tests.
+    """
+
+    def __init__(
+        self, styles: list[Style], choice: ModelChoice, make: Callable[[Style, ModelChoice], Stylizer] = Stylizer
+    ) -> None:
+        self.styles = styles
+        self._choice = choice
+        self._make = make
+        self._ready: OrderedDict[int, Stylizer] = OrderedDict()
+        self._failed: dict[int, str] = {}
+        self._wanted: list[int] = []
+        self._size_wh: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread: threading.Thread | None = None
+
+    def require(self, number: int, size_wh: tuple[int, int] | None = None) -> Stylizer:
+        """The stylizer of a style, made now if need be.
+
+        Raises:
+            ModelError: its file is unusable.
+        """
+        stylizer = self.ready(number)
+        if stylizer is None:
+            stylizer = self._make(self.styles[number], self._choice)
+            if size_wh is not None:
+                stylizer.warm_up(size_wh)
+            self._keep(number, stylizer)
+        return stylizer
+
+    def ready(self, number: int) -> Stylizer | None:
+        """The stylizer of a style if it is warm; never waits."""
+        with self._lock:
+            stylizer = self._ready.get(number)
+            if stylizer is not None:
+                self._ready.move_to_end(number)
+            return stylizer
+
+    def failure(self, number: int) -> str | None:
+        """Why a style could not be made in the background, if so."""
+        with self._lock:
+            return self._failed.get(number)
+
+    def warm(self, number: int, size_wh: tuple[int, int]) -> None:
+        """Asks for a style and its neighbours in the gallery's order to be made ready in the background.
+
+        Args:
+            number: of the style wanted first.
+            size_wh: at which they will be run.
+        """
+        count = len(self.styles)
+        wanted = list(dict.fromkeys([number, (number + 1) % count, (number - 1) % count]))
+        with self._lock:
+            if self._wanted == wanted and self._size_wh == size_wh:
+                return
+            self._wanted, self._size_wh = wanted, size_wh
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="studio", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ends the background thread after the style it is at."""
+        self._stop = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while not self._stop:
+            number = self._next_wanted()
+            if number is None:
+                self._wake.wait()
+                self._wake.clear()
+                continue
+            try:
+                stylizer = self._make(self.styles[number], self._choice)
+                assert self._size_wh is not None
+                stylizer.warm_up(self._size_wh)
+            except UserError as error:
+                with self._lock:
+                    self._failed[number] = str(error)
+                continue
+            self._keep(number, stylizer)
+
+    def _next_wanted(self) -> int | None:
+        with self._lock:
+            for number in self._wanted:
+                if number not in self._ready and number not in self._failed:
+                    return number
+            return None
+
+    def _keep(self, number: int, stylizer: Stylizer) -> None:
+        with self._lock:
+            self._ready[number] = stylizer
+            self._ready.move_to_end(number)
+            for old in list(self._ready):
+                if len(self._ready) <= _KEPT:
+                    break
+                if old not in self._wanted:
+                    del self._ready[old]

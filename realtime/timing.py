@@ -1,0 +1,88 @@
+"""Rates, stage times and percentiles, with an injected clock."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+STAGES = ("capture", "style", "composite", "present")
+_KEPT = 20_000  # values of the longest runs beyond which the oldest are forgotten
+
+
+class RunTimes:
+    """What a run measures about itself.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.first_shown_s: float | None = None
+        self.last_shown_s: float | None = None
+        self.shown = 0
+        self._latencies_ms: deque[float] = deque(maxlen=_KEPT)
+        self._stages_ms: dict[str, deque[float]] = {stage: deque(maxlen=_KEPT) for stage in STAGES}
+        self._recent: deque[tuple[float, float]] = deque()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a stage of one frame."""
+        started = self.clock()
+        yield
+        self._stages_ms[name].append((self.clock() - started) * 1000)
+
+    def frame_shown(self, captured_at_s: float) -> None:
+        """A frame has reached its sink: counts it and its latency."""
+        now = self.clock()
+        latency_ms = (now - captured_at_s) * 1000
+        self._latencies_ms.append(latency_ms)
+        self._recent.append((now, latency_ms))
+        while self._recent and self._recent[0][0] < now - 1.0:
+            self._recent.popleft()
+        if self.first_shown_s is None:
+            self.first_shown_s = now
+        self.last_shown_s = now
+        self.shown += 1
+
+    @property
+    def recent_fps(self) -> float:
+        """Frames a second over the last second."""
+        if len(self._recent) < 2:
+            return 0.0
+        span = self._recent[-1][0] - self._recent[0][0]
+        return (len(self._recent) - 1) / span if span > 0 else 0.0
+
+    @property
+    def recent_latency_ms(self) -> float:
+        """Median latency over the last second."""
+        return percentile([latency for _, latency in self._recent], 50)
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last frame shown."""
+        if self.first_shown_s is None or self.last_shown_s is None:
+            return 0.0
+        return self.last_shown_s - self.first_shown_s
+
+    @property
+    def fps(self) -> float:
+        """(n - 1) / seconds."""
+        return (self.shown - 1) / self.seconds if self.seconds > 0 else 0.0
+
+    def latencies_ms(self) -> dict[str, float]:
+        """p50, p95 and p99."""
+        return {f"p{share}": round(percentile(self._latencies_ms, share), 3) for share in (50, 95, 99)}
+
+    def stage_medians_ms(self) -> dict[str, float]:
+        """Median of each stage."""
+        return {name: round(percentile(values, 50), 3) for name, values in self._stages_ms.items()}
+
+
+def percentile(values: Sequence[float] | deque[float], share: float) -> float:
+    """A percentile by linear interpolation; 0 of nothing."""
+    return float(np.percentile(np.fromiter(values, float), share)) if values else 0.0

@@ -1,0 +1,134 @@
+"""StyleCam: a camera turned into a painting while you watch. Parses arguments, wires the stages, maps errors."""
+
+from __future__ import annotations
+
+import time
+
+_STARTED_S = time.monotonic()
+
+import argparse  # noqa: E402  (the clock above starts before anything is loaded)
+import signal  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from fractions import Fraction  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
+from realtime.capture import Capture, Policy  # noqa: E402
+from realtime.command_line import build_parser, list_styles, print_cameras  # noqa: E402
+from realtime.controls import ControlState  # noqa: E402
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
+from realtime.gallery import find_style, load_gallery  # noqa: E402
+from realtime.live_view import LiveView  # noqa: E402
+from realtime.painter import Painter  # noqa: E402
+from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
+from realtime.sinks import NullSink, PictureSink, Sink, SnapshotFolder, WindowSink, check_output  # noqa: E402
+from realtime.sources import PICTURE_SUFFIXES, Source, choose_source  # noqa: E402
+from realtime.studio import Studio  # noqa: E402
+from realtime.stylizer import ModelChoice  # noqa: E402
+from realtime.timing import RunTimes  # noqa: E402
+
+
+def run(args: argparse.Namespace) -> int:
+    """Wires source, capture, painter and sink, runs them and reports.
+
+    Raises:
+        UserError: something the user can mend.
+    """
+    styles, first_style = find_style(load_gallery(args.styles), args.style)
+    studio = Studio(styles, ModelChoice(args.tier, args.precision, args.provider, args.model_range))
+    has_window = args.output is None and not args.headless
+    if args.stats is not None:
+        check_output(args.stats, overwrite=True)
+    source = choose_source(args.source, size_wh=args.size, fps=args.fps, has_window=has_window, as_camera=args.live)
+    sink: Sink = WindowSink() if has_window else NullSink()
+    times = RunTimes()
+    state = ControlState(
+        style=first_style,
+        style_count=len(styles),
+        strength=args.strength,
+        colours_of_photo=args.colours == "photo",
+        split=args.split,
+        mirror=source.is_mirrored and not args.no_mirror,
+        fullscreen=args.fullscreen,
+    )
+    capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    snapshots = SnapshotFolder(args.snapshot_dir)
+    closing = [capture.stop, studio.close, snapshots.close]
+    try:
+        painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
+        capture.start()
+        if args.output is not None:
+            sink = _output_sink(args, source)
+        view = None
+        if isinstance(sink, WindowSink):
+            sink.set_fullscreen(args.fullscreen)
+            view = LiveView(sink, state, studio, painter, snapshots, times, source.description)
+        options = RunOptions(
+            max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
+            paced=has_window and not source.is_live,
+            progress=args.output is not None,
+        )
+        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop)
+        try:
+            pipeline.run()
+        finally:
+            style_name = styles[painter.style].name
+            if args.stats is not None:
+                write_stats(args.stats, collect_stats(pipeline, capture, painter, times, style_name, _STARTED_S))
+    finally:
+        join_all(*closing)
+    if capture.abandoned:
+        print(f"warning: {source.description}: its driver does not answer; left behind", file=sys.stderr)
+    return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
+
+
+def _output_sink(args: argparse.Namespace, source: Source) -> Sink:
+    path: Path = args.output
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return PictureSink(path, args.overwrite)
+    from realtime.video_writer import VideoFileSink  # PyAV takes a fifth of a second to load: only for files
+
+    rate = getattr(source, "average_rate", None) or Fraction(source.fps or args.fps or 30).limit_denominator(1001)
+    return VideoFileSink(path, rate, args.overwrite)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def ask(_number: int, _frame: Any) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; a user's mistake becomes one line and an exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        if args.list_styles:
+            return list_styles(load_gallery(args.styles))
+        if args.list_cameras:
+            return print_cameras()
+        if args.doctor:
+            from realtime.doctor import report
+
+            return report(load_gallery(args.styles))
+        return run(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:  # a bug of ours: named, so that it can be reported
+        if args.debug:
+            raise
+        where = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(f"error: a bug in StyleCam ({where}); run again with --debug and report what it prints", file=sys.stderr)
+        return EXIT_BUG
+
+
+if __name__ == "__main__":
+    sys.exit(main())
