@@ -167,6 +167,10 @@ class Generator(nn.Module):
         self.up_norm: nn.Module = nn.BatchNorm2d(stem, momentum=0.02)
         self.keep: nn.Module = CellMap()
         self.paint: nn.Module = EvenConvolution(stem, 3, block=CELL, bias=True)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+        nn.init.kaiming_normal_(self.up.weight)
         nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
 
     def forward(self, batch_rgb: Tensor) -> Tensor:

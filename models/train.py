@@ -49,7 +49,8 @@ from models.losses import (
 from models.vgg import LossNetwork, load_loss_network
 
 _SMALLEST_PAINTING = 64
-_FREEZE_AT = 0.5  # share of the training after which batch normalisation keeps its statistics
+import os
+_FREEZE_AT = float(os.environ.get('FZ','0.5'))  # share of the training after which batch normalisation keeps its statistics
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _WARM_UP_STEPS = 30
 _GRADIENT_NORM = 5.0

@@ -1,0 +1,128 @@
+"""style_error and content_error of styles on the standard photos: python -m benchmarks.quality.
+
+style_error: mean over relu1_1 .. relu5_1 of |G(y) - A|^2 / |A|^2, averaged over the photos, for the painting at four
+sizes of which the best counts. content_error: |F(y) - F(x)|^2 / |F(x)|^2 at relu4_2. VGG-19 in float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+import realtime.quiet  # noqa: F401
+from benchmarks.report import data_folder, print_table, write_json
+from models.images import as_batch, evaluation_photos, list_photos, load_image, resize_short_side
+from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, relative_squared_error
+from models.vgg import LossNetwork, VGGFeatures, load_loss_network
+from realtime.errors import EXIT_DONE, SourceError, UserError
+from realtime.frame import Image
+from realtime.gallery import Style, find_style, load_gallery
+from realtime.stylizer import ModelChoice, Stylizer
+
+PAINTING_SIZES = (256, 384, 512, 768)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A standard photo with its content features."""
+
+    image_bgr: Image
+    features: Tensor
+
+
+def load_photos(folder: Path, vgg: VGGFeatures) -> list[Photo]:
+    """Every 50th photo of a folder."""
+    photos = []
+    for path in evaluation_photos(list_photos(folder)):
+        picture = load_image(path)
+        features = vgg(as_batch(picture), (CONTENT_LAYER,))[CONTENT_LAYER]
+        photos.append(Photo(np.ascontiguousarray(picture.numpy()[::-1].transpose(1, 2, 0)), features))
+    return photos
+
+
+def measure_quality(stylizer: Stylizer, painting: Path, photos: list[Photo], vgg: VGGFeatures) -> dict[str, Any]:
+    """Both errors of one network, and the style error at each size of the painting."""
+    targets = {}
+    for size in PAINTING_SIZES:
+        features = vgg(as_batch(resize_short_side(load_image(painting), size)), STYLE_LAYERS)
+        targets[size] = {name: gram_matrix(features[name]) for name in STYLE_LAYERS}
+    style_errors: dict[int, list[float]] = {size: [] for size in PAINTING_SIZES}
+    content_errors = []
+    for photo in tqdm(photos, disable=None, leave=False, unit="photo"):
+        painted_bgr = stylizer.style(photo.image_bgr)
+        painted = torch.from_numpy(np.ascontiguousarray(painted_bgr[:, :, ::-1].transpose(2, 0, 1)))
+        features = vgg(as_batch(painted))
+        content_errors.append(float(content_loss(features[CONTENT_LAYER], photo.features)))
+        grams = {name: gram_matrix(features[name]) for name in STYLE_LAYERS}
+        for size, target in targets.items():
+            terms = [float(relative_squared_error(grams[name], target[name])) for name in STYLE_LAYERS]
+            style_errors[size].append(float(np.mean(terms)))
+    averages = {size: float(np.mean(errors)) for size, errors in style_errors.items()}
+    best = min(averages, key=lambda size: averages[size])
+    return {
+        "style_error": round(averages[best], 4),
+        "content_error": round(float(np.mean(content_errors)), 4),
+        "painting_size": best,
+        "style_error_by_size": {str(size): round(value, 4) for size, value in averages.items()},
+        "photos": len(photos),
+    }
+
+
+def _painting_of(style: Style, folder: Path) -> Path:
+    for suffix in (".jpg", ".png"):
+        path = folder / f"{style.name}{suffix}"
+        if path.is_file():
+            return path
+    raise SourceError(f"painting of {style.name}: not in {folder}; name the folder with --paintings")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
+    parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery")
+    parser.add_argument("--content", type=Path, default=data_folder() / "content")
+    parser.add_argument("--paintings", type=Path, default=data_folder() / "styles")
+    parser.add_argument("--vgg", type=Path, default=None)
+    parser.add_argument("--precision", action="append", choices=("fp32", "int8", "fp16"), help="default: all that a style has")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    default_vgg = data_folder() / "vgg19" / "vgg19_features.pth"
+    try:
+        weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
+        network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
+        gallery = load_gallery()
+        chosen = [styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])]
+        rows = []
+        with torch.no_grad():
+            photos = load_photos(args.content, network.features)
+            for style in chosen:
+                for tier, models in style.models.items():
+                    for precision in args.precision or list(models):
+                        stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
+                        figures = measure_quality(stylizer, _painting_of(style, args.paintings), photos, network.features)
+                        rows.append({"style": style.name, "tier": tier, "precision": precision} | figures)
+        write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"VGG-19: {network.source}, {len(photos)} photos")
+    print_table(
+        ("style", "network", "style_error", "content_error", "painting at"),
+        [
+            (r["style"], f"{r['tier']} {r['precision']}", f"{r['style_error']:.3f}", f"{r['content_error']:.3f}", r["painting_size"])
+            for r in rows
+        ],
+    )
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What all benchmarks share: the machine in words, tables, JSON."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from realtime.errors import OutputError
+
+DATA_VARIABLE = "STYLECAM_DATA"
+
+
+def data_folder() -> Path:
+    """The shared data folder: photographs, paintings, clips."""
+    return Path(os.environ.get(DATA_VARIABLE, "../shared"))
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, versions and date of a measurement."""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "onnxruntime": ort.__version__,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns aligned, numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
+    for number, row in enumerate(cells):
+        print("  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))))
+        if number == 0:
+            print("  ".join("-" * width for width in widths))
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Writes a result with the machine it was measured on; nothing where no path was given.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps({"machine": machine(), **content}, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"--json {path}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,102 @@
+"""Milliseconds for a frame, side by side with the reference network: python -m benchmarks.speed.
+
+Everything that the ONNX contract puts into the graph is in the figure. Networks take turns; the first runs after a
+turn are thrown away; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+import realtime.quiet  # noqa: F401
+from benchmarks.reference import export_reference
+from benchmarks.report import print_table, write_json
+from realtime.errors import EXIT_DONE, UserError
+from realtime.gallery import find_style, load_gallery
+from realtime.providers import Choice, create_session
+
+_DISCARDED = 1
+
+
+class Contender:
+    """A session with an input of the right shape."""
+
+    def __init__(self, name: str, session: ort.InferenceSession, frame: Any) -> None:
+        self.name = name
+        self.milliseconds: list[float] = []
+        self._session, self._feed = session, {session.get_inputs()[0].name: frame}
+
+    def take_turn(self, runs: int) -> None:
+        """Some runs, of which the first is not counted."""
+        for number in range(_DISCARDED + runs):
+            started = time.perf_counter()
+            self._session.run(None, self._feed)
+            if number >= _DISCARDED:
+                self.milliseconds.append((time.perf_counter() - started) * 1000)
+
+    @property
+    def median_ms(self) -> float:
+        """Over all counted runs."""
+        return float(np.median(self.milliseconds))
+
+
+def measure(style_name: str | None, size_wh: tuple[int, int], choice: Choice, rounds: int) -> list[dict[str, Any]]:
+    """Rows for the reference and each file of the style's fast tier."""
+    styles, number = find_style(load_gallery(), style_name)
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (1, size_wh[1], size_wh[0], 3), np.uint8)
+    planes = np.ascontiguousarray(frame.transpose(0, 3, 1, 2)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "reference.onnx"
+        export_reference(path, size_wh)
+        contenders = [Contender("reference fp32", create_session(path, choice, path.name)[0], planes)]
+    for tier, models in styles[number].models.items():
+        for precision, model in models.items():
+            session, _ = create_session(model.path, choice, model.path.name)
+            contenders.append(Contender(f"{tier} {precision}", session, frame))
+    for _ in range(rounds):
+        for contender in contenders:
+            contender.take_turn(1 if contender is contenders[0] else 4)
+    slowest = contenders[0].median_ms
+    return [
+        {"network": c.name, "size_wh": size_wh, "ms": round(c.median_ms, 2), "times_reference": round(slowest / c.median_ms, 2)}
+        for c in contenders
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
+    parser.add_argument("--style", help="default: the gallery's first")
+    parser.add_argument("--size", action="append", metavar="WxH", help="default: 640x480 and 1280x720")
+    parser.add_argument("--provider", default="cpu")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    try:
+        rows = []
+        for text in args.size or ["640x480", "1280x720"]:
+            width, height = (int(side) for side in text.split("x"))
+            rows += measure(args.style, (width, height), Choice(args.provider, args.threads), args.rounds)
+        write_json(args.json, {"speed": rows})
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print_table(
+        ("network", "size", "ms", "times reference"),
+        [(r["network"], "x".join(map(str, r["size_wh"])), f"{r['ms']:.1f}", f"{r['times_reference']:.1f}") for r in rows],
+    )
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Flicker and warp error of styles on clips: python -m benchmarks.stability.
+
+flicker: mean |y_t - y_(t-1)| over mean |x_t - x_(t-1)| for the first 24 frames of a clip at 480 pixels' width; 1 is as
+steady as the camera. warp error: the painting of a second picture, moved back along the true optical flow, against
+the painting of the first, over the same for the photographs. The network alone, nothing outside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import realtime.quiet  # noqa: F401
+from benchmarks.report import data_folder, print_table, write_json
+from realtime.errors import EXIT_DONE, SourceError, UserError
+from realtime.frame import Image
+from realtime.gallery import find_style, load_gallery
+from realtime.stylizer import ModelChoice, Stylizer
+from realtime.video_reader import VideoFileSource
+
+FRAMES = 24
+WIDTH = 480
+CLIPS = ("people/asl_book.mkv", "people/asl_walk.mkv", "moving/bottle-detection.mp4")
+_FLOW_MAGIC = 202021.25
+_UNKNOWN_FLOW = 1e9
+_AGREEMENT = 10.0  # grey levels: where the photographs themselves differ more, something was covered or the light changed
+
+
+def read_clip(path: Path) -> list[Image]:
+    """The first 24 frames, 480 wide, the height a multiple of 32."""
+    source = VideoFileSource(path)
+    source.open()
+    frames = []
+    try:
+        while len(frames) < FRAMES and (found := source.read()) is not None:
+            height, width = found[0].shape[:2]
+            size_wh = (WIDTH, round(height * WIDTH / width / 32) * 32)
+            frames.append(np.asarray(cv2.resize(found[0], size_wh, interpolation=cv2.INTER_AREA), np.uint8))
+    finally:
+        source.close()
+    return frames
+
+
+def measure_flicker(stylizer: Stylizer, frames: list[Image]) -> dict[str, float]:
+    """flicker, and the painting's own change in grey levels a frame."""
+    painted = [stylizer.style(frame) for frame in frames]
+    change = _mean_change(painted)
+    return {"flicker": round(change / _mean_change(frames), 3), "grey_levels": round(change, 3)}
+
+
+def measure_warp_error(stylizer: Stylizer, folder: Path) -> float:
+    """Warp error averaged over the picture pairs of a folder."""
+    ratios = []
+    for flow_path in sorted(folder.glob("*_flow01.flo")):
+        prefix = flow_path.name.removesuffix("_flow01.flo")
+        first, second = (_read_picture(folder / f"{prefix}_img{k}.png") for k in (0, 1))
+        flow = read_flow(flow_path)
+        photos = _differences(first, second, flow)
+        paintings = _differences(stylizer.style(first), stylizer.style(second), flow)
+        agree = (photos < _AGREEMENT) & _inside(flow)
+        ratios.append(float(paintings[agree].mean() / photos[agree].mean()))
+    if not ratios:
+        raise SourceError(f"flow pairs: none in {folder}; expected N_flow01.flo with N_img0.png and N_img1.png")
+    return round(float(np.mean(ratios)), 3)
+
+
+def read_flow(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A Middlebury .flo file: (H, W, 2) float32, right and down in pixels.
+
+    Raises:
+        SourceError: another format, or not as long as its header says.
+    """
+    data = path.read_bytes()
+    if len(data) < 12:
+        raise SourceError(f"flow {path}: only {len(data)} bytes")
+    magic, width, height = struct.unpack("<fii", data[:12])
+    if magic != _FLOW_MAGIC or width * height * 8 + 12 != len(data):
+        raise SourceError(f"flow {path}: not a Middlebury flow file of the size its header states")
+    return np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
+
+
+def _differences(first: Image, second: Image, flow: Any) -> Any:
+    """|second(p + flow) - first(p)|, averaged over the colours: (H, W)."""
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    moved = cv2.remap(second.astype(np.float32), columns + flow[:, :, 0], rows + flow[:, :, 1], cv2.INTER_LINEAR)
+    return np.abs(np.asarray(moved) - first.astype(np.float32)).mean(axis=2)
+
+
+def _inside(flow: Any) -> Any:
+    """Pixels whose flow is known and stays in the picture."""
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    known = (np.abs(flow) < _UNKNOWN_FLOW).all(axis=2)
+    x, y = columns + flow[:, :, 0], rows + flow[:, :, 1]
+    return known & (x >= 0) & (x <= flow.shape[1] - 1) & (y >= 0) & (y <= flow.shape[0] - 1)
+
+
+def _mean_change(frames: list[Image]) -> float:
+    changes = [
+        np.abs(after.astype(np.int16) - before.astype(np.int16)).mean()
+        for before, after in zip(frames[:-1], frames[1:], strict=True)
+    ]
+    return float(np.mean(changes))
+
+
+def _read_picture(path: Path) -> Image:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SourceError(f"picture {path}: cannot be read")
+    return np.asarray(picture, np.uint8)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stability")
+    parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery")
+    parser.add_argument("--videos", type=Path, default=data_folder() / "video")
+    parser.add_argument("--precision", action="append", choices=("fp32", "int8", "fp16"), help="default: all that a style has")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    rows = []
+    try:
+        gallery = load_gallery()
+        chosen = [styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])]
+        clips = {name: read_clip(args.videos / name) for name in CLIPS}
+        for style in chosen:
+            for tier, models in style.models.items():
+                for precision in args.precision or list(models):
+                    stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
+                    row: dict[str, Any] = {"style": style.name, "tier": tier, "precision": precision}
+                    row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
+                    rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
+        write_json(args.json, {"stability": rows})
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print_table(
+        ("style", "network", *(f"flicker {Path(name).stem}" for name in CLIPS), "warp error"),
+        [
+            (
+                r["style"],
+                f"{r['tier']} {r['precision']}",
+                *(f"{r['clips'][name]['flicker']:.2f} ({r['clips'][name]['grey_levels']:.1f})" for name in CLIPS),
+                f"{r['warp_error']:.2f}",
+            )
+            for r in rows
+        ],
+    )
+    print("in brackets: change of the painting in grey levels a frame")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""int8 from float32: python -m export.quantise STYLE_FOLDER --content FOLDER.
+
+QDQ by onnxruntime's own static quantiser: activations uint8, weights int8 for each channel. Frames are bytes already,
+so the quantised graph starts and ends with them: no float touches the full-size picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+import realtime.quiet  # noqa: F401
+from export.to_onnx import file_entry, write_metadata, write_style
+from models.images import list_photos, load_image, training_photos
+from realtime.errors import EXIT_DONE, ModelError, UserError
+
+_CALIBRATION_PHOTOS = 48
+
+
+class PhotoReader(CalibrationDataReader):
+    """Hands photographs to the quantiser, one at a time, cut to what the network takes."""
+
+    def __init__(self, photos: list[Path], stride: int = 32) -> None:
+        self._frames: Iterator[dict[str, Any]] = ({"frame": _frame(path, stride)} for path in photos)
+
+    def get_next(self) -> Any:
+        """The next photograph, or None after the last."""
+        return next(self._frames, None)
+
+
+def quantise(source: Path, target: Path, photos: list[Path]) -> None:
+    """Writes the int8 network.
+
+    Args:
+        source: float32 ONNX file by the contract.
+        target: file to write.
+        photos: for calibration.
+    Raises:
+        ModelError: the quantised graph is not what was expected.
+    """
+    logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns of a step that was taken
+    prepared, raw = target.with_name(target.name + ".prepared"), target.with_name(target.name + ".raw")
+    try:
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(raw),
+            PhotoReader(photos),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=["Conv", "Add", "Concat", "Split", "Reshape", "Transpose", "Slice"],
+        )
+        model = onnx.load(raw)
+        _end_in_bytes(model)
+        onnx.checker.check_model(model)
+        onnx.save(model, target)
+    finally:
+        prepared.unlink(missing_ok=True)
+        raw.unlink(missing_ok=True)
+
+
+def _end_in_bytes(model: onnx.ModelProto) -> None:
+    """Lets the last sum be quantised straight to grey levels: scale 1, zero 0, which also clamps and rounds.
+
+    The quantiser, not knowing that a QuantizeLinear follows anyway, puts a pair of its own before it: twice rounded,
+    and two passes over the whole picture.
+    """
+    producers = {output: node for node in model.graph.node for output in node.output}
+    constants = {initializer.name: initializer for initializer in model.graph.initializer}
+    last = next(
+        (
+            node
+            for node in model.graph.node
+            if node.op_type == "QuantizeLinear" and float(_value(constants, node.input[1])) == 1.0
+        ),
+        None,
+    )
+    if last is None:
+        raise ModelError("quantise: the graph does not end with grey levels; export it again")
+    dequantise = producers.get(last.input[0])
+    skipped = []
+    while dequantise is not None and dequantise.op_type in ("DequantizeLinear", "Slice"):
+        if dequantise.op_type == "Slice":
+            return  # a crop lies between: nothing is gained
+        quantiser = producers.get(dequantise.input[0])
+        if quantiser is None or quantiser.op_type != "QuantizeLinear":
+            return
+        skipped += [dequantise, quantiser]
+        last.input[0] = quantiser.input[0]
+        dequantise = producers.get(last.input[0])
+    used = {name for node in model.graph.node for name in node.input if node not in skipped}
+    for node in skipped:
+        if not any(output in used for output in node.output):
+            model.graph.node.remove(node)
+
+
+def _value(constants: dict[str, onnx.TensorProto], name: str) -> float:
+    if name not in constants:
+        return float("nan")
+    value = onnx.numpy_helper.to_array(constants[name])
+    return float(value) if value.ndim == 0 else float("nan")
+
+
+def _frame(path: Path, stride: int) -> Any:
+    picture = load_image(path).numpy()[::-1].transpose(1, 2, 0)
+    height, width = picture.shape[0] // stride * stride, picture.shape[1] // stride * stride
+    return np.ascontiguousarray(picture[np.newaxis, :height, :width])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
+    parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
+    parser.add_argument("--content", type=Path, required=True, metavar="FOLDER", help="photographs for calibration")
+    parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
+    args = parser.parse_args(argv)
+    try:
+        source, target = args.folder / f"{args.tier}.onnx", args.folder / f"{args.tier}.int8.onnx"
+        if not source.is_file():
+            raise ModelError(f"{source}: no such file; export the style first")
+        photos = training_photos(list_photos(args.content))
+        photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
+        partial = target.with_name("." + target.name)
+        quantise(source, partial, photos)
+        write_metadata(partial, {"precision": "int8"})
+        os.replace(partial, target)
+        style = json.loads((args.folder / "style.json").read_text(encoding="utf-8"))
+        write_style(args.folder, style, args.tier, "int8", file_entry(target), None)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{target}: {target.stat().st_size} bytes")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
