@@ -99,7 +99,9 @@ def main(argv: list[str] | None = None) -> int:
         weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
         network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
         gallery = load_gallery()
-        chosen = [styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])]
+        chosen = [
+            styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])
+        ]
         rows = []
         with torch.no_grad():
             photos = load_photos(args.content, network.features)
@@ -117,7 +119,13 @@ def main(argv: list[str] | None = None) -> int:
     print_table(
         ("style", "network", "style_error", "content_error", "painting at"),
         [
-            (r["style"], f"{r['tier']} {r['precision']}", f"{r['style_error']:.3f}", f"{r['content_error']:.3f}", r["painting_size"])
+            (
+                r["style"],
+                f"{r['tier']} {r['precision']}",
+                f"{r['style_error']:.3f}",
+                f"{r['content_error']:.3f}",
+                r["painting_size"],
+            )
             for r in rows
         ],
     )

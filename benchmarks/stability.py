@@ -8,6 +8,7 @@ the painting of the first, over the same for the photographs. The network alone,
 from __future__ import annotations
 
 import argparse
+import itertools
 import struct
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_clip(path: Path) -> list[Image]:
     """The first 24 frames, 480 wide, the height a multiple of 32."""
     source = VideoFileSource(path)
     source.open()
-    frames = []
+    frames: list[Image] = []
     try:
         while len(frames) < FRAMES and (found := source.read()) is not None:
             height, width = found[0].shape[:2]
@@ -80,7 +81,7 @@ def read_flow(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     if len(data) < 12:
         raise SourceError(f"flow {path}: only {len(data)} bytes")
     magic, width, height = struct.unpack("<fii", data[:12])
-    if magic != _FLOW_MAGIC or width * height * 8 + 12 != len(data):
+    if magic != _FLOW_MAGIC or min(width, height) < 1 or width * height * 8 + 12 != len(data):
         raise SourceError(f"flow {path}: not a Middlebury flow file of the size its header states")
     return np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
 
@@ -101,10 +102,7 @@ def _inside(flow: Any) -> Any:
 
 
 def _mean_change(frames: list[Image]) -> float:
-    changes = [
-        np.abs(after.astype(np.int16) - before.astype(np.int16)).mean()
-        for before, after in zip(frames[:-1], frames[1:], strict=True)
-    ]
+    changes = [np.abs(after.astype(np.int16) - before.astype(np.int16)).mean() for before, after in itertools.pairwise(frames)]
     return float(np.mean(changes))
 
 
@@ -126,7 +124,9 @@ def main(argv: list[str] | None = None) -> int:
     rows = []
     try:
         gallery = load_gallery()
-        chosen = [styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])]
+        chosen = [
+            styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])
+        ]
         clips = {name: read_clip(args.videos / name) for name in CLIPS}
         for style in chosen:
             for tier, models in style.models.items():

@@ -58,9 +58,7 @@ def _from_bytes(grey_levels: Tensor) -> Tensor:
     if not torch.onnx.is_in_onnx_export():
         return grey_levels.float()
     scale, zero = torch.ones(()), torch.zeros((), dtype=torch.uint8)
-    return torch.onnx.ops.symbolic(
-        "DequantizeLinear", (grey_levels, scale, zero), dtype=torch.float32, shape=grey_levels.shape
-    )
+    return torch.onnx.ops.symbolic("DequantizeLinear", (grey_levels, scale, zero), dtype=torch.float32, shape=grey_levels.shape)
 
 
 def _to_bytes(painted: Tensor) -> Tensor:
@@ -75,7 +73,8 @@ def _for_bgr_bytes(folded: Generator) -> Generator:
     """Weights rearranged so that the cells may hold BGR in 0..255 on both ends."""
     generator = copy.deepcopy(folded)
     first, last, keep = generator.stem, generator.paint, generator.keep
-    assert isinstance(first, nn.Conv2d) and last.bias is not None
+    assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d) and isinstance(keep, nn.Conv2d)
+    assert last.bias is not None
     order = torch.arange(CELL_CHANNELS).reshape(CELL * CELL, 3).flip(1).reshape(-1)
     with torch.no_grad():
         first.weight.copy_(first.weight[:, order] / 255)

@@ -195,7 +195,8 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{base / args.name}: PyTorch and onnxruntime differ by at most {parity.largest} grey levels, {parity.mean:.4f} in the mean")
+    difference = f"at most {parity.largest} grey levels, {parity.mean:.4f} in the mean"
+    print(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
     return EXIT_DONE
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from realtime.errors import OutputError, ModelError
 from models.generator import Generator, build_generator, settings_from_dict
+from realtime.errors import ModelError, OutputError
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT = "stylecam-checkpoint-1"
@@ -29,7 +30,8 @@ def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
         torch.save({"format": _FORMAT, **content}, partial)
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing there, or no folder to look in
+            partial.unlink()
         raise OutputError(f"checkpoint {path}: cannot be written ({error})") from None
 
 
@@ -44,12 +46,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise ModelError(f"checkpoint {path}: cannot be read ({error.strerror}); train one with python -m models.train") from None
+        raise ModelError(
+            f"checkpoint {path}: cannot be read ({error.strerror}); train one with python -m models.train"
+        ) from None
     if not 0 < size <= _MAX_FILE_BYTES:
         raise ModelError(f"checkpoint {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's remarks on odd files; the reason is given below
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # what a damaged file makes PyTorch raise ranges from UnpicklingError to AssertionError
         raise ModelError(f"checkpoint {path}: not a PyTorch file of plain tensors and values") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ModelError(f"checkpoint {path}: expected the format {_FORMAT!r}; train one with python -m models.train")

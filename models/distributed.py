@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from realtime.errors import UserError
+
 
 @dataclass(frozen=True)
 class Process:
@@ -44,6 +46,8 @@ def join_training(device: str) -> Process:
 
     Args:
         device: "auto", "cpu", "cuda" or "cuda:N".
+    Raises:
+        UserError: no such device.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
@@ -66,4 +70,10 @@ def _choose_device(device: str, local_rank: int) -> torch.device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         device = f"cuda:{local_rank}"
-    return torch.device(device)
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise UserError(f"--device {device}: expected auto, cpu, cuda or cuda:N") from None
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"--device {device}: PyTorch finds {torch.cuda.device_count()} CUDA devices here; try --device cpu")
+    return chosen

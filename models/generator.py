@@ -17,6 +17,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CELL = 4  # pixels on a side of one cell of the stem
 CELL_CHANNELS = CELL * CELL * 3
+TRUNK_CELL = 2 * CELL  # pixels on a side of one cell of the trunk
+NOISE_CHANNELS = 8
+NOISE_TILE = 64  # cells of the trunk after which the noise repeats: 512 pixels
+TIER_NAMES = ("fast", "fine")
 BORDER = 16  # pixels by which a frame's edge is repeated before the network, and cut off after it
 
 
@@ -30,6 +34,8 @@ class GeneratorSettings:
     blocks: int = 5
 
     def __post_init__(self) -> None:
+        if self.tier not in TIER_NAMES:  # it becomes part of a file's name
+            raise ValueError(f"tier: expected one of {', '.join(TIER_NAMES)}, found {self.tier!r}")
         for name in ("stem_width", "trunk_width", "blocks"):
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= 1024:
@@ -49,9 +55,7 @@ def space_to_depth(picture: Tensor, block: int) -> Tensor:
     """
     batch, channels, height, width = picture.shape
     cells = picture.reshape(batch, channels, height // block, block, width // block, block)
-    return cells.permute(0, 3, 5, 1, 2, 4).reshape(
-        batch, block * block * channels, height // block, width // block
-    )
+    return cells.permute(0, 3, 5, 1, 2, 4).reshape(batch, block * block * channels, height // block, width // block)
 
 
 def depth_to_space(cells: Tensor, block: int) -> Tensor:
@@ -138,7 +142,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = convolution(width, width)
         self.second = convolution(width, width)
-        nn.init.constant_(self.second[1].weight, 0.3)
+        norm = self.second[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.constant_(norm.weight, 0.3)
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.second(F.relu(self.first(features)))
@@ -152,45 +158,66 @@ class Generator(nn.Module):
     to a linear map of the photograph's own cells, the identity at first: training starts from the photograph
     instead of from noise, which was worth a factor of ten in steps.
 
+    A flat area gives a plain network nothing to paint with: it prints one pattern over and over, or amplifies the
+    camera's noise into flicker. Here noise comes with the network (as in Ulyanov et al. 2016): always the same, in
+    the picture's own coordinates, so that strokes in a flat area are irregular, and stand still.
+
     The picture's edge is repeated outwards once, and cut off again: the convolutions' zero padding would
     otherwise draw a frame around every painting.
     """
+
+    noise_tile: Tensor
 
     def __init__(self, settings: GeneratorSettings) -> None:
         super().__init__()
         self.settings = settings
         stem, trunk = settings.stem_width, settings.trunk_width
-        self.stem = convolution(CELL_CHANNELS, stem)
+        self.stem: nn.Module = convolution(CELL_CHANNELS, stem)
         self.down = convolution(stem, trunk, stride=2)
         self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(settings.blocks)))
         self.up: nn.Module = EvenConvolution(trunk, stem, block=2, bias=False)
         self.up_norm: nn.Module = nn.BatchNorm2d(stem, momentum=0.02)
+        self.stir = nn.Conv2d(NOISE_CHANNELS, trunk, 1, bias=False)
         self.keep: nn.Module = CellMap()
         self.paint: nn.Module = EvenConvolution(stem, 3, block=CELL, bias=True)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
         nn.init.kaiming_normal_(self.up.weight)
+        nn.init.normal_(self.stir.weight, std=0.1)
+        tile = torch.randn(1, NOISE_CHANNELS, NOISE_TILE, NOISE_TILE, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("noise_tile", tile)
         nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
 
-    def forward(self, batch_rgb: Tensor) -> Tensor:
+    def forward(self, batch_rgb: Tensor, noise: Tensor | None = None) -> Tensor:
         """Stylised batch.
 
         Args:
             batch_rgb: (B, 3, H, W) float, 0..1, H and W multiples of 8.
+            noise: (1 or B, 8, H / 8 + 4, W / 8 + 4); the fixed tile by default, other noise in training.
         Returns:
-            The same shape; about 0..1, not clamped, so that training sees what falls outside.
+            The same shape as batch_rgb; about 0..1, not clamped, so that training sees what falls outside.
         """
         wide = F.pad(batch_rgb, (BORDER,) * 4, mode="replicate")
-        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL)), CELL)
+        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL), noise), CELL)
         return painted[..., BORDER:-BORDER, BORDER:-BORDER]
 
-    def forward_cells(self, cells: Tensor) -> Tensor:
+    def forward_cells(self, cells: Tensor, noise: Tensor | None = None) -> Tensor:
         """The same, between pictures already cut into cells: (B, 48, H/4, W/4) both ways."""
         edges = F.relu(self.stem(cells))
-        features = self.trunk(F.relu(self.down(edges)))
+        coarse = self.down(edges)
+        if noise is None:
+            noise = self.tile_noise(coarse.shape[2], coarse.shape[3])
+        features = self.trunk(F.relu(coarse + self.stir(noise)))
         features = self.up_norm(depth_to_space(self.up(F.relu(features)), 2))
         return self.keep(cells) + self.paint(F.relu(features + edges))
+
+    def tile_noise(self, rows: int, columns: int) -> Tensor:
+        """The fixed noise, repeated over so many cells of the trunk: (1, 8, rows, columns)."""
+        device = self.noise_tile.device
+        down = torch.arange(rows, device=device) % NOISE_TILE
+        across = torch.arange(columns, device=device) % NOISE_TILE
+        return self.noise_tile.index_select(2, down).index_select(3, across)
 
     @property
     def stride(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -28,7 +29,10 @@ def load_image(path: Path) -> Tensor:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise SourceError(f"picture {path}: cannot be read ({error.strerror})") from None
-    image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # a header that claims more pixels than OpenCV allows
+        image_bgr = None
     if image_bgr is None:
         raise SourceError(f"picture {path}: not a picture that OpenCV can read; try JPEG or PNG")
     return torch.from_numpy(np.ascontiguousarray(image_bgr[:, :, ::-1].transpose(2, 0, 1)))
@@ -48,7 +52,9 @@ def save_image(path: Path, picture_rgb: Tensor) -> None:
     image_bgr = np.ascontiguousarray(picture.numpy().transpose(1, 2, 0)[:, :, ::-1])
     partial = path.with_name(path.name + ".partial")
     try:
-        done, data = cv2.imencode(path.suffix, image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        # OpenCV warns on stderr of a quality given for any other format.
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() in (".jpg", ".jpeg") else []
+        done, data = cv2.imencode(path.suffix, image_bgr, quality)
         if not done:
             raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png")
         partial.write_bytes(data.tobytes())
@@ -56,7 +62,8 @@ def save_image(path: Path, picture_rgb: Tensor) -> None:
     except cv2.error:
         raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png") from None
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing there, or no folder to look in
+            partial.unlink()
         raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
 
 

@@ -26,8 +26,7 @@ from tqdm import tqdm
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint, save_checkpoint
 from models.content import ContentPhotos, Views
 from models.distributed import Process, join_training, leave_training
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
-from models.generator import TIERS, Generator, build_generator, freeze_normalisation
+from models.generator import BORDER, TIERS, TRUNK_CELL, Generator, build_generator, freeze_normalisation
 from models.images import (
     as_batch,
     crop_to_multiple,
@@ -47,10 +46,10 @@ from models.losses import (
     total_variation,
 )
 from models.vgg import LossNetwork, load_loss_network
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
 
 _SMALLEST_PAINTING = 64
-import os
-_FREEZE_AT = float(os.environ.get('FZ','0.5'))  # share of the training after which batch normalisation keeps its statistics
+_FREEZE_AT = 0.5  # share of the training after which batch normalisation keeps its statistics
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _WARM_UP_STEPS = 30
 _GRADIENT_NORM = 5.0
@@ -85,7 +84,7 @@ class PerceptualLoss:
         self._settings = settings
         self._device = device
         self._dtype = torch.bfloat16 if bfloat16_pays(device) else torch.float32
-        self._vgg = network.features.to(device, self._dtype, memory_format=torch.channels_last)
+        self._vgg = network.features.to(device, self._dtype).to(memory_format=torch.channels_last)
         with torch.no_grad():
             features = self._features(as_batch(painting).to(device), STYLE_LAYERS)
             self._target_grams = {name: gram_matrix(features[name].float()) for name in STYLE_LAYERS}
@@ -101,7 +100,7 @@ class PerceptualLoss:
         """
         batch = len(views.first)
         both = torch.cat([views.first, views.second]).to(self._device)
-        painted = generator(both)
+        painted = generator(both, views.noise(BORDER // TRUNK_CELL).to(self._device))
         styled = painted[:batch]
         features = self._features(styled, (*STYLE_LAYERS, CONTENT_LAYER))
         with torch.no_grad():
@@ -131,7 +130,7 @@ def bfloat16_pays(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported()
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
-        layer = nn.Conv2d(128, 128, 3, padding=1).to(device, dtype, memory_format=torch.channels_last)
+        layer = nn.Conv2d(128, 128, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
         features = torch.zeros(1, 128, 96, 96, dtype=dtype, device=device).contiguous(memory_format=torch.channels_last)
         trials = []
         for _ in range(4):
@@ -176,7 +175,7 @@ class Training:
         self.settings, self.process, self.run = settings, process, Path(args.out)
         self.recipe = _recipe(args, settings, network)
         self.progress = Progress(args.steps, args.minutes)
-        self.generator = self._first_generator(args).to(process.device, memory_format=torch.channels_last)
+        self.generator = self._first_generator(args).to(process.device).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
         self.random = torch.Generator().manual_seed(settings.seed * 1000 + process.rank)
         if args.resume:
@@ -384,7 +383,7 @@ def _make_folder(run: Path, resume: bool) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
         (run / ".writable").touch()
-        (run / ".writable").unlink()
+        (run / ".writable").unlink(missing_ok=True)  # another process of this training may have been faster
     except OSError as error:
         raise OutputError(f"--out {run}: cannot be written ({error.strerror})") from None
 
@@ -402,7 +401,7 @@ def _recipe(args: argparse.Namespace, settings: TrainingSettings, network: LossN
         "started_from": Path(args.start).name if args.start is not None else None,
         "vgg": network.source,
         "vgg_sha256": network.sha256,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
     }
 
@@ -416,19 +415,29 @@ def build_parser() -> argparse.ArgumentParser:
     default = TrainingSettings()
     parser = argparse.ArgumentParser(prog="python -m models.train", description="Train one painting's generator.")
     parser.add_argument("--style", required=True, metavar="PAINTING", help="picture of the painting")
-    parser.add_argument("--content", required=True, metavar="FOLDER", help="folder of photographs (every 50th is kept for measuring)")
+    parser.add_argument(
+        "--content", required=True, metavar="FOLDER", help="folder of photographs (every 50th is kept for measuring)"
+    )
     parser.add_argument("--out", required=True, metavar="RUN", help="folder for checkpoint, previews and log")
     parser.add_argument("--tier", choices=sorted(TIERS), default=default.tier)
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=_positive_float, metavar="M", help="train for so long")
     length.add_argument("--steps", type=_positive_int, metavar="N", help="train for so many steps")
     parser.add_argument("--batch", type=_positive_int, default=default.batch, help="photographs a step (default %(default)s)")
-    parser.add_argument("--size", type=_crop_size, default=default.size, help="side of a crop, a multiple of 32 (default %(default)s)")
-    parser.add_argument("--style-size", type=_positive_int, default=default.style_size, help="short side of the painting (default %(default)s)")
+    parser.add_argument(
+        "--size", type=_crop_size, default=default.size, help="side of a crop, a multiple of 32 (default %(default)s)"
+    )
+    parser.add_argument(
+        "--style-size", type=_positive_int, default=default.style_size, help="short side of the painting (default %(default)s)"
+    )
     for name in ("style", "content", "tv", "stability"):
-        parser.add_argument(f"--{name}-weight", type=_weight, default=getattr(default, f"{name}_weight"), help="default %(default)s")
+        parser.add_argument(
+            f"--{name}-weight", type=_weight, default=getattr(default, f"{name}_weight"), help="default %(default)s"
+        )
     parser.add_argument("--learning-rate", type=_positive_float, default=default.learning_rate, help="default %(default)s")
-    parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's, downloaded)")
+    parser.add_argument(
+        "--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's, downloaded)"
+    )
     parser.add_argument("--from", dest="start", metavar="RUN", help="start from another run's generator")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--seed", type=int, default=default.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from realtime.errors import UserError, ModelError
+from realtime.errors import ModelError, UserError
 
 # (block, convolutions in the block, channels)
 _BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 4, 256), (4, 4, 512), (5, 4, 512))
@@ -83,6 +83,7 @@ class VGGFeatures(nn.Module):
             inputs, outputs = shapes[name]
             layer = nn.Conv2d(inputs, outputs, 3, padding=1)
             layer.weight.data.copy_(_tensor(state, f"{_INDICES[name]}.weight", name, (outputs, inputs, 3, 3)))
+            assert layer.bias is not None
             layer.bias.data.copy_(_tensor(state, f"{_INDICES[name]}.bias", name, (outputs,)))
             self.convolutions[name] = layer
         self.register_buffer("mean", torch.tensor(_MEAN_RGB).reshape(1, 3, 1, 1))
@@ -153,8 +154,10 @@ def read_weights(path: Path) -> tuple[dict[str, Any], str]:
     if not 0 < size <= _MAX_FILE_BYTES:
         raise ModelError(f"VGG weights {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's remarks on odd files; the reason is given below
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # what a damaged file makes PyTorch raise ranges from UnpicklingError to AssertionError
         raise ModelError(f"VGG weights {path}: not a PyTorch file of plain tensors; expected VGG-19's state dict") from None
     if not isinstance(state, dict):
         raise ModelError(f"VGG weights {path}: expected a state dict, found {type(state).__name__}")

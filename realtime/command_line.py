@@ -22,11 +22,15 @@ def build_parser() -> argparse.ArgumentParser:
         description="Turns a camera, a stream, a clip or a picture into a painting. Keys in the window: H shows them.",
     )
     frames = parser.add_argument_group("frames")
-    frames.add_argument("--source", default="0", help="camera's number, rtsp:// or http:// address, video, picture, or demo (default 0)")
+    frames.add_argument(
+        "--source", default="0", help="camera's number, rtsp:// or http:// address, video, picture, or demo (default 0)"
+    )
     frames.add_argument("--size", type=_size, metavar="WxH", help="asked of the camera")
     frames.add_argument("--fps", type=_positive, metavar="N", help="asked of the camera")
     frames.add_argument("--live", action="store_true", help="play a file as a camera: its own pace, newest frame wins")
-    frames.add_argument("--retry", type=_positive, metavar="SECONDS", help="how long to wait for a lost camera (default: for ever)")
+    frames.add_argument(
+        "--retry", type=_positive, metavar="SECONDS", help="how long to wait for a lost camera (default: for ever)"
+    )
     frames.add_argument("--max-frames", type=_count, metavar="N", help="stop after so many styled frames")
     style = parser.add_argument_group("style")
     style.add_argument("--style", metavar="NAME|FILE.onnx", help="default: the first of the gallery")
@@ -38,7 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument("--tier", choices=("auto", "fast", "fine"), default="auto")
     network.add_argument("--provider", choices=PROVIDERS, default="auto")
     network.add_argument("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto")
-    network.add_argument("--model-range", type=_range, metavar="LOW..HIGH", help="value range of a foreign ONNX file: 0..255, 0..1, -1..1")
+    network.add_argument(
+        "--model-range", type=_range, metavar="LOW..HIGH", help="value range of a foreign ONNX file: 0..255, 0..1, -1..1"
+    )
     network.add_argument("--processing-size", type=_size, metavar="WxH", help="box that bounds the size the network works at")
     window = parser.add_argument_group("window")
     window.add_argument("--no-mirror", action="store_true", help="show a camera as others see you")

@@ -40,8 +40,8 @@ class DemoScene:
 
     def _draw_still(self) -> Image:
         rows = np.linspace(0, 1, self._height, dtype=np.float32)[:, None, None]
-        top, low = np.float32([150, 90, 45]), np.float32([130, 190, 250])
-        water_far, water_near = np.float32([150, 150, 140]), np.float32([90, 55, 25])
+        top, low = np.array([150, 90, 45], np.float32), np.array([130, 190, 250], np.float32)
+        water_far, water_near = np.array([150, 150, 140], np.float32), np.array([90, 55, 25], np.float32)
         level = self._horizon / self._height
         sky = top + (low - top) * np.clip(rows / level, 0, 1) ** 1.5
         water = water_far + (water_near - water_far) * np.clip((rows - level) / (1 - level), 0, 1)
@@ -57,7 +57,7 @@ class DemoScene:
             axes = (int(random.integers(20, 90)), int(random.integers(6, 22)))
             for shift in (-self._width * 2, 0, self._width * 2):
                 cv2.ellipse(strip, (centre[0] + shift, centre[1]), axes, 0, 0, 360, int(random.integers(60, 150)), -1)
-        return cv2.GaussianBlur(strip, (0, 0), 5)
+        return np.asarray(cv2.GaussianBlur(strip, (0, 0), 5), np.uint8)
 
     def _draw_sun(self, picture: Image, turn: float) -> None:
         centre = (round(self._width * (0.68 + 0.04 * math.sin(turn))), round(self._horizon * (0.62 + 0.1 * math.cos(turn))))
@@ -103,5 +103,6 @@ class DemoScene:
         cv2.fillPoly(picture, [place([(-72, 0), (78, -6), (52, 30), (-50, 30)])], (30, 40, 90), cv2.LINE_AA)
         cv2.fillPoly(picture, [place([(4, -160), (4, -12), (70, -16)])], (225, 235, 240), cv2.LINE_AA)
         cv2.fillPoly(picture, [place([(-6, -140), (-6, -10), (-52, -8)])], (60, 80, 200), cv2.LINE_AA)
-        cv2.line(picture, *(tuple(map(int, p)) for p in place([(0, 0), (0, -168)])), (40, 50, 60), 3, cv2.LINE_AA)
+        foot, top = (tuple(map(int, point)) for point in place([(0, 0), (0, -168)]))
+        cv2.line(picture, foot, top, (40, 50, 60), 3, cv2.LINE_AA)
         cv2.circle(picture, tuple(map(int, place([(-30, -14)])[0])), round(9 * unit), (120, 160, 215), -1, cv2.LINE_AA)

@@ -93,7 +93,9 @@ def _milliseconds(stylizer: Stylizer, size_wh: tuple[int, int]) -> float:
 
 
 def _advice() -> str | None:
-    installed = {distribution.metadata["Name"].lower() for distribution in metadata.distributions() if distribution.metadata["Name"]}
+    installed = {
+        distribution.metadata["Name"].lower() for distribution in metadata.distributions() if distribution.metadata["Name"]
+    }
     pip = f"{sys.executable} -m pip"
     if {"onnxruntime", "onnxruntime-gpu"} <= installed:
         return (
@@ -101,5 +103,8 @@ def _advice() -> str | None:
             f"{pip} uninstall -y onnxruntime onnxruntime-gpu && {pip} install 'onnxruntime-gpu[cuda,cudnn]'"
         )
     if "opencv-python-headless" in installed:
-        return f"opencv-python-headless has no windows: {pip} uninstall -y opencv-python-headless && {pip} install --force-reinstall opencv-python"
+        return (
+            f"opencv-python-headless has no windows: {pip} uninstall -y opencv-python-headless "
+            f"&& {pip} install --force-reinstall opencv-python"
+        )
     return None

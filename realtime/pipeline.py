@@ -159,7 +159,9 @@ class Pipeline:
         return Frame(frame.image_bgr, frame.index, max(frame.captured_at_s, due_s), frame.presented_at_s)
 
 
-def collect_stats(pipeline: Pipeline, capture: Capture, painter: Painter, times: RunTimes, style: str, started_s: float) -> dict[str, Any]:
+def collect_stats(
+    pipeline: Pipeline, capture: Capture, painter: Painter, times: RunTimes, style: str, started_s: float
+) -> dict[str, Any]:
     """What --stats writes.
 
     Args:

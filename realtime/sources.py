@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -282,8 +283,6 @@ def choose_source(
     Raises:
         SourceError: no such file.
     """
-    from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
-
     if text == "demo":
         return DemoSource(size_wh, fps, paced=has_window or as_camera)
     if re.fullmatch(r"\d{1,3}", text):
@@ -291,7 +290,7 @@ def choose_source(
     if _STREAM.match(text):
         return StreamSource(text)
     path = Path(text)
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises where a name is too long or a folder is closed
         raise SourceError(
             f"source {text}: no such file; expected a camera's number, an address (rtsp://, http://), a file, or demo"
         )
@@ -299,6 +298,8 @@ def choose_source(
         raise SourceError(f"source {text}: a folder; expected a video file or a picture")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureSource(path, repeated=has_window)
+    from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
+
     file = VideoFileSource(path)
     return PacedFile(file) if as_camera else file
 

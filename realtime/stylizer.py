@@ -123,7 +123,9 @@ class Stylizer:
         if self._layout is not Layout.FRAME:
             return 4
         if metadata.get("contract", _CONTRACT_VERSION) != _CONTRACT_VERSION:
-            raise ModelError(f"model {name}: contract {metadata['contract']!r}, this program knows {_CONTRACT_VERSION!r}; update it")
+            raise ModelError(
+                f"model {name}: contract {metadata['contract']!r}, this program knows {_CONTRACT_VERSION!r}; update it"
+            )
         text = metadata.get("stride", str(_LARGEST_STRIDE))
         if not text.isdigit() or int(text) < 1 or _LARGEST_STRIDE % int(text):
             raise ModelError(f"model {name}: stride {text!r}, expected a divisor of {_LARGEST_STRIDE}")
@@ -137,7 +139,7 @@ class Stylizer:
 
 
 def parse_range(text: str) -> tuple[float, float]:
-    """"0..1" as two numbers.
+    """ "0..1" as two numbers.
 
     Raises:
         UserError: not of that form, or empty.

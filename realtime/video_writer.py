@@ -53,7 +53,9 @@ class VideoFileSink:
             self._thread = threading.Thread(target=self._encode, args=(size_wh,), name="encoder", daemon=True)
             self._thread.start()
         if size_wh != self._size_wh:
-            raise OutputError(f"--output {self._path}: the picture changed from {self._size_wh} to {size_wh}, which a file cannot hold")
+            raise OutputError(
+                f"--output {self._path}: the picture changed from {self._size_wh} to {size_wh}, which a file cannot hold"
+            )
         while True:
             if self._error is not None:
                 raise self._error
@@ -83,11 +85,15 @@ class VideoFileSink:
         try:
             os.replace(self._partial, self._path)
         except OSError as error:
-            raise OutputError(f"--output {self._path}: cannot be put in place ({error.strerror}); kept as {self._partial}") from None
+            raise OutputError(
+                f"--output {self._path}: cannot be put in place ({error.strerror}); kept as {self._partial}"
+            ) from None
 
     def _encode(self, size_wh: tuple[int, int]) -> None:
         try:
-            container: Any = av.open(str(self._partial), "w", format="matroska" if self._path.suffix.lower() == ".mkv" else "mp4")
+            container: Any = av.open(
+                str(self._partial), "w", format="matroska" if self._path.suffix.lower() == ".mkv" else "mp4"
+            )
             with container:
                 stream = container.add_stream("libx264", rate=self._rate)
                 # H.264 with 4:2:0 colour holds even sizes only: an odd one gains a row or column, shown by no player.
@@ -103,7 +109,8 @@ class VideoFileSink:
         except (av.error.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._error = OutputError(
-                f"--output {self._path}: cannot be written after {self.frames_written} frames ({reason}); kept as {self._partial}"
+                f"--output {self._path}: cannot be written after {self.frames_written} frames ({reason}); "
+                f"kept as {self._partial}"
             )
         except Exception as error:
             self._error = error

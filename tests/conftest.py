@@ -1,0 +1,43 @@
+"""Fixtures for all rooms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import FakeClock, write_clip, write_style, write_style_onnx
+
+
+@pytest.fixture(autouse=True)
+def _own_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the styles of whoever runs it."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data_home"))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Seconds that pass only when told to."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty frames of 64x48 at ten a second, each of another grey; not to be written to."""
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4")
+
+
+@pytest.fixture(scope="session")
+def inversion_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network by the contract that inverts its picture; not to be written to."""
+    return write_style_onnx(tmp_path_factory.mktemp("models") / "inversion.onnx")
+
+
+@pytest.fixture(scope="session")
+def styles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three styles: night_sky inverts, plain_day repeats, wild_sea inverts; not to be written to."""
+    base = tmp_path_factory.mktemp("styles")
+    write_style(base, "night_sky", order=-30)
+    write_style(base, "plain_day", order=-20, inverts=False)
+    write_style(base, "wild_sea", order=-10)
+    return base

@@ -1,0 +1,403 @@
+"""Sources: one contract for all of them, then what each does alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.capture import Capture, Policy
+from realtime.demo import DEMO_SIZE_WH, DemoScene
+from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
+from realtime.sources import (
+    CameraSource,
+    DemoSource,
+    Pace,
+    PacedFile,
+    PictureSource,
+    Source,
+    StreamSource,
+    choose_source,
+)
+from realtime.video_reader import VideoFileSource
+from tests.fakes import (
+    SMALL_WH,
+    FakeClock,
+    MjpegServer,
+    SilentServer,
+    closed_port,
+    coloured_picture,
+    file_of,
+    flat_picture,
+    wait_until,
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A source of one kind, ready to be opened."""
+
+    source: Source
+    size_wh: tuple[int, int] = SMALL_WH
+
+
+@dataclass(frozen=True)
+class Places:
+    """What examples are made of."""
+
+    picture: Path
+    clip: Path
+    serve: Callable[[], str]
+
+
+EXAMPLES: dict[str, Callable[[Places], Example]] = {
+    "picture": lambda places: Example(PictureSource(places.picture, repeated=False)),
+    "repeated picture": lambda places: Example(PictureSource(places.picture, repeated=True)),
+    "demo": lambda places: Example(DemoSource((96, 64), fps=200.0), (96, 64)),
+    "demo as a file": lambda places: Example(DemoSource(paced=False), DEMO_SIZE_WH),
+    "file": lambda places: Example(VideoFileSource(places.clip)),
+    "paced file": lambda places: Example(PacedFile(VideoFileSource(places.clip))),
+    "stream": lambda places: Example(StreamSource(places.serve())),
+}
+
+
+@pytest.fixture
+def picture_file(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), coloured_picture())
+    return path
+
+
+@pytest.fixture(params=EXAMPLES)
+def example(request: pytest.FixtureRequest, picture_file: Path, clip: Path) -> Iterator[Example]:
+    with ExitStack() as open_servers:
+
+        def serve() -> str:
+            return open_servers.enter_context(MjpegServer(jpegs_of(3))).url
+
+        made = EXAMPLES[request.param](Places(picture_file, clip, serve))
+        yield made
+        made.source.close()
+
+
+def jpegs_of(count: int) -> list[bytes]:
+    """Numbered greys, as a network camera sends them."""
+    return [cv2.imencode(".jpg", flat_picture(40 * (number + 1)))[1].tobytes() for number in range(count)]
+
+
+# -------------------------------------------------------------------------------------------- the contract
+
+
+def test_source_describes_itself(example: Example) -> None:
+    source = example.source
+    assert source.description
+    assert {source.is_live, source.is_mirrored, source.is_hardware, source.can_return} <= {True, False}
+    assert source.fps is None or source.fps > 0
+    assert source.frame_count is None or source.frame_count > 0
+
+
+def test_source_gives_pictures_of_its_size(example: Example) -> None:
+    example.source.open()
+    found = example.source.read()
+    assert found is not None
+    picture, _ = found
+    width, height = example.size_wh
+    assert picture.shape == (height, width, 3)
+    assert picture.dtype == np.uint8
+
+
+def test_times_belong_to_files_and_rise(example: Example) -> None:
+    example.source.open()
+    times_s = [found[1] for found in (example.source.read() for _ in range(3)) if found is not None]
+    if example.source.is_live or isinstance(example.source, PictureSource):
+        assert set(times_s) == {None}
+    else:
+        assert times_s[0] == 0.0
+        assert all(before < after for before, after in zip(times_s, times_s[1:], strict=False) if before is not None and after)
+
+
+def test_pictures_handed_over_stay_as_they_are(example: Example) -> None:
+    example.source.open()
+    first = example.source.read()
+    assert first is not None
+    kept = first[0].copy()
+    example.source.read()
+    np.testing.assert_array_equal(first[0], kept)
+
+
+def test_closed_source_gives_nothing_and_may_be_closed_again(example: Example) -> None:
+    example.source.open()
+    assert example.source.read() is not None
+    example.source.close()
+    assert example.source.read() is None
+    example.source.close()
+
+
+def test_source_that_never_opened_may_be_closed(example: Example) -> None:
+    example.source.close()
+    example.source.close()
+
+
+def test_closed_source_opens_again(example: Example) -> None:
+    example.source.open()
+    example.source.close()
+    example.source.open()
+    found = example.source.read()
+    assert found is not None
+    assert found[0].shape[1::-1] == example.size_wh
+
+
+def test_capture_reads_the_source_and_leaves_no_thread(example: Example) -> None:
+    capture = Capture(example.source, Policy.NEWEST if example.source.is_live else Policy.EVERY)
+    capture.start()
+    frame = capture.get(5.0)
+    capture.stop()
+    assert frame is not None
+    assert frame.size_wh == example.size_wh
+    assert not capture.abandoned
+    wait_until(lambda: not any(thread.name == "capture" for thread in threading.enumerate()))
+
+
+# ----------------------------------------------------------------------------------------------- pictures
+
+
+def test_picture_of_a_file_comes_once(picture_file: Path) -> None:
+    source = PictureSource(picture_file, repeated=False)
+    source.open()
+    found = source.read()
+    assert found is not None
+    np.testing.assert_array_equal(found[0], coloured_picture())
+    assert source.read() is None
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tiff"])
+def test_picture_formats(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"ünïcode photo{suffix}"
+    path.write_bytes(cv2.imencode(suffix, coloured_picture())[1].tobytes())
+    source = choose_source(str(path), has_window=False)
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert np.abs(found[0].astype(int) - coloured_picture()).mean() < 6
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(flat_picture(90)[:, :, 0], id="grey"),
+        pytest.param(np.dstack([flat_picture(90), flat_picture(10)[:, :, 0]]), id="transparent"),
+        pytest.param((flat_picture(90).astype(np.uint16) * 257), id="16 bits"),
+    ],
+)
+def test_pictures_of_other_kinds_become_bgr(tmp_path: Path, shown: np.ndarray) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(cv2.imencode(".png", shown)[1].tobytes())
+    source = PictureSource(path, repeated=False)
+    source.open()
+    found = source.read()
+    assert found is not None
+    np.testing.assert_array_equal(found[0], flat_picture(90))
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n"])
+def test_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="not a picture"):
+        PictureSource(path, repeated=False).open()
+
+
+def test_picture_that_vanished(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        PictureSource(tmp_path / "gone.png", repeated=False).open()
+
+
+# --------------------------------------------------------------------------------------------------- demo
+
+
+def test_demo_moves_and_repeats_itself() -> None:
+    scene = DemoScene((128, 96))
+    start = scene.draw(0.0)
+    assert np.any(start != scene.draw(1.0))
+    np.testing.assert_array_equal(start, scene.draw(20.0))
+    np.testing.assert_array_equal(start, scene.draw(0.0))
+
+
+def test_demo_is_a_picture_and_not_noise() -> None:
+    scene = DemoScene((320, 240)).draw(3.0)
+    assert len(np.unique(scene.reshape(-1, 3), axis=0)) > 100
+    neighbours_differ = np.abs(np.diff(scene.astype(int), axis=1)).mean()
+    assert neighbours_differ < 5
+
+
+@pytest.mark.parametrize("size_wh", [(64, 64), (65, 67), (300, 64), (64, 300), (1280, 720)])
+def test_demo_at_any_size(size_wh: tuple[int, int]) -> None:
+    source = DemoSource(size_wh, paced=False)
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert found[0].shape[1::-1] == size_wh
+
+
+def test_demo_that_is_too_small_is_a_wrong_argument() -> None:
+    with pytest.raises(UserError, match="at least 64x64, found 63x64") as caught:
+        DemoSource((63, 64)).open()
+    assert caught.value.exit_code == EXIT_ARGUMENTS
+
+
+def test_demo_as_a_file_runs_by_its_frame_rate() -> None:
+    source = DemoSource((64, 64), fps=20.0, paced=False)
+    source.open()
+    times_s = [found[1] for found in (source.read() for _ in range(3)) if found is not None]
+    assert times_s == pytest.approx([0.0, 0.05, 0.1])
+
+
+# --------------------------------------------------------------------------------------------------- pace
+
+
+def test_pace_keeps_the_beat_without_drift(clock: FakeClock) -> None:
+    pace = Pace(10.0, clock, clock.sleep)
+    beats_s = []
+    for _ in range(5):
+        pace.wait()
+        beats_s.append(clock())
+        clock.advance(0.03)  # the work between two beats
+    assert beats_s == pytest.approx([100.0, 100.1, 100.2, 100.3, 100.4])
+
+
+def test_pace_does_not_make_up_for_missed_beats(clock: FakeClock) -> None:
+    pace = Pace(10.0, clock, clock.sleep)
+    pace.wait()
+    clock.advance(1.0)
+    pace.wait()
+    assert clock() == pytest.approx(101.0)
+    pace.wait()
+    assert clock() == pytest.approx(101.1)
+
+
+def test_paced_file_waits_for_the_time_of_each_frame(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.sources.time.monotonic", clock)
+    monkeypatch.setattr("realtime.sources.time.sleep", clock.sleep)
+    source = PacedFile(file_of(4))
+    source.open()
+    seen_s = []
+    for _ in range(4):
+        assert source.read() is not None
+        seen_s.append(clock())
+    assert seen_s == pytest.approx([100.0, 100.1, 100.2, 100.3])
+    assert source.read() is None
+
+
+# ------------------------------------------------------------------------------------ streams and cameras
+
+
+def test_stream_hands_over_what_is_sent() -> None:
+    with MjpegServer(jpegs_of(3)) as server:
+        source = StreamSource(server.url)
+        source.open()
+        levels = set()
+        for _ in range(12):
+            found = source.read()
+            assert found is not None
+            levels.add(round(float(found[0].mean()) / 40))
+        source.close()
+    assert levels == {1, 2, 3}
+
+
+def test_stream_that_ends_gives_none() -> None:
+    with MjpegServer(jpegs_of(5), repeats=False) as server:
+        source = StreamSource(server.url)
+        source.open()
+        count = 0
+        while source.read() is not None:
+            count += 1
+        source.close()
+    assert 3 <= count <= 5
+
+
+def test_stream_that_nobody_sends() -> None:
+    with pytest.raises(SourceError, match="no answer with a video in it"):
+        StreamSource(f"http://127.0.0.1:{closed_port()}/camera.mjpg").open()
+
+
+def test_stream_that_never_answers_is_given_up() -> None:
+    with SilentServer() as server, pytest.raises(SourceError, match="within 2 seconds"):
+        StreamSource(server.url).open()
+
+
+def test_password_of_a_stream_is_never_shown() -> None:
+    source = StreamSource("rtsp://anna:s3cret@camera.example/live")
+    assert "s3cret" not in source.description
+    assert "camera.example/live" in source.description
+
+
+def test_camera_that_does_not_exist_names_those_that_do() -> None:
+    with pytest.raises(SourceError, match=r"camera 97: cannot be opened; found .*--source demo"):
+        CameraSource(97).open()
+
+
+# ----------------------------------------------------------------------------------------------- choosing
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("0", CameraSource),
+        ("12", CameraSource),
+        ("rtsp://host/live", StreamSource),
+        ("HTTP://host/camera.mjpg", StreamSource),
+        ("demo", DemoSource),
+    ],
+)
+def test_text_names_a_source(text: str, kind: type) -> None:
+    assert isinstance(choose_source(text), kind)
+
+
+def test_only_cameras_are_mirrored_and_watched_for_freezing(clip: Path, picture_file: Path) -> None:
+    others = [choose_source(text) for text in ("demo", "http://host/x", str(clip), str(picture_file))]
+    assert not any(source.is_mirrored or source.is_hardware for source in others)
+    camera = choose_source("0")
+    assert camera.is_mirrored
+    assert camera.is_hardware
+    assert camera.can_return
+
+
+@pytest.mark.parametrize(
+    ("has_window", "as_camera", "live"),
+    [(True, False, False), (True, True, True), (False, False, False), (False, True, True)],
+)
+def test_file_is_live_only_when_asked(clip: Path, has_window: bool, as_camera: bool, live: bool) -> None:
+    assert choose_source(str(clip), has_window=has_window, as_camera=as_camera).is_live is live
+
+
+def test_still_and_demo_are_live_for_a_window(picture_file: Path) -> None:
+    for text in (str(picture_file), "demo"):
+        assert choose_source(text, has_window=True).is_live
+        assert not choose_source(text, has_window=False).is_live
+
+
+def test_size_and_rate_are_asked_of_the_demo() -> None:
+    source = choose_source("demo", size_wh=(80, 70), fps=5.0, has_window=False)
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert found[0].shape == (70, 80, 3)
+    assert source.fps == 5.0
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        choose_source(str(tmp_path / "missing.mp4"))
+    with pytest.raises(SourceError, match="a folder"):
+        choose_source(str(tmp_path))
+
+
+def test_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        choose_source(str(tmp_path / ("long" * 100 + ".mp4")))
