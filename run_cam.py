@@ -16,7 +16,7 @@ from typing import Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
 from realtime.capture import Capture, Policy  # noqa: E402
-from realtime.command_line import build_parser, list_styles, print_cameras  # noqa: E402
+from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
 from realtime.gallery import find_style, load_gallery  # noqa: E402
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     studio = Studio(styles, ModelChoice(args.tier, args.precision, args.provider, args.model_range))
     has_window = args.output is None and not args.headless
     if args.stats is not None:
-        check_output(args.stats, overwrite=True)
+        check_output(args.stats, overwrite=True, option="--stats")
     source = choose_source(args.source, size_wh=args.size, fps=args.fps, has_window=has_window, as_camera=args.live)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
@@ -106,7 +106,7 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
-    args = build_parser().parse_args(argv)
+    args = parse_arguments(argv)
     try:
         if args.list_styles:
             return list_styles(load_gallery(args.styles))

@@ -32,7 +32,8 @@ class PhotoReader(CalibrationDataReader):
     """Hands photographs to the quantiser, one at a time, cut to what the network takes."""
 
     def __init__(self, photos: list[Path], stride: int = 32) -> None:
-        self._frames: Iterator[dict[str, Any]] = ({"frame": _frame(path, stride)} for path in photos)
+        frames = (_frame(path, stride) for path in photos)
+        self._frames: Iterator[dict[str, Any]] = ({"frame": frame} for frame in frames if frame.size)  # none is left of a tiny one
 
     def get_next(self) -> Any:
         """The next photograph, or None after the last."""
@@ -47,8 +48,12 @@ def quantise(source: Path, target: Path, photos: list[Path]) -> None:
         target: file to write.
         photos: for calibration.
     Raises:
-        ModelError: the quantised graph is not what was expected.
+        ModelError: source is not an ONNX model, or the quantised graph is not what was expected.
     """
+    try:
+        onnx.load(source)
+    except Exception:  # protobuf's own, of no common base
+        raise ModelError(f"{source}: not an ONNX model; export the style again") from None
     logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns of a step that was taken
     prepared, raw = target.with_name(target.name + ".prepared"), target.with_name(target.name + ".raw")
     try:
@@ -121,6 +126,14 @@ def _frame(path: Path, stride: int) -> Any:
     return np.ascontiguousarray(picture[np.newaxis, :height, :width])
 
 
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"style {path}: cannot be read as JSON ({error}); export the style again") from None
+    return found
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
@@ -132,13 +145,13 @@ def main(argv: list[str] | None = None) -> int:
         source, target = args.folder / f"{args.tier}.onnx", args.folder / f"{args.tier}.int8.onnx"
         if not source.is_file():
             raise ModelError(f"{source}: no such file; export the style first")
+        style = _read_description(args.folder / "style.json")
         photos = training_photos(list_photos(args.content))
         photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
         partial = target.with_name("." + target.name)
         quantise(source, partial, photos)
         write_metadata(partial, {"precision": "int8"})
         os.replace(partial, target)
-        style = json.loads((args.folder / "style.json").read_text(encoding="utf-8"))
         write_style(args.folder, style, args.tier, "int8", file_entry(target), None)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

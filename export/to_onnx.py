@@ -143,10 +143,12 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 
 def write_style(folder: Path, facts: dict[str, Any], tier: str, precision: str, entry: dict[str, Any], recipe: Any) -> None:
-    """Writes a model's entry into style.json, beside the others that are there."""
+    """Writes a model's entry into style.json, beside the others that are there and still hold."""
     path = folder / "style.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     tiers = found.get("tiers", {})
+    if precision == "fp32":
+        tiers[tier] = {}  # the other precisions were made from the network that is replaced
     tiers.setdefault(tier, {})[precision] = entry
     recipes = found.get("recipe", {}) | ({tier: recipe} if recipe else {})
     style = {key: facts[key] for key in ("name", "title", "artist", "year", "licence", "order")}

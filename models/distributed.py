@@ -74,6 +74,6 @@ def _choose_device(device: str, local_rank: int) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError:
         raise UserError(f"--device {device}: expected auto, cpu, cuda or cuda:N") from None
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+    if chosen.type == "cuda" and not 0 <= (chosen.index or 0) < torch.cuda.device_count():
         raise UserError(f"--device {device}: PyTorch finds {torch.cuda.device_count()} CUDA devices here; try --device cpu")
     return chosen

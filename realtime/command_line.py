@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
 from pathlib import Path
 
 from realtime import __version__
@@ -62,6 +63,16 @@ def build_parser() -> argparse.ArgumentParser:
     about.add_argument("--version", action="version", version=f"StyleCam {__version__}")
     about.add_argument("--debug", action="store_true", help="show the traceback of a bug")
     return parser
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The arguments of the program; argparse by itself takes the -1..1 of "--model-range -1..1" for an option."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    for number in range(len(given) - 1):
+        if given[number] == "--model-range" and re.match(r"-[\d.]", given[number + 1]):
+            given[number : number + 2] = [f"--model-range={given[number + 1]}"]
+            break
+    return build_parser().parse_args(given)
 
 
 def list_styles(styles: list[Style]) -> int:

@@ -88,7 +88,7 @@ def find_style(styles: list[Style], wanted: str | None) -> tuple[list[Style], in
     Raises:
         ModelError: no such style (the nearest name is suggested), no such file, or no styles at all.
     """
-    if wanted is not None and (wanted.lower().endswith(".onnx") or Path(wanted).is_file()):
+    if wanted is not None and (wanted.lower().endswith(".onnx") or os.path.isfile(wanted)):
         return [style_from_file(Path(wanted)), *styles], 0
     if not styles:
         raise ModelError("no styles found; expected folders with style.json in styles/, or name one with --style FILE.onnx")
@@ -108,7 +108,7 @@ def style_from_file(path: Path) -> Style:
     Raises:
         ModelError: not there or empty.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long or a folder is closed
         raise ModelError(f"--style {path}: no such file; expected an ONNX file or a style's name")
     check_size(path)
     model = ModelFile(path.resolve(), None)
@@ -126,7 +126,7 @@ def read_style(description: Path) -> Style:
         if description.stat().st_size > _MAX_JSON_BYTES:
             raise ModelError(f"style {description}: larger than {_MAX_JSON_BYTES} bytes; not a style's description")
         found = json.loads(description.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"style {description}: cannot be read as JSON ({str(error).splitlines()[0]})") from None
@@ -152,7 +152,7 @@ def read_style(description: Path) -> Style:
             order=int(found.get("order", 1000)),
             models=models,
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ModelError(f"style {description}: unusable field {error}; make it again with python -m export.to_onnx") from None
 
 
@@ -163,7 +163,10 @@ def verify(model: ModelFile) -> bytes:
         ModelError: missing, empty, too large, or not the file that style.json describes.
     """
     check_size(model.path)
-    data = model.path.read_bytes()
+    try:
+        data = model.path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {model.path}: cannot be read ({error.strerror})") from None
     if model.sha256 is not None and hashlib.sha256(data).hexdigest() != model.sha256:
         raise ModelError(f"model {model.path}: its SHA-256 is not the one in style.json; the file is damaged or was exchanged")
     return data

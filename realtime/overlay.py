@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from realtime.frame import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
+_SMALLEST_SCALE = 0.25
 _PANEL_SHADE = 0.45  # how much of the picture shines through behind text
 
 
@@ -40,22 +42,81 @@ def draw_overlay(shown: Image, hud: Hud, state: ControlState) -> Image:
         shown: (H, W, 3) uint8, already mirrored; its lettering is not.
     """
     picture = np.ascontiguousarray(shown).copy()
-    scale = max(0.4, min(1.6, picture.shape[1] / 1280 + 0.1))
-    _draw_panel(picture, [_status_line(hud, state)], (0, picture.shape[0]), scale, from_bottom=True)
+    height, width = picture.shape[:2]
+    scale = max(0.4, min(1.6, width / 1280 + 0.1))
+    status = Panel.fit([(_status_line(hud, state),)], scale, (width, height))
+    status.draw(picture, height - status.height)
     top = 0
     if hud.message:
-        top = _draw_panel(picture, [hud.message], (0, 0), scale)
+        top = Panel.fit([(hud.message,)], scale, (width, height)).draw(picture, top)
     if state.diagnostics:
-        top = _draw_panel(picture, list(hud.details), (0, top), scale)
+        rows = [(line,) for line in hud.details]
+        top = Panel.fit(rows, scale, (width, height - top - status.height)).draw(picture, top)
     if state.help:
-        _draw_panel(picture, help_lines(), (0, top), scale)
+        Panel.fit(help_rows(), scale, (width, height - top - status.height)).draw(picture, top)
     return picture
 
 
-def help_lines() -> list[str]:
-    """A line for each entry of the key table, which also handles the keys."""
-    width = max(len(binding.label) for binding in KEY_TABLE)
-    return [f"{binding.label.ljust(width)}   {binding.command.value}" for binding in KEY_TABLE]
+def help_rows() -> list[tuple[str, str]]:
+    """A row for each entry of the key table, which also handles the keys."""
+    return [(binding.label, binding.command.value) for binding in KEY_TABLE]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows of text in columns on a darkened part of the picture."""
+
+    rows: tuple[tuple[str, ...], ...]
+    scale: float
+
+    @classmethod
+    def fit(cls, rows: Sequence[tuple[str, ...]], scale: float, room_wh: tuple[int, int]) -> Panel:
+        """A panel whose lettering is as large as the room allows, up to scale."""
+        panel = cls(tuple(tuple(_plain(text) for text in row) for row in rows), scale)
+        while panel.scale > _SMALLEST_SCALE and (panel.width > room_wh[0] or panel.height > room_wh[1]):
+            panel = replace(panel, scale=panel.scale * 0.93)
+        return panel
+
+    @property
+    def _thickness(self) -> int:
+        return max(1, round(self.scale * 1.3))
+
+    @property
+    def _line_height(self) -> int:
+        return round(40 * self.scale)
+
+    @property
+    def _column_widths(self) -> list[int]:
+        gap = round(24 * self.scale)
+        columns = max((len(row) for row in self.rows), default=0)
+        return [
+            max(cv2.getTextSize(row[k], _FONT, self.scale, self._thickness)[0][0] for row in self.rows if len(row) > k) + gap
+            for k in range(columns)
+        ]
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return sum(self._column_widths)
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self._line_height * len(self.rows) + round(8 * self.scale)
+
+    def draw(self, picture: Image, top: int) -> int:
+        """Draws on the left side from a row downwards; returns the row below."""
+        if not self.rows:
+            return top
+        shaded = picture[max(0, top) : top + self.height, : self.width]
+        shaded[:] = (shaded * np.float32(_PANEL_SHADE)).astype(np.uint8)
+        for number, row in enumerate(self.rows):
+            left = round(12 * self.scale)
+            base = top + self._line_height * (number + 1) - round(10 * self.scale)
+            for text, width in zip(row, self._column_widths, strict=False):
+                cv2.putText(picture, text, (left, base), _FONT, self.scale, _WHITE, self._thickness, cv2.LINE_AA)
+                left += width
+        return top + self.height
 
 
 def _status_line(hud: Hud, state: ControlState) -> str:
@@ -66,24 +127,6 @@ def _status_line(hud: Hud, state: ControlState) -> str:
         parts.append("photo's colours")
     parts += [f"{hud.rate_fps:.0f} fps", f"{hud.latency_ms:.0f} ms", hud.device, "H help"]
     return "   ".join(parts)
-
-
-def _draw_panel(picture: Image, lines: list[str], corner: tuple[int, int], scale: float, from_bottom: bool = False) -> int:
-    """Text lines on a darkened panel; returns the row below it."""
-    texts = [_plain(line) for line in lines]
-    thickness = max(1, round(scale * 1.3))
-    while scale > 0.25 and max(cv2.getTextSize(text, _FONT, scale, thickness)[0][0] for text in texts) > picture.shape[1] - 12:
-        scale *= 0.92
-    line_height = round(36 * scale) + 4
-    height = line_height * len(texts) + 6
-    top = corner[1] - height if from_bottom else corner[1]
-    width = max(cv2.getTextSize(text, _FONT, scale, thickness)[0][0] for text in texts) + 16
-    panel = picture[max(0, top) : top + height, corner[0] : corner[0] + width]
-    panel[:] = (panel * np.float32(_PANEL_SHADE)).astype(np.uint8)
-    for number, text in enumerate(texts):
-        origin = (corner[0] + 8, top + line_height * (number + 1) - round(10 * scale))
-        cv2.putText(picture, text, origin, _FONT, scale, _WHITE, thickness, cv2.LINE_AA)
-    return top + height
 
 
 def _plain(text: str) -> str:

@@ -84,7 +84,7 @@ class WindowSink:
 
     def poll(self) -> int:
         """The key pressed since the last call, or -1; lets the window draw itself."""
-        return cv2.waitKeyEx(1)
+        return cv2.pollKey()
 
     def set_fullscreen(self, wanted: bool) -> None:
         """Fills the screen, or goes back to the window."""
@@ -217,25 +217,25 @@ def write_picture(path: Path, image_bgr: Image) -> None:
         raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
 
 
-def check_output(path: Path, overwrite: bool) -> None:
+def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:
     """Refuses an output that exists, or whose folder cannot be written, before any work is done.
 
     Raises:
         OutputError: with the reason.
     """
-    if path.is_dir():
-        raise OutputError(f"--output {path}: a folder; expected a file, as in out.mp4")
-    if path.exists() and not overwrite:
-        raise OutputError(f"--output {path}: exists already; add --overwrite to replace it")
+    if os.path.isdir(path):  # Path's own questions raise where a name is too long or a folder is closed
+        raise OutputError(f"{option} {path}: a folder; expected a file, as in out.mp4")
+    if os.path.exists(path) and not overwrite:
+        raise OutputError(f"{option} {path}: exists already; add --overwrite to replace it")
     folder = path.parent
-    if not folder.is_dir():
-        raise OutputError(f"--output {path}: the folder {folder} does not exist")
+    if not os.path.isdir(folder):
+        raise OutputError(f"{option} {path}: the folder {folder} does not exist")
     probe = path.with_name(path.name + ".partial")
     try:
         probe.open("ab").close()
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"--output {path}: the folder {folder} cannot be written ({error.strerror})") from None
+        raise OutputError(f"{option} {path}: the folder {folder} cannot be written ({error.strerror})") from None
 
 
 def display_problem() -> str | None:

@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from realtime.errors import UserError
 from realtime.gallery import Style
 from realtime.stylizer import ModelChoice, Stylizer
 
@@ -100,9 +99,9 @@ class Studio:
                 stylizer = self._make(self.styles[number], self._choice)
                 assert self._size_wh is not None
                 stylizer.warm_up(self._size_wh)
-            except UserError as error:
+            except Exception as error:  # one style's failure must not keep the others from being made
                 with self._lock:
-                    self._failed[number] = str(error)
+                    self._failed[number] = str(error) or type(error).__name__
                 continue
             self._keep(number, stylizer)
 

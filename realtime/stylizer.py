@@ -86,6 +86,8 @@ class Stylizer:
             return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if painted.shape[0] < height or painted.shape[1] < width:
             raise ModelError(f"model: returned {painted.shape[1]}x{painted.shape[0]} for {width}x{height}; not a style network")
+        if painted.shape != fitted.shape:  # a network that enlarges
+            painted = np.asarray(cv2.resize(painted, fitted.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
         return painted[:height, :width]
 
     def warm_up(self, size_wh: tuple[int, int]) -> None:
@@ -108,8 +110,11 @@ class Stylizer:
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))[np.newaxis]
 
     def _from_output(self, batch: Any) -> Image:
-        if batch.ndim != 4 or len(batch) != 1:
-            raise ModelError(f"model: returned the shape {batch.shape}, expected one picture")
+        channels_at = 1 if self._layout is Layout.PLANES else 3
+        if batch.ndim != 4 or len(batch) != 1 or batch.shape[channels_at] != 3:
+            raise ModelError(f"model: returned the shape {batch.shape}, expected one picture of three channels")
+        if self._layout is Layout.FRAME and batch.dtype != np.uint8:
+            raise ModelError(f"model: returned {batch.dtype} for uint8, expected the same type")
         picture = batch[0]
         if self._layout is Layout.FRAME:
             return np.asarray(picture)
@@ -149,7 +154,7 @@ def parse_range(text: str) -> tuple[float, float]:
         values = (float(low), float(high))
     except ValueError:
         separator, values = "", (0.0, 0.0)
-    if not separator or not values[0] < values[1]:
+    if not separator or not values[0] < values[1] or not np.isfinite(values).all():
         raise UserError(f"--model-range {text}: expected LOW..HIGH, as in 0..255, 0..1 or -1..1")
     return values
 

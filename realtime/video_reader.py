@@ -129,7 +129,10 @@ class VideoFileSource:
         if stream.duration is not None and stream.time_base is not None:
             return float(stream.duration * stream.time_base)
         alone = len(self._container.streams) == 1
-        return self._container.duration / 1_000_000 if alone and self._container.duration else None
+        if not alone or not self._container.duration:
+            return None
+        # Matroska counts its length from zero, however late the first frame comes.
+        return float(self._container.duration / 1_000_000 - (self._first_s or 0.0))
 
 
 def _reason(error: Exception) -> str:

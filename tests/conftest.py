@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import realtime.quiet  # noqa: F401  (before OpenCV is loaded)
+import realtime.sources  # noqa: F401  (OpenCV before PyAV: the other way round its windows hang)
+
+# isort: split
 from tests.fakes import FakeClock, write_clip, write_style, write_style_onnx
 
 

@@ -33,7 +33,7 @@ SMALL_WH = (64, 48)
 CLIP_FRAMES = 20
 CLIP_RATE = 10
 LEVEL_STEP = 10  # grey levels between two frames of a clip: enough to tell them apart after H.264
-SIGNS_OF_LIFE_S = 5.0
+SIGNS_OF_LIFE_S = 20.0
 
 
 # ---------------------------------------------------------------------------------------------------- time
@@ -317,18 +317,19 @@ def _save_model(path: Path, graph: onnx.GraphProto, props: dict[str, str]) -> Pa
     return path
 
 
-def write_style(base: Path, name: str, *, order: int = 0, inverts: bool = True, stride: int = 4, **changes: Any) -> Path:
+def write_style(base: Path, folder_name: str, *, order: int = 0, inverts: bool = True, **changes: Any) -> Path:
     """A style's folder with style.json and one network.
 
     Args:
         base: folder of the styles.
+        folder_name: also the style's name.
         changes: fields of style.json that replace the usual ones.
     Returns:
         The style's folder.
     """
-    folder = base / name
+    folder = base / folder_name
     folder.mkdir(parents=True)
-    data = write_style_onnx(folder / "fast.onnx", inverts=inverts, stride=stride, metadata={"name": name}).read_bytes()
+    data = write_style_onnx(folder / "fast.onnx", inverts=inverts, metadata={"name": folder_name}).read_bytes()
     entry = {
         "file": "fast.onnx",
         "bytes": len(data),
@@ -337,8 +338,8 @@ def write_style(base: Path, name: str, *, order: int = 0, inverts: bool = True, 
         "flicker": 1.5,
     }
     described = {
-        "name": name,
-        "title": name.replace("_", " ").capitalize(),
+        "name": folder_name,
+        "title": folder_name.replace("_", " ").capitalize(),
         "artist": "Anon",
         "year": "1900",
         "licence": "public domain",

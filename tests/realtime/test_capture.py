@@ -33,7 +33,7 @@ def start_capture(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartCapture]:
     """Starts captures that wait in milliseconds, and ends them and their blocked sources after the test."""
     monkeypatch.setattr("realtime.capture._FIRST_BACK_OFF_S", 0.001)
     monkeypatch.setattr("realtime.capture._LONGEST_BACK_OFF_S", 0.002)
-    monkeypatch.setattr("realtime.capture._JOIN_S", 0.3)
+    monkeypatch.setattr("realtime.capture._JOIN_S", 20.0)
     started: list[Capture] = []
 
     def start(source: ScriptedSource, policy: Policy = Policy.EVERY, **options: object) -> Capture:
@@ -62,7 +62,7 @@ def fetch_all(capture: Capture) -> list[Frame]:
 
 def fetch(capture: Capture) -> Frame:
     """The next frame, which must come."""
-    frame = capture.get(5.0)
+    frame = capture.get(20.0)
     assert frame is not None
     return frame
 
@@ -161,7 +161,10 @@ def test_stop_may_come_twice_and_before_the_start() -> None:
     assert source.opened == 0
 
 
-def test_reader_stuck_in_a_driver_is_left_behind_and_said_so(start_capture: StartCapture) -> None:
+def test_reader_stuck_in_a_driver_is_left_behind_and_said_so(
+    start_capture: StartCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.capture._JOIN_S", 0.1)
     source = camera_that_hangs(1)
     capture = start_capture(source, Policy.NEWEST)
     fetch(capture)

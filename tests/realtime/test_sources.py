@@ -153,10 +153,11 @@ def test_closed_source_opens_again(example: Example) -> None:
     assert found[0].shape[1::-1] == example.size_wh
 
 
-def test_capture_reads_the_source_and_leaves_no_thread(example: Example) -> None:
+def test_capture_reads_the_source_and_leaves_no_thread(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.capture._JOIN_S", 20.0)
     capture = Capture(example.source, Policy.NEWEST if example.source.is_live else Policy.EVERY)
     capture.start()
-    frame = capture.get(5.0)
+    frame = capture.get(20.0)
     capture.stop()
     assert frame is not None
     assert frame.size_wh == example.size_wh

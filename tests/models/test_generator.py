@@ -1,0 +1,266 @@
+"""The generator's shapes, its start, what export folds, and that it draws no grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from models.generator import (
+    BORDER,
+    CELL,
+    CELL_CHANNELS,
+    NOISE_CHANNELS,
+    TIERS,
+    CellMap,
+    EvenConvolution,
+    Generator,
+    GeneratorSettings,
+    build_generator,
+    count_parameters,
+    depth_to_space,
+    fold_normalisation,
+    freeze_normalisation,
+    kilo_macs_per_pixel,
+    settings_from_dict,
+    space_to_depth,
+)
+
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=12, blocks=1)
+
+
+def narrow_generator(seed: int = 0) -> Generator:
+    torch.manual_seed(seed)
+    return build_generator(NARROW)
+
+
+def as_if_trained(generator: Generator, seed: int = 1) -> Generator:
+    """Random weights and statistics everywhere: nothing is at a value that would hide a mistake."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=random) * 0.05)
+        for module in generator.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.copy_(torch.randn(module.running_mean.shape, generator=random) * 0.3)
+                module.running_var.copy_(torch.rand(module.running_var.shape, generator=random) + 0.5)
+    return generator.eval()
+
+
+def without_noise(generator: Generator) -> Generator:
+    for name, buffer in generator.named_buffers():
+        if "noise" in name:
+            buffer.zero_()
+    return generator
+
+
+def picture(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("size_hw", [(8, 8), (32, 48), (40, 24), (64, 56)])
+def test_a_painting_has_the_shape_of_its_photo(size_hw: tuple[int, int]) -> None:
+    batch_rgb = picture(2, *size_hw)
+    with torch.no_grad():
+        painted = narrow_generator().eval()(batch_rgb)
+    assert painted.shape == batch_rgb.shape
+    assert painted.dtype == torch.float32
+
+
+@pytest.mark.parametrize("settings", TIERS.values(), ids=TIERS)
+def test_the_stride_of_every_tier_divides_32_and_fits_the_border(settings: GeneratorSettings) -> None:
+    stride = build_generator(settings).stride
+    assert 32 % stride == 0
+    assert BORDER % stride == 0
+
+
+def test_a_size_that_is_not_a_multiple_of_the_stride_does_not_pass() -> None:
+    generator = narrow_generator().eval()
+    with pytest.raises(RuntimeError), torch.no_grad():
+        generator(picture(1, 32, 32 + generator.stride // 2))
+
+
+@pytest.mark.parametrize("settings", [*TIERS.values(), NARROW], ids=[*TIERS, "narrow"])
+def test_training_starts_near_the_photo(settings: GeneratorSettings) -> None:
+    torch.manual_seed(0)
+    photo = picture(1, 64, 64)
+    with torch.no_grad():
+        painted = build_generator(settings).eval()(photo)
+    assert float((painted - photo).abs().mean()) < 0.1
+
+
+def test_a_generator_that_paints_nothing_returns_the_photo() -> None:
+    generator = narrow_generator().eval()
+    nn.init.zeros_(generator.paint.weight)
+    photo = picture(2, 32, 40)
+    with torch.no_grad():
+        torch.testing.assert_close(generator(photo), photo, rtol=0, atol=1e-6)
+
+
+def test_two_generators_of_one_seed_are_equal() -> None:
+    first, second = narrow_generator(3).state_dict(), narrow_generator(3).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["stem.0.weight"], narrow_generator(4).state_dict()["stem.0.weight"])
+
+
+def test_folding_changes_nothing_that_is_painted() -> None:
+    generator = as_if_trained(narrow_generator())
+    photo = picture(2, 48, 40)
+    with torch.no_grad():
+        painted = generator(photo)
+        torch.testing.assert_close(fold_normalisation(generator)(photo), painted, rtol=1e-4, atol=1e-4)
+    assert float((painted - photo).abs().mean()) > 0.1
+
+
+def test_a_folded_generator_is_made_of_plain_convolutions() -> None:
+    folded = fold_normalisation(as_if_trained(narrow_generator()))
+    left = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d | EvenConvolution | CellMap)]
+    assert left == []
+
+
+def test_folding_leaves_the_generator_itself_alone() -> None:
+    generator = as_if_trained(narrow_generator()).train()
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    fold_normalisation(generator)
+    after = generator.state_dict()
+    assert generator.training
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("folds", [False, True], ids=["as trained", "as exported"])
+@pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (0.2, 0.5, 0.9), (1.0, 1.0, 1.0)])
+def test_what_is_flat_stays_flat_apart_from_the_noise(colour: tuple[float, float, float], folds: bool) -> None:
+    """No grid of 4x4 or 8x8 pixels: within one colour every pixel of a block is painted alike."""
+    generator = without_noise(as_if_trained(narrow_generator()))
+    if folds:
+        generator = fold_normalisation(generator)
+    flat = torch.tensor(colour).reshape(1, 3, 1, 1).expand(1, 3, 128, 128)
+    with torch.no_grad():
+        painted = generator(flat)[0, :, 48:80, 48:80]  # far from the edge, where the padding with zeros is not seen
+    spread = painted.amax((1, 2)) - painted.amin((1, 2))
+    assert float(spread.max()) < 1e-5
+
+
+def test_flat_colours_are_still_painted() -> None:
+    generator = without_noise(as_if_trained(narrow_generator()))
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    with torch.no_grad():
+        assert float((generator(flat) - flat).abs().mean()) > 1e-3
+
+
+@pytest.mark.parametrize("block", [2, 4])
+def test_an_even_convolution_paints_every_pixel_of_a_flat_area_alike(block: int) -> None:
+    torch.manual_seed(0)
+    layer = EvenConvolution(5, 3, block, bias=True).double()
+    nn.init.normal_(layer.weight)
+    assert layer.bias is not None
+    nn.init.normal_(layer.bias)
+    flat = torch.randn(1, 5, 1, 1, dtype=torch.float64).expand(1, 5, 6, 6)
+    with torch.no_grad():
+        painted = depth_to_space(layer(flat), block)[0, :, block:-block, block:-block]
+    torch.testing.assert_close(painted, painted[:, :1, :1].expand_as(painted))
+    assert painted.std(dim=0).max() > 0  # the colours do differ
+
+
+def test_an_even_convolution_can_still_paint_detail() -> None:
+    torch.manual_seed(0)
+    layer = EvenConvolution(5, 3, 4, bias=False)
+    with torch.no_grad():
+        painted = depth_to_space(layer(torch.randn(1, 5, 4, 4)), 4)
+        block = painted[0, 0, 4:8, 4:8]
+    assert float(block.max() - block.min()) > 1e-3
+
+
+def test_the_cell_map_starts_as_the_identity_and_keeps_flat_cells_flat() -> None:
+    cells = torch.rand(1, CELL_CHANNELS, 3, 3, generator=torch.Generator().manual_seed(0)).double()
+    keep = CellMap().double()
+    with torch.no_grad():
+        torch.testing.assert_close(keep(cells), cells)
+        nn.init.normal_(keep.weight)
+        flat = cells[:, :3].repeat(1, CELL * CELL, 1, 1)
+        painted = keep(flat).reshape(1, CELL * CELL, 3, 3, 3)
+    torch.testing.assert_close(painted, painted[:, :1].expand_as(painted))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 2), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4))
+def test_depth_to_space_undoes_space_to_depth(batch: int, colours: int, rows: int, columns: int, block: int) -> None:
+    shape = (batch, colours, rows * block, columns * block)
+    pixels = torch.arange(batch * colours * rows * columns * block * block).reshape(shape)
+    cells = space_to_depth(pixels, block)
+    assert cells.shape == (batch, block * block * colours, rows, columns)
+    assert torch.equal(depth_to_space(cells, block), pixels)
+    assert torch.equal(space_to_depth(depth_to_space(cells, block), block), cells)
+
+
+def test_cells_are_ordered_by_row_then_column_then_colour() -> None:
+    block, pixels = 4, torch.arange(3 * 8 * 12).reshape(1, 3, 8, 12)
+    cells = space_to_depth(pixels, block)
+    for row in range(block):
+        for column in range(block):
+            for colour in range(3):
+                channel = (row * block + column) * 3 + colour
+                assert torch.equal(cells[0, channel], pixels[0, colour, row::block, column::block])
+
+
+def test_frozen_normalisation_keeps_its_statistics_in_training() -> None:
+    generator = narrow_generator().train()
+    freeze_normalisation(generator)
+    before = {name: value.clone() for name, value in generator.named_buffers()}
+    generator(picture(2, 32, 32))
+    assert all(torch.equal(before[name], value) for name, value in generator.named_buffers())
+
+
+def test_statistics_move_in_training_before_they_are_frozen() -> None:
+    generator = narrow_generator().train()
+    before = generator.up_norm.running_mean.clone()
+    generator(picture(2, 32, 32))
+    assert not torch.equal(before, generator.up_norm.running_mean)
+
+
+def test_settings_survive_a_checkpoint() -> None:
+    found = {"tier": "fine", "stem_width": 8, "trunk_width": 12, "blocks": 2}
+    assert settings_from_dict(found) == GeneratorSettings("fine", 8, 12, 2)
+
+
+def test_settings_that_are_not_known_are_named() -> None:
+    with pytest.raises(ValueError, match="unknown generator settings depth, wings"):
+        settings_from_dict({"blocks": 1, "wings": 2, "depth": 3})
+
+
+@pytest.mark.parametrize("name", ["stem_width", "trunk_width", "blocks"])
+@pytest.mark.parametrize("value", [0, -1, 1025, 2.5, "8", None])
+def test_settings_of_impossible_size_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected a whole number from 1 to 1024, found"):
+        settings_from_dict({name: value})
+
+
+@pytest.mark.parametrize("tier", ["../../etc/cron.d/evil", "", "FAST", 7])
+def test_a_tier_that_is_not_known_is_refused(tier: Any) -> None:
+    with pytest.raises(ValueError, match="tier: expected one of fast, fine, found"):
+        settings_from_dict({"tier": tier})
+
+
+def test_every_tier_is_named_after_itself() -> None:
+    assert all(settings.tier == name for name, settings in TIERS.items())
+
+
+def test_parameters_are_counted() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    assert count_parameters(layers) == 3 * 4 * 9 + 4 + 4 + 4
+
+
+def test_multiply_adds_are_what_the_layers_cost() -> None:
+    stem, trunk, blocks, size = NARROW.stem_width, NARROW.trunk_width, NARROW.blocks, 64
+    at_a_quarter = CELL_CHANNELS * stem * 9 + stem * CELL_CHANNELS * 9 + CELL_CHANNELS**2
+    at_an_eighth = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9 + NOISE_CHANNELS * trunk
+    wide = ((size + 2 * BORDER) / size) ** 2
+    expected = (at_a_quarter / 16 + at_an_eighth / 64) * wide / 1000
+    assert kilo_macs_per_pixel(narrow_generator(), size) == pytest.approx(expected)

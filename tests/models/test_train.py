@@ -1,0 +1,688 @@
+"""A training from its command line to its checkpoint.
+
+VGG-19's weights are made up: random tensors of the right shapes. Where VGG-19 does not matter, a stand-in takes its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models import train, vgg
+from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
+from models.content import ContentPhotos, Views
+from models.distributed import join_training
+from models.generator import TIERS, GeneratorSettings
+from models.images import load_image, save_image
+from models.losses import total_variation
+from models.train import PerceptualLoss, Progress, TrainingSettings, bfloat16_pays, learning_rate, load_painting
+from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
+from realtime.errors import SourceError, UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)  # torchvision's, of the convolutions
+NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1)
+TERMS = ("style", "content", "tv", "stability")
+CPU = torch.device("cpu")
+
+
+def write_made_up_vgg(path: Path) -> Path:
+    """Random weights down to conv5_1, in half precision."""
+    random = torch.Generator().manual_seed(0)
+    state = {}
+    for position, (inputs, outputs) in zip(POSITIONS[:13], list(convolution_shapes().values())[:13], strict=True):
+        weight = torch.randn(outputs, inputs, 3, 3, generator=random) * (2 / (9 * inputs)) ** 0.5
+        state |= {f"{position}.weight": weight.half(), f"{position}.bias": torch.zeros(outputs).half()}
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_made_up_vgg(tmp_path_factory.mktemp("vgg") / "made_up.pth")
+
+
+@pytest.fixture
+def small_vgg_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """VGG-19 with all its layers but an eighth of its channels: sixty times faster."""
+    narrow = tuple((block, count, channels // 8) for block, count, channels in vgg._BLOCKS)
+    monkeypatch.setattr(vgg, "_BLOCKS", narrow)
+    return write_made_up_vgg(tmp_path / "made_up.pth")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Pictures this small are trained on no faster by several threads, and much slower where the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def painting(tmp_path: Path) -> Path:
+    """Red and yellow stripes."""
+    path = tmp_path / "stripes.png"
+    picture = torch.zeros(3, 80, 96)
+    picture[0] = 0.9
+    picture[1, :, ::2] = 0.8
+    picture[1, ::8] = 0.4
+    save_image(path, picture)
+    return path
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """Three soft pictures; the first is kept for measuring."""
+    folder = tmp_path / "content"
+    folder.mkdir()
+    for number in range(3):
+        coarse = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(number))
+        soft = nn.functional.interpolate(coarse, (84, 90), mode="bilinear")[0]
+        save_image(folder / f"{number}.png", soft * torch.tensor([0.4, 0.7, 1.0]).reshape(3, 1, 1))
+    return folder
+
+
+@pytest.fixture
+def arguments(painting: Path, content: Path, tmp_path: Path) -> list[str]:
+    options = ["--out", str(tmp_path / "run"), "--size", "64", "--style-size", "64", "--batch", "1", "--device", "cpu"]
+    return ["--style", str(painting), "--content", str(content), "--quiet", "--log-every", "1", *options]
+
+
+class StandInLoss:
+    """In the place of PerceptualLoss: how bright the painting is. Fails at the calls named in `not_finite_at`."""
+
+    not_finite_at: tuple[int, ...] = ()
+    calls = 0
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __call__(self, generator: nn.Module, views: Views, _share: float) -> tuple[Tensor, dict[str, float]]:
+        total = generator(views.first).square().mean()
+        type(self).calls += 1
+        if type(self).calls in self.not_finite_at:
+            total = total * float("nan")
+        return total, dict.fromkeys(TERMS, float(total.detach()))
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandInLoss]:
+    """A narrow generator, and no VGG-19 at all."""
+    fresh = type("FreshStandInLoss", (StandInLoss,), {})
+    empty = LossNetwork(nn.Identity(), "0" * 64, "none")  # type: ignore[arg-type]
+    monkeypatch.setattr(train, "PerceptualLoss", fresh)
+    monkeypatch.setattr(train, "load_loss_network", lambda *_: empty)
+    monkeypatch.setitem(TIERS, "fast", NARROW)
+    return fresh
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG-19 in float32 whatever the processor prefers."""
+    monkeypatch.setattr(train, "bfloat16_pays", lambda _: False)
+
+
+def read_log(run: Path) -> list[dict[str, float]]:
+    """One row for each step: step, seconds, and the terms."""
+    rows = []
+    for line in (run / "log.tsv").read_text().splitlines():
+        step, seconds, *terms = line.split("\t")
+        rows.append({"step": float(step), "seconds": float(seconds)} | {k: float(v) for k, v in (t.split("=") for t in terms)})
+    return rows
+
+
+class Unchanged(nn.Module):
+    """A generator that returns the photo."""
+
+    def forward(self, batch_rgb: Tensor, *_: Tensor) -> Tensor:
+        return batch_rgb
+
+
+class OneColour(nn.Module):
+    """A generator that returns grey."""
+
+    def forward(self, batch_rgb: Tensor, *_: Tensor) -> Tensor:
+        return torch.full_like(batch_rgb, 0.5)
+
+
+# --- the losses together
+
+
+@pytest.fixture
+def loss(vgg_file: Path, painting: Path) -> PerceptualLoss:
+    network = load_loss_network((*train.STYLE_LAYERS, train.CONTENT_LAYER), vgg_file)
+    return PerceptualLoss(network, load_image(painting), TrainingSettings(), CPU)
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_generator_that_changes_nothing_is_faithful_and_steady(loss: PerceptualLoss, content: Path) -> None:
+    views = ContentPhotos(content, 64, torch.Generator().manual_seed(0)).next_views(1)
+    _, terms = loss(Unchanged(), views)
+    assert tuple(terms) == TERMS
+    assert terms["content"] == pytest.approx(0, abs=1e-6)
+    assert terms["stability"] == pytest.approx(0, abs=1e-6)
+    assert terms["tv"] == pytest.approx(float(total_variation(views.first).mean()), rel=1e-4)
+    assert terms["style"] > 0.01
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_painting_of_the_painting_has_no_style_error(loss: PerceptualLoss, painting: Path) -> None:
+    class Forger(nn.Module):
+        def forward(self, batch_rgb: Tensor, *_: Tensor) -> Tensor:
+            return load_image(painting).unsqueeze(0).float().expand(len(batch_rgb), -1, -1, -1) / 255
+
+    blank = torch.zeros(1, 3, 80, 96)
+    views = Views(blank, blank, 0, 0, torch.full((1,), 0.01), torch.zeros(1, 8, 20, 20))
+    _, terms = loss(Forger(), views)
+    assert terms["style"] == pytest.approx(0, abs=1e-5)
+    assert terms["content"] > 0.1
+
+
+@pytest.mark.usefixtures("exact")
+def test_the_total_is_the_weighted_sum_and_stability_comes_in_slowly(loss: PerceptualLoss, content: Path) -> None:
+    views = ContentPhotos(content, 64, torch.Generator().manual_seed(0)).next_views(1)
+    weights = {name: getattr(TrainingSettings(), f"{name}_weight") for name in TERMS}
+    for share, ramp in ((0.0, 0.0), (train._STABILITY_RAMP / 2, 0.5), (1.0, 1.0)):
+        total, terms = loss(OneColour(), views, share)
+        assert terms["stability"] > 0.1
+        expected = sum(weights[name] * terms[name] * (ramp if name == "stability" else 1) for name in TERMS)
+        assert float(total) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_grey_picture_is_as_unsteady_as_the_photo_over_its_noise(loss: PerceptualLoss) -> None:
+    """By hand: the photo changes by 0.1, the painting not at all; 0.1^2 / (noise^2 + 0.01^2)."""
+    photo = torch.full((1, 3, 64, 64), 0.4)
+    views = Views(photo, photo + 0.1, 0, 0, torch.full((1,), 0.02), torch.zeros(1, 8, 16, 16))
+    _, terms = loss(OneColour(), views)
+    assert terms["stability"] == pytest.approx(0.01 / (0.02**2 + 0.01**2), rel=1e-3)
+
+
+def test_bfloat16_is_chosen_by_measurement() -> None:
+    assert bfloat16_pays(CPU) in (True, False)
+
+
+# --- training
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_few_dozen_steps_lower_the_loss(
+    arguments: list[str], small_vgg_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1))
+    options = ["--steps", "60", "--learning-rate", "2e-2", "--stability-weight", "0.001", "--vgg", str(small_vgg_file)]
+    assert train.main([*arguments, *options]) == 0
+    rows = read_log(tmp_path / "run")
+    assert [row["step"] for row in rows] == list(range(1, 61))
+    recipe = load_checkpoint(tmp_path / "run")["recipe"]
+    totals = [sum(recipe[f"{name}_weight"] * row[name] for name in TERMS) for row in rows]
+    print([round(x,2) for x in totals],[round(r["style"],3) for r in rows])
+    assert sum(totals[-8:]) < 0.8 * sum(totals[:8])
+    assert sum(row["style"] for row in rows[-8:]) < 0.8 * sum(row["style"] for row in rows[:8])
+
+
+def test_the_recipe_is_kept_with_what_it_was_trained_on(
+    arguments: list[str], small_vgg_file: Path, painting: Path, tmp_path: Path
+) -> None:
+    options = ["--steps", "1", "--vgg", str(small_vgg_file), "--style-weight", "7.5", "--seed", "3"]
+    assert train.main([*arguments, *options]) == 0
+    found = load_checkpoint(tmp_path / "run")
+    recipe = found["recipe"]
+    assert found["settings"] == asdict(TIERS["fast"])
+    assert recipe["vgg"] == "made_up.pth"
+    assert recipe["vgg_sha256"] == hashlib.sha256(small_vgg_file.read_bytes()).hexdigest()
+    assert recipe["painting"] == "stripes.png"
+    assert recipe["painting_sha256"] == hashlib.sha256(painting.read_bytes()).hexdigest()
+    assert recipe["started_from"] is None
+    assert (recipe["style_weight"], recipe["seed"], recipe["size"], recipe["steps"]) == (7.5, 3, 64, 1)
+    assert "--style-weight 7.5" in recipe["command"]
+    assert str(tmp_path) not in recipe["command"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_finished_run_holds_checkpoint_log_and_preview_and_nothing_else(arguments: list[str], tmp_path: Path) -> None:
+    assert train.main([*arguments, "--steps", "2"]) == 0
+    run = tmp_path / "run"
+    assert sorted(path.name for path in run.iterdir()) == [CHECKPOINT_NAME, "log.tsv", "preview_000002.jpg"]
+    assert load_image(run / "preview_000002.jpg").shape == (3, 80, 88)  # the photo kept for measuring, cut to the stride
+    assert generator_from_checkpoint(load_checkpoint(run)).settings == NARROW
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_one_seed_gives_one_result(arguments: list[str], tmp_path: Path) -> None:
+    weights = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert train.main([*arguments, "--steps", "2", "--seed", seed, "--out", str(tmp_path / name)]) == 0
+        weights.append(load_checkpoint(tmp_path / name)["generator"]["paint.weight"])
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_resume_goes_on_from_the_step_it_stopped_at(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train.main([*arguments, "--steps", "2"]) == 0
+    before = load_checkpoint(run)
+    assert train.main([*arguments, "--steps", "5", "--resume"]) == 0
+    after = load_checkpoint(run)
+    assert (before["step"], after["step"]) == (2, 5)
+    assert after["seconds"] > before["seconds"]
+    assert {float(state["step"]) for state in after["optimizer"]["state"].values()} == {5.0}
+    assert [row["step"] for row in read_log(run)] == [1, 2, 3, 4, 5]
+    assert not torch.equal(before["random"], after["random"])
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_resuming_a_finished_run_changes_nothing(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train.main([*arguments, "--steps", "2"]) == 0
+    before = load_checkpoint(run)["generator"]
+    assert train.main([*arguments, "--steps", "2", "--resume"]) == 0
+    after = load_checkpoint(run)["generator"]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_training_may_start_from_another_runs_generator(arguments: list[str], tmp_path: Path) -> None:
+    assert train.main([*arguments, "--steps", "3", "--seed", "5"]) == 0
+    started = tmp_path / "started"
+    options = ["--from", str(tmp_path / "run"), "--out", str(started), "--learning-rate", "1e-12"]
+    assert train.main([*arguments, "--steps", "1", *options]) == 0
+    first, second = load_checkpoint(tmp_path / "run"), load_checkpoint(started)
+    torch.testing.assert_close(second["generator"]["paint.weight"], first["generator"]["paint.weight"], rtol=0, atol=1e-6)
+    assert second["recipe"]["started_from"] == "run"
+    assert second["step"] == 1
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_normalisation_keeps_its_statistics_in_the_later_part(arguments: list[str], tmp_path: Path) -> None:
+    steps = 6
+    assert train.main([*arguments, "--steps", str(steps), "--preview-every", "1"]) == 0
+    counted = load_checkpoint(tmp_path / "run")["generator"]["stem.1.num_batches_tracked"]
+    expected = sum(step / steps < train._FREEZE_AT for step in range(steps))
+    assert 0 < expected < steps
+    assert int(counted) == expected
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_unreadable_photos_are_said_at_the_end(
+    arguments: list[str], content: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (content / "1.png").write_bytes(b"not a picture")
+    assert train.main([*arguments, "--steps", "4"]) == 0
+    assert "1 unreadable pictures were skipped" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_unreadable_photo_for_the_preview_does_no_harm(arguments: list[str], content: Path, tmp_path: Path) -> None:
+    (content / "0.png").write_bytes(b"not a picture")
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    assert not list((tmp_path / "run").glob("preview_*"))
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
+    arguments: list[str], tmp_path: Path, stand_in: type[StandInLoss], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in.not_finite_at = (3,)
+    assert train.main([*arguments, "--steps", "6", "--checkpoint-every", "1"]) == 1
+    found = load_checkpoint(tmp_path / "run")
+    assert found["step"] == 2
+    assert all(bool(torch.isfinite(value).all()) for value in found["generator"].values())
+    said = capsys.readouterr().err
+    assert "loss not finite at step 2" in said
+    assert "last good checkpoint is kept" in said
+    assert "Traceback" not in said
+
+
+def test_a_loss_that_is_never_finite_leaves_no_checkpoint(
+    arguments: list[str], tmp_path: Path, stand_in: type[StandInLoss], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in.not_finite_at = (1,)
+    assert train.main([*arguments, "--steps", "6"]) == 1
+    assert not (tmp_path / "run" / CHECKPOINT_NAME).exists()
+    assert "no checkpoint yet" in capsys.readouterr().err
+
+
+def test_weights_that_are_not_finite_are_never_written(
+    arguments: list[str], tmp_path: Path, stand_in: type[StandInLoss], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_call = stand_in.__call__
+
+    def damage(self: StandInLoss, generator: nn.Module, views: Views, share: float) -> tuple[Tensor, dict[str, float]]:
+        result = whole_call(self, generator, views, share)
+        if stand_in.calls == 3:
+            with torch.no_grad():
+                next(generator.buffers()).fill_(float("nan"))
+        return result
+
+    monkeypatch.setattr(stand_in, "__call__", damage)
+    assert train.main([*arguments, "--steps", "6", "--checkpoint-every", "1"]) == 1
+    assert load_checkpoint(tmp_path / "run")["step"] == 2
+
+
+# --- schedules
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
+    settings = TrainingSettings(learning_rate=1.0)
+    warm_up = [learning_rate(settings, step, 0.0) for step in range(40)]
+    assert warm_up[0] == pytest.approx(1 / train._WARM_UP_STEPS)
+    assert warm_up[: train._WARM_UP_STEPS] == sorted(warm_up[: train._WARM_UP_STEPS])
+    assert warm_up[train._WARM_UP_STEPS - 1 :] == pytest.approx([1.0] * (41 - train._WARM_UP_STEPS))
+    falling = [learning_rate(settings, 1000, share / 10) for share in range(11)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[5] == pytest.approx(0.505)
+    assert falling[10] == pytest.approx(0.01)
+
+
+def test_progress_is_measured_in_what_was_asked_for() -> None:
+    assert Progress(8, None, step=2, seconds=1000).share() == 0.25
+    assert Progress(8, None, step=9).share() == 1.0
+    assert Progress(None, 2.0, step=1000, seconds=30).share() == 0.25
+    assert Progress(None, 2.0, seconds=500).share() == 1.0
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_training_by_minutes_ends(arguments: list[str], tmp_path: Path) -> None:
+    assert train.main([*arguments, "--minutes", "0.001"]) == 0
+    assert load_checkpoint(tmp_path / "run")["step"] >= 1
+
+
+def test_the_learning_rate_in_use_is_the_schedules(
+    arguments: list[str], tmp_path: Path, stand_in: type[StandInLoss], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del stand_in
+    monkeypatch.setattr(train, "learning_rate", lambda _settings, step, share: 1e-3 * (step + 1) + share)
+    assert train.main([*arguments, "--steps", "4"]) == 0
+    assert load_checkpoint(tmp_path / "run")["optimizer"]["param_groups"][0]["lr"] == pytest.approx(4e-3 + 0.75)
+
+
+# --- paintings
+
+
+def test_a_painting_is_made_as_large_as_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "painting.png"
+    save_image(path, torch.zeros(3, 100, 150))
+    assert load_painting(path, 80).shape == (3, 80, 120)
+    assert load_painting(path, 200).shape == (3, 200, 300)
+
+
+@pytest.mark.parametrize(("short_side", "style_size"), [(63, 64), (90, 200)])
+def test_a_painting_that_is_too_small_is_refused_with_both_sizes(tmp_path: Path, short_side: int, style_size: int) -> None:
+    path = tmp_path / "painting.png"
+    save_image(path, torch.zeros(3, short_side, 300))
+    with pytest.raises(SourceError, match=f"short side has {short_side} pixels, expected at least {max(64, style_size // 2)}"):
+        load_painting(path, style_size)
+
+
+# --- mistakes and their exit codes
+
+
+def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = train.main(argv)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) <= 2
+    return code, said
+
+
+def test_an_empty_content_folder_ends_with_3(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    code, said = error_of([*arguments, "--steps", "1", "--content", str(tmp_path / "empty")], capsys)
+    assert code == 3
+    assert "no photographs found" in said
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_content_that_cannot_be_read_ends_with_3(
+    arguments: list[str], content: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in content.iterdir():
+        path.write_bytes(b"not a picture")
+    assert train.main([*arguments, "--steps", "1"]) == 3
+    assert "error: content folder: none of its pictures can be read" in capsys.readouterr().err
+
+
+def test_a_painting_that_is_too_small_ends_with_3(
+    arguments: list[str], painting: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_image(painting, torch.zeros(3, 40, 90))
+    code, said = error_of([*arguments, "--steps", "1"], capsys)
+    assert code == 3
+    assert "short side has 40 pixels" in said
+
+
+def test_a_missing_painting_ends_with_3(arguments: list[str], painting: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    painting.unlink()
+    assert error_of([*arguments, "--steps", "1"], capsys)[0] == 3
+
+
+def test_resume_without_a_checkpoint_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = error_of([*arguments, "--steps", "1", "--resume"], capsys)
+    assert code == 2
+    assert f"--resume: no {CHECKPOINT_NAME}" in said
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_existing_run_is_not_overwritten(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    before = (tmp_path / "run" / CHECKPOINT_NAME).read_bytes()
+    code, said = error_of([*arguments, "--steps", "1"], capsys)
+    assert code == 5
+    assert "holds a training already; go on with --resume" in said
+    assert (tmp_path / "run" / CHECKPOINT_NAME).read_bytes() == before
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_an_unwritable_folder_ends_with_5(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        code, said = error_of([*arguments, "--steps", "1", "--out", str(out)], capsys)
+        assert code == 5
+        assert "cannot be written" in said
+
+
+@pytest.mark.parametrize("data", [b"not weights", None], ids=["not weights", "missing"])
+def test_a_bad_vgg_file_ends_with_4(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes | None
+) -> None:
+    path = tmp_path / "vgg.pth"
+    if data is not None:
+        path.write_bytes(data)
+    code, said = error_of([*arguments, "--steps", "1", "--vgg", str(path)], capsys)
+    assert code == 4
+    assert str(path) in said
+
+
+def test_a_vgg_file_that_lacks_a_layer_ends_with_4(
+    arguments: list[str], tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = torch.load(vgg_file, weights_only=True)
+    del state["28.bias"]
+    torch.save(state, tmp_path / "vgg.pth")
+    code, said = error_of([*arguments, "--steps", "1", "--vgg", str(tmp_path / "vgg.pth")], capsys)
+    assert code == 4
+    assert "28.bias (conv5_1) is missing" in said
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_resuming_a_damaged_checkpoint_ends_with_4(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    path = tmp_path / "run" / CHECKPOINT_NAME
+    path.write_bytes(path.read_bytes()[:-100])
+    assert error_of([*arguments, "--steps", "2", "--resume"], capsys)[0] == 4
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_generator_of_other_widths_is_neither_resumed_nor_started_from(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=5, trunk_width=4, blocks=1))
+    code, said = error_of([*arguments, "--steps", "2", "--resume"], capsys)
+    assert code == 2
+    assert "trains another generator" in said
+    code, said = error_of([*arguments, "--steps", "1", "--from", str(tmp_path / "run"), "--out", str(tmp_path / "b")], capsys)
+    assert code == 2
+    assert "of other widths" in said
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_starting_from_a_run_that_is_not_there_ends_with_4(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error_of([*arguments, "--steps", "1", "--from", str(tmp_path / "gone")], capsys)[0] == 4
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("device", ["tpu9000", "cuda:99", "cuda:200"])
+def test_a_device_that_is_not_there_ends_with_2(
+    arguments: list[str], device: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = error_of([*arguments, "--steps", "1", "--device", device], capsys)
+    assert code == 2
+    assert f"--device {device}" in said
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        ["--steps", "0"],
+        ["--steps", "1", "--minutes", "1"],
+        ["--minutes", "nan"],
+        ["--minutes", "-1"],
+        ["--steps", "1", "--size", "100"],
+        ["--steps", "1", "--size", "32"],
+        ["--steps", "1", "--batch", "none"],
+        ["--steps", "1", "--style-weight", "-1"],
+        ["--steps", "1", "--content-weight", "inf"],
+        ["--steps", "1", "--tier", "finest"],
+    ],
+    ids=lambda wrong: " ".join(wrong) or "no length",
+)
+def test_wrong_arguments_end_with_2(arguments: list[str], wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*arguments, *wrong])
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_single_process_joins_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    process = join_training("cpu")
+    assert (process.rank, process.count, process.device, process.is_first) == (0, 1, CPU, True)
+    assert process.agree(0.25) == 0.25
+    assert process.any(True)
+    assert not process.any(False)
+    with pytest.raises(UserError, match="expected auto, cpu, cuda or cuda:N"):
+        join_training("gpu please")
+
+
+# --- other processes
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_training_keeps_a_checkpoint_and_ends_with_130(
+    arguments: list[str], vgg_file: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "models.train", *arguments, "--minutes", "60", "--vgg", str(vgg_file)]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 300
+        while not (run / "log.tsv").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not (run / CHECKPOINT_NAME).exists()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    found = load_checkpoint(run)
+    assert found["step"] >= 1
+    assert generator_from_checkpoint(found).settings == TIERS["fast"]
+    assert f"interrupted at step {found['step']}; go on with --resume" in said
+    assert "Traceback" not in said
+
+
+KEEPS_EVERY_PROCESS = """
+import sys
+import torch
+from models import train
+
+loop = train._loop
+
+def loop_and_keep(training, args, previews):
+    code = loop(training, args, previews)
+    found = {name: value.detach() for name, value in training.generator.named_parameters()}
+    torch.save({"parameters": found, "count": training.process.count}, training.run / f"rank{training.process.rank}.kept")
+    return code
+
+train._loop = loop_and_keep
+sys.exit(train.main())
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without torch.distributed")
+def test_two_processes_train_one_network(arguments: list[str], vgg_file: Path, tmp_path: Path) -> None:
+    script, run = tmp_path / "train_and_keep.py", tmp_path / "run"
+    script.write_text(KEEPS_EVERY_PROCESS)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
+    command += ["--master-port", str(free_port()), str(script), *arguments, "--steps", "2", "--vgg", str(vgg_file)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(run / f"rank{rank}.kept", weights_only=True) for rank in range(2))
+    assert first["count"] == second["count"] == 2
+    assert all(torch.equal(first["parameters"][name], value) for name, value in second["parameters"].items())
+    found = load_checkpoint(run)
+    assert found["step"] == 2
+    assert all(torch.equal(found["generator"][name], value) for name, value in first["parameters"].items())
+    assert sorted(path.name for path in run.iterdir() if path.suffix != ".kept") == [
+        CHECKPOINT_NAME,
+        "log.tsv",
+        "preview_000002.jpg",
+    ]
+    assert len(read_log(run)) == 2
+
+
+def test_the_loss_network_holds_every_layer_that_training_needs(vgg_file: Path) -> None:
+    network = load_loss_network((*train.STYLE_LAYERS, train.CONTENT_LAYER), vgg_file)
+    assert isinstance(network.features, VGGFeatures)
+    assert list(network.features.convolutions)[-1] == "conv5_1"
+    assert math.isfinite(float(network.features(torch.zeros(1, 3, 32, 32))["relu5_1"].sum()))

@@ -1,0 +1,103 @@
+"""What is written on the shown picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from realtime.controls import KEY_TABLE, ControlState
+from realtime.overlay import Hud, draw_overlay, help_rows
+from tests.fakes import coloured_picture, flat_picture
+
+HUD = Hud(style_label="Night sky, Anon", style_number=0, rate_fps=24.4, latency_ms=31.0, device="cpu fp32")
+STATE = ControlState()
+
+
+def changed_rows(shown: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Which rows of the picture the overlay touched."""
+    return np.asarray(np.any(shown != drawn, axis=(1, 2)))
+
+
+def test_shown_picture_itself_is_left_as_it_is() -> None:
+    shown = coloured_picture((640, 480))
+    shown.setflags(write=False)
+    drawn = draw_overlay(shown, HUD, STATE)
+    assert drawn.shape == shown.shape
+    assert np.any(drawn != shown)
+    np.testing.assert_array_equal(shown, coloured_picture((640, 480)))
+
+
+def test_status_is_at_the_bottom_and_small() -> None:
+    shown = flat_picture(200, (640, 480))
+    touched = changed_rows(shown, draw_overlay(shown, HUD, STATE))
+    assert touched[-1]
+    assert not touched[:420].any()
+
+
+def test_message_is_at_the_top() -> None:
+    shown = flat_picture(200, (640, 480))
+    touched = changed_rows(shown, draw_overlay(shown, replace(HUD, message="snapshot 1"), STATE))
+    assert touched[0]
+    assert not touched[100:400].any()
+
+
+@pytest.mark.parametrize(
+    ("hud", "state"),
+    [
+        (replace(HUD, style_label="Other"), STATE),
+        (replace(HUD, style_number=3), STATE),
+        (replace(HUD, rate_fps=9.0), STATE),
+        (replace(HUD, latency_ms=99.0), STATE),
+        (replace(HUD, device="cuda fp16"), STATE),
+        (replace(HUD, message="hello"), STATE),
+        (HUD, replace(STATE, strength=0.5)),
+        (HUD, replace(STATE, shows_original=True)),
+        (HUD, replace(STATE, colours_of_photo=True)),
+        (HUD, replace(STATE, help=True)),
+        (replace(HUD, details=("a line", "another")), replace(STATE, diagnostics=True)),
+    ],
+)
+def test_everything_that_matters_is_seen(hud: Hud, state: ControlState) -> None:
+    shown = flat_picture(128, (640, 480))
+    assert np.any(draw_overlay(shown, hud, state) != draw_overlay(shown, HUD, STATE))
+
+
+def test_help_has_a_row_for_every_key() -> None:
+    assert help_rows() == [(binding.label, binding.command.value) for binding in KEY_TABLE]
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (320, 240), (1920, 1080), (480, 640)])
+def test_help_fits_on_the_picture(size_wh: tuple[int, int]) -> None:
+    shown = flat_picture(128, size_wh)
+    with_help = draw_overlay(shown, HUD, replace(STATE, help=True))
+    difference = np.any(with_help != draw_overlay(shown, HUD, STATE), axis=2)
+    assert difference.any(axis=1).sum() > size_wh[1] // 4
+    assert not difference[:, -2:].any()
+
+
+@pytest.mark.parametrize("size_wh", [(64, 48), (16, 16), (33, 9), (1, 1), (4000, 20)])
+def test_tiny_and_odd_pictures_take_an_overlay(size_wh: tuple[int, int]) -> None:
+    state = replace(STATE, help=True, diagnostics=True)
+    hud = replace(HUD, message="a message " * 30, details=("a detail " * 20,) * 5)
+    assert draw_overlay(flat_picture(99, size_wh), hud, state).shape == (size_wh[1], size_wh[0], 3)
+
+
+def test_diagnostics_without_lines_draw_nothing() -> None:
+    shown = flat_picture(128, (640, 480))
+    np.testing.assert_array_equal(
+        draw_overlay(shown, HUD, replace(STATE, diagnostics=True)), draw_overlay(shown, HUD, STATE)
+    )
+
+
+def test_accents_are_taken_off_since_the_font_lacks_them() -> None:
+    shown = flat_picture(128, (640, 480))
+    with_accents = draw_overlay(shown, replace(HUD, style_label="Nuit étoilée, Müller"), STATE)
+    without = draw_overlay(shown, replace(HUD, style_label="Nuit etoilee, Muller"), STATE)
+    np.testing.assert_array_equal(with_accents, without)
+
+
+def test_mirrored_view_of_a_picture_is_taken() -> None:
+    shown = coloured_picture((640, 480))[:, ::-1]
+    assert draw_overlay(shown, HUD, STATE).shape == shown.shape

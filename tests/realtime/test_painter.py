@@ -1,0 +1,223 @@
+"""The painter: sizes, styles that change when they are warm, fades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from realtime.compositor import blend, keep_colours
+from realtime.controls import ControlState
+from realtime.errors import ModelError
+from realtime.gallery import Style
+from realtime.painter import FADE_S, Painter, paint_at
+from realtime.studio import Studio
+from realtime.stylizer import ModelChoice, Stylizer
+from realtime.timing import RunTimes
+from tests.fakes import (
+    SMALL_WH,
+    FakeClock,
+    FakeStylizer,
+    coloured_picture,
+    flat_picture,
+    frame_of,
+    noisy_picture,
+    plain_style,
+    wait_until,
+)
+
+MakePainter = Callable[..., Painter]
+
+
+class FlatStylizer(FakeStylizer):
+    """Paints everything in one grey, told by the style's order."""
+
+    def style(self, image_bgr: np.ndarray) -> np.ndarray:
+        """One grey."""
+        assert self.made_for is not None
+        return np.full_like(image_bgr, self.made_for.order)
+
+
+@pytest.fixture
+def make_painter(clock: FakeClock) -> Iterator[MakePainter]:
+    """Makes painters with three styles, which invert unless told otherwise."""
+    studios: list[Studio] = []
+
+    def make(
+        processing_wh: tuple[int, int] | None = None,
+        make_stylizer: Callable[[Style, ModelChoice], Stylizer] = FakeStylizer,
+        warms_neighbours: bool = False,
+    ) -> Painter:
+        styles = [plain_style(f"style_{number}", order=100 * number) for number in range(3)]
+        studio = Studio(styles, ModelChoice(), make_stylizer)
+        studios.append(studio)
+        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock)
+
+    yield make
+    for studio in studios:
+        studio.close()
+
+
+def stylizer_of(painter: Painter) -> FakeStylizer:
+    """The fake on show."""
+    assert isinstance(painter.stylizer, FakeStylizer)
+    return painter.stylizer
+
+
+def test_frame_is_painted_at_its_own_size(make_painter: MakePainter) -> None:
+    painter, photo = make_painter(), noisy_picture()
+    painted = painter.paint(frame_of(photo), ControlState())
+    np.testing.assert_array_equal(painted.picture_bgr, 255 - photo)
+    assert painted.processed_wh == SMALL_WH
+    assert painted.is_full
+    assert painted.style == 0
+
+
+def test_original_costs_no_painting(make_painter: MakePainter) -> None:
+    painter, photo = make_painter(), noisy_picture()
+    for state in (ControlState(shows_original=True), ControlState(strength=0.0)):
+        np.testing.assert_array_equal(painter.paint(frame_of(photo), state).picture_bgr, photo)
+    assert stylizer_of(painter).styled_wh == []
+
+
+def test_strength_and_kept_colours_are_applied(make_painter: MakePainter) -> None:
+    painter, photo = make_painter(), coloured_picture()
+    state = ControlState(strength=0.5, colours_of_photo=True)
+    expected = blend(photo, keep_colours(photo, 255 - photo), 0.5)
+    np.testing.assert_array_equal(painter.paint(frame_of(photo), state).picture_bgr, expected)
+
+
+def test_split_view_and_mirror_are_left_to_the_shown_picture(make_painter: MakePainter) -> None:
+    painter, photo = make_painter(), noisy_picture()
+    painted = painter.paint(frame_of(photo), ControlState(split=True, mirror=True))
+    np.testing.assert_array_equal(painted.picture_bgr, 255 - photo)
+
+
+@pytest.mark.parametrize(
+    ("frame_wh", "box_wh", "share", "expected_wh"),
+    [
+        ((640, 480), None, 1.0, (640, 480)),
+        ((640, 480), None, 0.5, (320, 240)),
+        ((640, 480), (320, 320), 1.0, (320, 240)),
+        ((640, 480), (9999, 240), 1.0, (320, 240)),
+        ((640, 480), (320, 240), 0.5, (160, 120)),
+        ((640, 480), (1280, 960), 1.0, (640, 480)),  # never enlarged
+        ((48, 40), None, 0.25, (32, 32)),
+        ((20, 10), None, 0.25, (20, 10)),
+    ],
+)
+def test_processing_size(
+    make_painter: MakePainter,
+    frame_wh: tuple[int, int],
+    box_wh: tuple[int, int] | None,
+    share: float,
+    expected_wh: tuple[int, int],
+) -> None:
+    assert make_painter(box_wh).processing_size(frame_wh, share) == expected_wh
+
+
+def test_smaller_processing_size_gives_a_picture_of_the_frames_size(make_painter: MakePainter) -> None:
+    painter, photo = make_painter(), coloured_picture((128, 96))
+    painted = painter.paint(frame_of(photo), ControlState(processing_share=0.5))
+    assert stylizer_of(painter).styled_wh == [(64, 48)]
+    assert painted.picture_bgr.shape == photo.shape
+    assert np.abs(painted.picture_bgr.astype(int) - (255 - photo)).mean() < 3
+    assert painted.processed_wh == (64, 48)
+    assert not painted.is_full
+
+
+def test_smallest_size_is_remembered(make_painter: MakePainter) -> None:
+    painter = make_painter()
+    for share in (1.0, 0.5, 0.7):
+        painter.paint(frame_of(flat_picture(0, (128, 96))), ControlState(processing_share=share))
+    assert painter.smallest_processed_wh == (64, 48)
+
+
+def test_frame_that_changes_size_is_painted_at_the_new_one(make_painter: MakePainter) -> None:
+    painter = make_painter()
+    for size_wh in (SMALL_WH, (80, 32), (33, 65)):
+        photo = noisy_picture(size_wh)
+        np.testing.assert_array_equal(painter.paint(frame_of(photo), ControlState()).picture_bgr, 255 - photo)
+
+
+def test_wanted_style_comes_when_it_is_warm_and_fades_in(make_painter: MakePainter, clock: FakeClock) -> None:
+    painter = make_painter(make_stylizer=FlatStylizer)
+    studio = painter._studio
+    state, frame = ControlState(style_count=3), frame_of(flat_picture(0))
+    levels = [int(painter.paint(frame, state).picture_bgr[0, 0, 0])]
+
+    state = replace(state, style=2)
+    painted = painter.paint(frame, state)
+    assert painted.style == 0  # not warm yet: the style on show stays
+    studio.require(2)
+    painted = painter.paint(frame, state)
+    assert painted.style == 2
+    assert not painted.is_full  # in the middle of a fade
+    levels.append(int(painted.picture_bgr[0, 0, 0]))
+    for _ in range(3):
+        clock.advance(FADE_S / 2)
+        painted = painter.paint(frame, state)
+        levels.append(int(painted.picture_bgr[0, 0, 0]))
+    assert levels == [0, 0, 100, 200, 200]
+    assert painted.is_full
+
+
+def test_style_that_fails_leaves_the_one_on_show(make_painter: MakePainter) -> None:
+    def make(style: Style, choice: ModelChoice) -> Stylizer:
+        if style.name == "style_1":
+            raise ModelError("damaged")
+        return FakeStylizer(style, choice)
+
+    painter = make_painter(make_stylizer=make, warms_neighbours=True)
+    studio = painter._studio
+    state, frame = ControlState(style=1, style_count=3), frame_of(flat_picture(10))
+    painter.paint(frame, state)
+    wait_until(lambda: studio.failure(1) is not None)
+    painted = painter.paint(frame, state)
+    assert painted.style == 0
+    np.testing.assert_array_equal(painted.picture_bgr, flat_picture(245))
+
+
+def test_neighbours_are_warmed_at_the_processing_size(make_painter: MakePainter) -> None:
+    painter = make_painter(warms_neighbours=True)
+    painter.paint(frame_of(flat_picture(0, (128, 96))), ControlState(processing_share=0.5, style_count=3))
+    studio = painter._studio
+    wait_until(lambda: studio.ready(1) is not None and studio.ready(2) is not None)
+    neighbour = studio.ready(1)
+    assert isinstance(neighbour, FakeStylizer)
+    assert neighbour.warmed_wh == [(64, 48)]
+
+
+def test_other_styles_are_left_alone_where_nobody_can_ask_for_them(make_painter: MakePainter) -> None:
+    painter = make_painter(warms_neighbours=False)
+    painter.paint(frame_of(flat_picture(0)), ControlState(style_count=3))
+    assert painter._studio._thread is None
+
+
+def test_first_style_that_is_unusable_is_an_error(make_painter: MakePainter) -> None:
+    def fail(style: Style, choice: ModelChoice) -> Stylizer:
+        raise ModelError("damaged")
+
+    with pytest.raises(ModelError, match="damaged"):
+        make_painter(make_stylizer=fail)
+
+
+def test_stages_are_timed(clock: FakeClock) -> None:
+    class SlowStylizer(FakeStylizer):
+        def style(self, image_bgr: np.ndarray) -> np.ndarray:
+            clock.advance(0.04)
+            return super().style(image_bgr)
+
+    times = RunTimes(clock)
+    painter = Painter(Studio([plain_style("slow")], ModelChoice(), SlowStylizer), 0, None, times, False, clock)
+    painter.paint(frame_of(flat_picture(0)), ControlState())
+    assert times.stage_medians_ms()["style"] == pytest.approx(40.0)
+
+
+def test_paint_at_another_size_and_back() -> None:
+    stylizer, photo = FakeStylizer(), coloured_picture((65, 47))
+    assert paint_at(stylizer, photo, (65, 47)).shape == photo.shape
+    assert paint_at(stylizer, photo, (32, 32)).shape == photo.shape
+    assert stylizer.styled_wh == [(65, 47), (32, 32)]

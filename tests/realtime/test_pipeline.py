@@ -1,0 +1,393 @@
+"""The loop: what ends it, how files are paced, what it reports; and how all that was opened is closed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime.capture import Capture, Policy
+from realtime.controls import ControlState
+from realtime.errors import ModelError, OutputError, SourceError
+from realtime.frame import Image
+from realtime.live_view import LiveView
+from realtime.painter import Painter
+from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
+from realtime.sinks import Sink, SnapshotFolder
+from realtime.studio import Studio
+from realtime.stylizer import ModelChoice
+from realtime.timing import RunTimes
+from tests.fakes import (
+    SMALL_WH,
+    Block,
+    FakeClock,
+    FakeStylizer,
+    FakeWindow,
+    ScriptedSource,
+    camera_that_changes_size,
+    camera_that_hangs,
+    file_of,
+    file_that_fails,
+    flat_picture,
+    plain_style,
+    wait_until,
+)
+
+QUIT = ord("q")
+
+
+class ListSink:
+    """Keeps what it is given."""
+
+    def __init__(self, before_write: Callable[[int], None] | None = None) -> None:
+        self.pictures: list[Image] = []
+        self.times_s: list[float | None] = []
+        self.closed: list[bool] = []
+        self._before_write = before_write
+
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+        """Keeps a picture."""
+        if self._before_write is not None:
+            self._before_write(len(self.pictures))
+        self.pictures.append(image_bgr)
+        self.times_s.append(presented_at_s)
+        return -1
+
+    def close(self, complete: bool) -> None:
+        """Keeps whether the run was complete."""
+        self.closed.append(complete)
+
+
+class Run:
+    """A pipeline with everything around it."""
+
+    def __init__(
+        self,
+        source: ScriptedSource,
+        sink: Sink,
+        *,
+        policy: Policy = Policy.EVERY,
+        state: ControlState | None = None,
+        options: RunOptions | None = None,
+        window: FakeWindow | None = None,
+        clock: FakeClock | None = None,
+        retry_s: float | None = None,
+    ) -> None:
+        self.source = source
+        self.stop = threading.Event()
+        self.times = RunTimes(clock) if clock is not None else RunTimes()
+        shown = state or ControlState()
+        studio = Studio([plain_style("night_sky")], ModelChoice(), FakeStylizer)
+        self.painter = Painter(studio, 0, None, self.times, warms_neighbours=False)
+        self.capture = Capture(source, policy, retry_s=retry_s)
+        self.view: LiveView | None = None
+        if window is not None:
+            snapshots = SnapshotFolder(Path("never_used"))
+            self.view = LiveView(window, shown, studio, self.painter, snapshots, self.times, source.description)
+            sink = window
+        self.capture.start()
+        self.pipeline = Pipeline(
+            self.capture, self.painter, sink, self.view, shown, self.times, options or RunOptions(), self.stop
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """What the run reports."""
+        return collect_stats(self.pipeline, self.capture, self.painter, self.times, "night_sky", self.times.clock() - 1.0)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("realtime.capture._FIRST_BACK_OFF_S", 0.001)
+    yield
+    wait_until(lambda: not any(thread.name == "capture" for thread in threading.enumerate()))
+
+
+def levels(sink: ListSink) -> list[int]:
+    """The greys of the pictures, inverted back."""
+    return [255 - int(picture[0, 0, 0]) for picture in sink.pictures]
+
+
+# ------------------------------------------------------------------------------------------- files, no window
+
+
+def test_every_frame_of_a_file_is_painted_and_written_in_order() -> None:
+    sink = ListSink()
+    run = Run(file_of(30), sink)
+    run.pipeline.run()
+    assert levels(sink) == list(range(30))
+    assert sink.times_s == pytest.approx([number / 10 for number in range(30)])
+    assert sink.closed == [True]
+    assert run.source.closed >= 1
+    assert run.pipeline.frames_styled == 30
+
+
+def test_limit_ends_the_run_after_so_many_styled_frames() -> None:
+    sink = ListSink()
+    run = Run(file_of(30), sink, options=RunOptions(max_frames=7))
+    run.pipeline.run()
+    assert levels(sink) == list(range(7))
+    assert sink.closed == [True]
+    assert run.capture.frames_in == 7
+
+
+def test_damaged_end_is_told_after_the_frames_before_it_are_written() -> None:
+    sink = ListSink()
+    run = Run(file_that_fails(5, SourceError("ends damaged")), sink)
+    with pytest.raises(SourceError, match="ends damaged"):
+        run.pipeline.run()
+    assert levels(sink) == list(range(5))
+    assert sink.closed == [False]
+    assert run.source.closed >= 1
+
+
+def test_interruption_finishes_the_file() -> None:
+    sink = ListSink(before_write=lambda count: run.stop.set() if count == 3 else None)
+    run = Run(file_of(30), sink)
+    run.pipeline.run()
+    assert levels(sink) == list(range(4))
+    assert sink.closed == [False]
+    assert run.source.closed >= 1
+
+
+def test_interruption_ends_the_waiting_for_a_frame() -> None:
+    source = camera_that_hangs(1)
+    sink = ListSink(before_write=lambda _: threading.Timer(0.05, run.stop.set).start())
+    run = Run(source, sink, policy=Policy.NEWEST)
+    threading.Timer(0.2, source.release).start()
+    run.pipeline.run()
+    assert len(sink.pictures) == 1
+    assert sink.closed == [False]
+
+
+def test_output_that_fails_ends_everything() -> None:
+    def fail(count: int) -> None:
+        if count == 2:
+            raise OutputError("disk full")
+
+    sink = ListSink(before_write=fail)
+    run = Run(file_of(30), sink)
+    with pytest.raises(OutputError, match="disk full"):
+        run.pipeline.run()
+    assert sink.closed == [False]
+    assert run.source.closed >= 1
+
+
+def test_network_that_fails_ends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = ListSink()
+    run = Run(file_of(30), sink)
+
+    def fail(_: Image) -> Image:
+        raise ModelError("the network failed")
+
+    monkeypatch.setattr(run.painter.stylizer, "style", fail)
+    with pytest.raises(ModelError, match="the network failed"):
+        run.pipeline.run()
+    assert sink.closed == [False]
+    assert run.source.closed >= 1
+
+
+def test_sizes_may_change_on_the_way() -> None:
+    sizes_wh = [(64, 48), (40, 40), (65, 33)]
+    sink = ListSink()
+    Run(camera_that_changes_size(sizes_wh), sink).pipeline.run()
+    assert [picture.shape[1::-1] for picture in sink.pictures] == sizes_wh
+
+
+def test_split_view_is_saved_but_a_mirror_is_not() -> None:
+    photo = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None], 48, axis=0).repeat(3, axis=2)
+    sink = ListSink()
+    Run(ScriptedSource([[photo]]), sink, state=ControlState(split=True, mirror=True)).pipeline.run()
+    np.testing.assert_array_equal(sink.pictures[0][:, :30], photo[:, :30])
+    np.testing.assert_array_equal(sink.pictures[0][:, 34:], 255 - photo[:, 34:])
+
+
+def test_live_source_without_end_is_lost_for_good() -> None:
+    source = ScriptedSource([[flat_picture(1)], SourceError("away")], can_return=True, is_live=True)
+    sink = ListSink()
+    run = Run(source, sink, policy=Policy.NEWEST, retry_s=0.01)
+    with pytest.raises(SourceError, match="not back within"):
+        run.pipeline.run()
+    assert len(sink.pictures) == 1
+
+
+# ------------------------------------------------------------------------------------------------ a window
+
+
+def test_key_in_the_window_ends_the_run() -> None:
+    window = FakeWindow(keys=[-1, -1, QUIT])
+    run = Run(file_of(30), window, window=window)
+    run.pipeline.run()
+    assert len(window.shown) == 3
+    assert window.finished == 1
+
+
+def test_close_button_of_the_window_ends_the_run() -> None:
+    window = FakeWindow(close_after=4)
+    Run(file_of(30), window, window=window).pipeline.run()
+    assert len(window.shown) == 4
+
+
+def test_loss_is_shown_and_the_picture_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages: list[str] = []
+    monkeypatch.setattr("realtime.live_view.draw_overlay", lambda shown, hud, state: messages.append(hud.message) or shown)
+    monkeypatch.setattr("realtime.pipeline._POLL_S", 0.002)
+    monkeypatch.setattr("realtime.capture._LONGEST_BACK_OFF_S", 0.002)
+
+    class AwayUntilTold(ScriptedSource):
+        def open(self) -> None:
+            if self.opened == 1 and not any(messages):
+                raise SourceError("away")
+            super().open()
+
+    source = AwayUntilTold([[flat_picture(1)], [flat_picture(2), Block()]], can_return=True, is_live=True)
+    threading.Timer(0.2, source.release).start()
+    window = FakeWindow()
+    run = Run(source, window, policy=Policy.EVERY, window=window, options=RunOptions(max_frames=2))
+    run.pipeline.run()
+    assert [255 - int(window.shown[number][0, 0, 0]) for number in (0, -1)] == [1, 2]
+    assert messages[0] == messages[-1] == ""
+    assert any("scripted source lost, waiting for it" in message for message in messages)
+
+
+def test_keys_are_answered_while_no_frame_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.pipeline._POLL_S", 0.002)
+    source = camera_that_hangs(1)
+    window = FakeWindow(keys=[-1, -1, -1, QUIT])
+    run = Run(source, window, policy=Policy.NEWEST, window=window)
+    threading.Timer(0.1, source.release).start()
+    run.pipeline.run()
+    assert len(window.shown) == 1
+    assert window.polled >= 1
+
+
+# -------------------------------------------------------------------------------------------------- pacing
+
+
+@pytest.fixture
+def waited_s(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> list[float]:
+    """Lets the stop event of a run wait by the fake clock."""
+    waited: list[float] = []
+
+    def wait(self: threading.Event, timeout: float | None = None) -> bool:
+        waited.append(timeout or 0.0)
+        clock.advance(timeout or 0.0)
+        return self.is_set()
+
+    monkeypatch.setattr(PacedStop, "wait", wait)
+    return waited
+
+
+class PacedStop(threading.Event):
+    """A stop event whose waiting can be exchanged without touching other events."""
+
+
+def paced_run(source: ScriptedSource, sink: Sink, clock: FakeClock) -> Run:
+    """A run that shows a file at its own times."""
+    run = Run(source, sink, options=RunOptions(paced=True), clock=clock)
+    run.stop = PacedStop()
+    run.pipeline._stop = run.stop
+    return run
+
+
+@pytest.mark.usefixtures("waited_s")
+def test_file_in_a_window_keeps_its_own_times(clock: FakeClock) -> None:
+    shown_at_s: list[float] = []
+    sink = ListSink(before_write=lambda _: shown_at_s.append(clock()))
+    paced_run(file_of(5), sink, clock).pipeline.run()
+    assert shown_at_s == pytest.approx([100.0, 100.1, 100.2, 100.3, 100.4])
+    assert len(sink.pictures) == 5
+
+
+@pytest.mark.usefixtures("waited_s")
+def test_slow_machine_shows_every_frame_and_does_not_race_afterwards(clock: FakeClock) -> None:
+    shown_at_s: list[float] = []
+
+    def show(count: int) -> None:
+        shown_at_s.append(clock())
+        if count == 1:
+            clock.advance(10.0)  # once, something takes long
+
+    sink = ListSink(before_write=show)
+    paced_run(file_of(5), sink, clock).pipeline.run()
+    assert shown_at_s == pytest.approx([100.0, 100.1, 110.1, 110.2, 110.3])
+
+
+# -------------------------------------------------------------------------------------------------- report
+
+FIELDS = {
+    "frames_in",
+    "frames_styled",
+    "frames_dropped",
+    "start_s",
+    "seconds",
+    "fps",
+    "latency_ms",
+    "stage_ms",
+    "provider",
+    "precision",
+    "tier",
+    "style",
+    "source_wh",
+    "processed_wh",
+    "output_wh",
+}
+
+
+def test_report_of_a_file_has_all_fields_and_they_add_up() -> None:
+    run = Run(file_of(12), ListSink())
+    run.pipeline.run()
+    stats = run.stats()
+    assert set(stats) >= FIELDS
+    assert (stats["frames_in"], stats["frames_styled"], stats["frames_dropped"]) == (12, 12, 0)
+    assert stats["fps"] == pytest.approx(11 / run.times.seconds, rel=0.01)
+    assert set(stats["latency_ms"]) == {"p50", "p95", "p99"}
+    assert set(stats["stage_ms"]) == {"capture", "style", "composite", "present"}
+    assert stats["source_wh"] == stats["processed_wh"] == stats["output_wh"] == SMALL_WH
+    assert stats["start_s"] > 0
+    assert (stats["provider"], stats["tier"], stats["precision"], stats["style"]) == ("fake", "fast", "fp32", "night_sky")
+
+
+def test_report_of_a_camera_adds_up() -> None:
+    source = ScriptedSource([[flat_picture(level) for level in range(100)]], is_live=True)
+    run = Run(source, ListSink(), policy=Policy.NEWEST)
+    run.pipeline.run()
+    stats = run.stats()
+    assert stats["frames_in"] == 100
+    assert 0 <= stats["frames_in"] - stats["frames_styled"] - stats["frames_dropped"] <= 2
+
+
+def test_report_of_nothing_can_be_written(tmp_path: Path) -> None:
+    run = Run(file_of(0), ListSink())
+    run.pipeline.run()
+    write_stats(tmp_path / "stats.json", run.stats())
+    stats = json.loads((tmp_path / "stats.json").read_text(encoding="utf-8"))
+    assert (stats["frames_in"], stats["start_s"], stats["fps"], stats["source_wh"]) == (0, None, 0.0, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["stats.json"]
+
+
+def test_report_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="--stats"):
+        write_stats(tmp_path / "missing" / "stats.json", {})
+
+
+# ------------------------------------------------------------------------------------------------- the end
+
+
+def test_everything_is_closed_even_where_one_fails() -> None:
+    closed: list[str] = []
+
+    def fail(name: str) -> Callable[[], None]:
+        def close() -> None:
+            closed.append(name)
+            raise OutputError(name)
+
+        return close
+
+    with pytest.raises(OutputError, match="first"):
+        join_all(lambda: closed.append("before"), fail("first"), fail("second"), lambda: closed.append("after"))
+    assert closed == ["before", "first", "second", "after"]

@@ -1,0 +1,272 @@
+"""Sinks: one contract for all of them, then pictures, snapshots, outputs that are refused, and displays."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.errors import OutputError
+from realtime.sinks import (
+    NullSink,
+    PictureSink,
+    Sink,
+    SnapshotFolder,
+    WindowSink,
+    check_output,
+    display_problem,
+    write_picture,
+)
+from realtime.video_writer import VideoFileSink
+from tests.fakes import coloured_picture, flat_picture, noisy_picture, wait_until
+
+NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
+SINKS: dict[str, Callable[[Path], Sink]] = {
+    "null": lambda folder: NullSink(),
+    "picture": lambda folder: PictureSink(folder / "out.png", overwrite=False),
+    "video file": lambda folder: VideoFileSink(folder / "out.mp4", Fraction(10), overwrite=False),
+    "window": lambda folder: WindowSink(),
+}
+needs_display = pytest.mark.skipif(display_problem() is not None, reason=f"{display_problem()}")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=needs_display if name == "window" else ()) for name in SINKS])
+def make_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Sink]:
+    return lambda: SINKS[request.param](tmp_path)
+
+
+# -------------------------------------------------------------------------------------------- the contract
+
+
+def test_sink_takes_pictures_and_no_key_is_pressed(make_sink: Callable[[], Sink]) -> None:
+    sink = make_sink()
+    keys = [sink.write(coloured_picture(seed=number), number / 10) for number in range(3)]
+    sink.close(True)
+    assert keys == [-1, -1, -1]
+
+
+def test_sink_takes_pictures_without_a_time(make_sink: Callable[[], Sink]) -> None:
+    sink = make_sink()
+    assert sink.write(coloured_picture(), None) == -1
+    sink.close(True)
+
+
+def test_sink_leaves_pictures_as_they_are(make_sink: Callable[[], Sink]) -> None:
+    picture = noisy_picture()
+    picture.setflags(write=False)
+    sink = make_sink()
+    sink.write(picture, 0.0)
+    sink.close(True)
+    np.testing.assert_array_equal(picture, noisy_picture())
+
+
+def test_sink_takes_views_and_odd_sizes(make_sink: Callable[[], Sink]) -> None:
+    sink = make_sink()
+    assert sink.write(coloured_picture((131, 95))[::2, ::-2], 0.0) == -1
+    sink.close(True)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_sink_closes_before_the_first_picture(make_sink: Callable[[], Sink], tmp_path: Path, complete: bool) -> None:
+    make_sink().close(complete)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_sink_keeps_what_was_made_and_nothing_half_made(
+    make_sink: Callable[[], Sink], tmp_path: Path, complete: bool
+) -> None:
+    sink = make_sink()
+    sink.write(coloured_picture(), 0.0)
+    sink.close(complete)
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["out.png"], ["out.mp4"])
+    assert not any(thread.name == "encoder" for thread in threading.enumerate())
+
+
+# ----------------------------------------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])
+def test_picture_is_written_byte_by_byte(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"gemälde{suffix}"
+    PictureSink(path, overwrite=False).write(noisy_picture(), None)
+    np.testing.assert_array_equal(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), noisy_picture())
+
+
+def test_jpeg_is_written_in_good_quality(tmp_path: Path) -> None:
+    write_picture(tmp_path / "out.jpg", coloured_picture())
+    read = cv2.imdecode(np.fromfile(tmp_path / "out.jpg", np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(read.astype(int) - coloured_picture()).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["out", "out.xyz"])
+def test_picture_of_an_unknown_kind(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="OpenCV cannot write"):
+        write_picture(tmp_path / name, noisy_picture())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_picture_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "out.png").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_picture(tmp_path / "out.png", noisy_picture())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+
+# ---------------------------------------------------------------------------------------- outputs refused
+
+
+def test_output_that_is_fine_leaves_no_trace(tmp_path: Path) -> None:
+    check_output(tmp_path / "out.mp4", overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_output_needs_permission(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="exists already; add --overwrite"):
+        check_output(path, overwrite=False)
+    check_output(path, overwrite=True)
+    assert path.read_bytes() == b"precious"
+
+
+def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="a folder"):
+        check_output(tmp_path, overwrite=True)
+
+
+def test_folder_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist"):
+        check_output(tmp_path / "missing" / "out.mp4", overwrite=False)
+
+
+def test_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_output(tmp_path / ("long" * 100 + ".mp4"), overwrite=False)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
+def test_folder_that_cannot_be_written() -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_output(Path("/proc/out.mp4"), overwrite=False)
+
+
+# ---------------------------------------------------------------------------------------------- snapshots
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Iterator[SnapshotFolder]:
+    folder = SnapshotFolder(tmp_path / "deep" / "snapshots", now=lambda: NOON)
+    yield folder
+    folder.close()
+
+
+def test_snapshot_holds_painting_and_photo(snapshots: SnapshotFolder, tmp_path: Path) -> None:
+    snapshots.save(lambda: flat_picture(7), noisy_picture(), "night_sky")
+    done = snapshots.done.get(timeout=20.0)
+    folder = tmp_path / "deep" / "snapshots"
+    assert done.path == folder / "2026-07-05_12-00-00_night_sky.png"
+    np.testing.assert_array_equal(cv2.imread(str(done.path)), flat_picture(7))
+    photo = cv2.imread(str(folder / "2026-07-05_12-00-00_night_sky_original.png"))
+    np.testing.assert_array_equal(photo, noisy_picture())
+
+
+def test_snapshots_of_one_second_do_not_replace_each_other(snapshots: SnapshotFolder, tmp_path: Path) -> None:
+    for level in (1, 2, 3):
+        snapshots.save(lambda level=level: flat_picture(level), noisy_picture(), "night_sky")  # type: ignore[misc]
+    paths = [snapshots.done.get(timeout=20.0).path for _ in range(3)]
+    assert [path.name for path in paths if path is not None] == [
+        "2026-07-05_12-00-00_night_sky.png",
+        "2026-07-05_12-00-00_night_sky_2.png",
+        "2026-07-05_12-00-00_night_sky_3.png",
+    ]
+    assert [int(cv2.imread(str(path))[0, 0, 0]) for path in paths] == [1, 2, 3]
+    assert len(list((tmp_path / "deep" / "snapshots").iterdir())) == 6
+
+
+def test_name_of_a_style_cannot_leave_the_folder(snapshots: SnapshotFolder, tmp_path: Path) -> None:
+    snapshots.save(lambda: flat_picture(7), noisy_picture(), "../../étoile du nord")
+    done = snapshots.done.get(timeout=20.0)
+    assert done.path is not None
+    assert done.path.parent == tmp_path / "deep" / "snapshots"
+    assert " " not in done.path.name
+
+
+def test_snapshot_that_fails_says_why_and_the_next_one_works(snapshots: SnapshotFolder) -> None:
+    def fail() -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    snapshots.save(fail, noisy_picture(), "night_sky")
+    snapshots.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
+    failed, worked = (snapshots.done.get(timeout=20.0) for _ in range(2))
+    assert (failed.path, failed.problem) == (None, "out of memory")
+    assert worked.path is not None
+
+
+def test_snapshot_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = SnapshotFolder(tmp_path / "file" / "snapshots", now=lambda: NOON)
+    folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
+    failed = folder.done.get(timeout=20.0)
+    folder.close()
+    assert failed.path is None
+    assert "cannot be made" in failed.problem
+
+
+def test_closing_waits_for_the_snapshots_that_were_asked_for(tmp_path: Path) -> None:
+    folder = SnapshotFolder(tmp_path, now=lambda: NOON)
+    for _ in range(3):
+        folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
+    folder.close()
+    assert len(list(tmp_path.glob("*.png"))) == 6
+    wait_until(lambda: not any(thread.name == "snapshots" for thread in threading.enumerate()))
+
+
+def test_no_snapshot_no_folder(tmp_path: Path) -> None:
+    SnapshotFolder(tmp_path / "snapshots").close()
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------------ display
+
+on_x11 = pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="only X11 can be absent")
+
+
+@on_x11
+@pytest.mark.parametrize("display", ["", ":99999", "nonsense", "127.0.0.1:59000"])
+def test_display_that_is_not_there(monkeypatch: pytest.MonkeyPatch, display: str) -> None:
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    problem = display_problem()
+    assert problem is not None
+    assert display in problem
+    with pytest.raises(OutputError, match="use --output FILE or --headless"):
+        WindowSink()
+
+
+@on_x11
+def test_wayland_alone_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    problem = display_problem()
+    assert problem is not None
+    assert "Wayland" in problem
+
+
+@needs_display
+def test_window_follows_sizes_and_closes_twice() -> None:
+    window = WindowSink()
+    for size_wh in ((160, 120), (200, 90)):
+        assert window.write(coloured_picture(size_wh)) == -1
+    window.set_fullscreen(True)
+    window.set_fullscreen(False)
+    assert window.poll() == -1
+    window.close()
+    window.close()

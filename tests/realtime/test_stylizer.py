@@ -1,0 +1,347 @@
+"""Networks by the StyleCam contract and other people's, each painted with onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
+from realtime.gallery import ModelFile, Style, read_style
+from realtime.stylizer import ModelChoice, Stylizer, parse_range
+from tests.fakes import (
+    coloured_picture,
+    noisy_picture,
+    plain_style,
+    style_of,
+    write_foreign_onnx,
+    write_nodes_onnx,
+    write_style,
+    write_style_onnx,
+)
+
+CPU = ModelChoice(provider="cpu", threads=1)
+SIZES_WH = [(64, 48), (65, 47), (33, 32), (31, 9), (3, 2), (1, 1)]
+
+
+def stylizer_of(path: Path, choice: ModelChoice = CPU) -> Stylizer:
+    """A session of one file on the processor."""
+    return Stylizer(style_of(path), choice)
+
+
+# --------------------------------------------------------------------------------------- our own contract
+
+
+@pytest.mark.parametrize("size_wh", SIZES_WH)
+def test_picture_keeps_its_size_and_place(inversion_onnx: Path, size_wh: tuple[int, int]) -> None:
+    photo = noisy_picture(size_wh)
+    painted = stylizer_of(inversion_onnx).style(photo)
+    assert painted.dtype == np.uint8
+    np.testing.assert_array_equal(painted, 255 - photo)
+
+
+def test_photo_is_left_as_it_is(inversion_onnx: Path) -> None:
+    photo = noisy_picture()
+    photo.setflags(write=False)
+    stylizer_of(inversion_onnx).style(photo)
+    np.testing.assert_array_equal(photo, noisy_picture())
+
+
+def test_picture_that_is_a_view_is_painted(inversion_onnx: Path) -> None:
+    mirrored = noisy_picture((66, 50))[:, ::-1]
+    np.testing.assert_array_equal(stylizer_of(inversion_onnx).style(mirrored), 255 - mirrored)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4, 8, 16, 32])
+def test_network_sees_multiples_of_its_stride_made_by_reflection(tmp_path: Path, stride: int) -> None:
+    seen: list[np.ndarray] = []
+    stylizer = stylizer_of(write_style_onnx(tmp_path / "tiny.onnx", stride=stride))
+    assert stylizer.stride == stride
+    run = stylizer._run
+
+    def watch(batch: np.ndarray) -> np.ndarray:
+        seen.append(batch)
+        return np.asarray(run(batch))
+
+    stylizer._run = watch  # type: ignore[method-assign]
+    photo = noisy_picture((45, 37))
+    stylizer.style(photo)
+    _, height, width, _ = seen[0].shape
+    assert height % stride == width % stride == 0
+    assert (height - 37, width - 45) == (-37 % stride, -45 % stride)
+    np.testing.assert_array_equal(seen[0][0], np.pad(photo, ((0, height - 37), (0, width - 45), (0, 0)), mode="reflect"))
+
+
+def test_missing_stride_is_taken_for_the_largest(tmp_path: Path) -> None:
+    path = write_foreign_onnx(tmp_path / "bare.onnx", shape=["b", "h", "w", 3], input_type=TensorProto.UINT8)
+    assert stylizer_of(path).stride == 32
+
+
+@pytest.mark.parametrize("stride", ["0", "3", "64", "-4", "four", ""])
+def test_impossible_stride_is_refused(tmp_path: Path, stride: str) -> None:
+    path = write_style_onnx(tmp_path / "odd.onnx", metadata={"stride": stride})
+    with pytest.raises(ModelError, match="expected a divisor of 32"):
+        stylizer_of(path)
+
+
+def test_later_contract_is_refused(tmp_path: Path) -> None:
+    path = write_style_onnx(tmp_path / "later.onnx", metadata={"contract": "2"})
+    with pytest.raises(ModelError, match="contract '2', this program knows '1'"):
+        stylizer_of(path)
+
+
+def test_warm_up_runs_at_the_size(inversion_onnx: Path) -> None:
+    stylizer = stylizer_of(inversion_onnx)
+    stylizer.warm_up((70, 30))
+    np.testing.assert_array_equal(stylizer.style(noisy_picture((70, 30))), 255 - noisy_picture((70, 30)))
+
+
+def test_executing_provider_is_reported(inversion_onnx: Path) -> None:
+    stylizer = stylizer_of(inversion_onnx)
+    assert (stylizer.provider, stylizer.tier, stylizer.precision) == ("cpu", "fast", "fp32")
+
+
+# ------------------------------------------------------------------------------------ other people's files
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("value_range", [None, (0.0, 255.0), (0.0, 1.0), (-1.0, 1.0)])
+@pytest.mark.parametrize("size_wh", [(64, 48), (65, 47)])
+def test_foreign_network_gets_and_gives_its_own_range(
+    tmp_path: Path, layout: str, value_range: tuple[float, float] | None, size_wh: tuple[int, int]
+) -> None:
+    path = write_foreign_onnx(tmp_path / "foreign.onnx", layout)
+    photo = noisy_picture(size_wh)
+    painted = stylizer_of(path, replace(CPU, value_range=value_range)).style(photo)
+    assert painted.dtype == np.uint8
+    np.testing.assert_array_equal(painted, photo)
+
+
+@pytest.mark.parametrize(
+    ("layout", "value_range", "expected"),
+    [
+        ("NCHW", None, [30.0, 20.0, 10.0]),
+        ("NCHW", (0.0, 1.0), [30 / 255, 20 / 255, 10 / 255]),
+        ("NHWC", None, [30 / 127.5 - 1, 20 / 127.5 - 1, 10 / 127.5 - 1]),
+        ("NHWC", (0.0, 255.0), [30.0, 20.0, 10.0]),
+    ],
+)
+def test_foreign_network_sees_rgb_in_its_range(
+    tmp_path: Path, layout: str, value_range: tuple[float, float] | None, expected: list[float]
+) -> None:
+    stylizer = stylizer_of(write_foreign_onnx(tmp_path / "foreign.onnx", layout), replace(CPU, value_range=value_range))
+    seen: list[np.ndarray] = []
+    run = stylizer._run
+
+    def watch(batch: np.ndarray) -> np.ndarray:
+        seen.append(batch)
+        return np.asarray(run(batch))
+
+    stylizer._run = watch  # type: ignore[method-assign]
+    blue_green_red = np.full((8, 8, 3), (10, 20, 30), np.uint8)
+    stylizer.style(blue_green_red)
+    pixel = seen[0][0, :, 0, 0] if layout == "NCHW" else seen[0][0, 0, 0]
+    assert seen[0].dtype == np.float32
+    np.testing.assert_allclose(pixel, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"), [("NCHW", [1, 3, 32, 40]), ("NHWC", [1, 32, 40, 3])]
+)
+def test_network_of_fixed_size_paints_any_size(tmp_path: Path, layout: str, shape: list[int]) -> None:
+    stylizer = stylizer_of(write_foreign_onnx(tmp_path / "fixed.onnx", layout, shape=shape))
+    photo = coloured_picture((80, 64))
+    painted = stylizer.style(photo)
+    assert painted.shape == photo.shape
+    assert np.abs(painted.astype(int) - photo).mean() < 3
+
+
+def test_values_beyond_the_range_are_cut_off(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Add", ["image", "image"], ["doubled"]), helper.make_node("Sub", ["doubled", "image"], ["same"])]
+    nodes.append(helper.make_node("Add", ["same", "doubled"], ["result"]))
+    shape = ["n", 3, "h", "w"]
+    path = write_nodes_onnx(
+        tmp_path / "triple.onnx", nodes, [("image", TensorProto.FLOAT, shape)], [("result", TensorProto.FLOAT, shape)]
+    )
+    photo = noisy_picture()
+    np.testing.assert_array_equal(stylizer_of(path).style(photo), np.minimum(3 * photo.astype(int), 255))
+
+
+def test_network_that_enlarges_keeps_the_whole_picture(tmp_path: Path) -> None:
+    node = helper.make_node("Concat", ["image", "image"], ["wide"], axis=3)
+    stacked = helper.make_node("Concat", ["wide", "wide"], ["result"], axis=2)
+    path = write_nodes_onnx(
+        tmp_path / "four.onnx",
+        [node, stacked],
+        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("result", TensorProto.FLOAT, ["n", 3, "h2", "w2"])],
+    )
+    painted = stylizer_of(path).style(coloured_picture((64, 48)))
+    assert painted.shape == (48, 64, 3)
+    np.testing.assert_allclose(painted[:, :32], painted[:, 32:], atol=1)  # four small copies, not one cut out
+
+
+# --------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("shape", "input_type"),
+    [
+        (["n", 1, "h", "w"], TensorProto.FLOAT),
+        (["n", "h", "w", 4], TensorProto.FLOAT),
+        (["n", 3, "h", "w"], TensorProto.UINT8),
+        ([3, "h", "w"], TensorProto.FLOAT),
+        (["n", 3, "h", "w"], TensorProto.DOUBLE),
+        (["n"], TensorProto.INT64),
+    ],
+)
+def test_unknown_input_names_what_was_found_and_what_is_known(
+    tmp_path: Path, shape: list[int | str], input_type: int
+) -> None:
+    path = write_foreign_onnx(tmp_path / "odd.onnx", shape=shape, input_type=input_type)
+    with pytest.raises(ModelError, match=r"odd\.onnx: takes tensor.*known are uint8 \[batch, height, width, 3\]"):
+        stylizer_of(path)
+
+
+def test_two_inputs_or_outputs_are_refused(tmp_path: Path) -> None:
+    value = ("image", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    other = ("other", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    result = ("result", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    two_in = write_nodes_onnx(
+        tmp_path / "two_in.onnx", [helper.make_node("Add", ["image", "other"], ["result"])], [value, other], [result]
+    )
+    two_out = write_nodes_onnx(
+        tmp_path / "two_out.onnx",
+        [helper.make_node("Identity", ["image"], ["result"]), helper.make_node("Neg", ["image"], ["other"])],
+        [value],
+        [result, other],
+    )
+    with pytest.raises(ModelError, match="has 2 inputs, expected one"):
+        stylizer_of(two_in)
+    with pytest.raises(ModelError, match="has 2 outputs, expected one"):
+        stylizer_of(two_out)
+
+
+def test_network_that_returns_no_picture(tmp_path: Path) -> None:
+    path = write_nodes_onnx(
+        tmp_path / "classifier.onnx",
+        [helper.make_node("Flatten", ["image"], ["result"])],
+        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("result", TensorProto.FLOAT, ["n", "classes"])],
+    )
+    with pytest.raises(ModelError, match="returned the shape"):
+        stylizer_of(path).style(noisy_picture())
+
+
+def test_network_that_returns_one_channel(tmp_path: Path) -> None:
+    path = write_nodes_onnx(
+        tmp_path / "depth.onnx",
+        [helper.make_node("ReduceMax", ["image"], ["squeezed"]), helper.make_node("Mul", ["image", "squeezed"], ["big"])]
+        + [helper.make_node("Split", ["big"], ["result", "g", "b"], axis=1, num_outputs=3)],
+        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("result", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+    )
+    with pytest.raises(ModelError, match="three channels"):
+        stylizer_of(path).style(noisy_picture())
+
+
+def test_network_that_returns_less_than_it_got(tmp_path: Path) -> None:
+    path = write_nodes_onnx(
+        tmp_path / "small.onnx",
+        [helper.make_node("MaxPool", ["image"], ["result"], kernel_shape=[2, 2], strides=[2, 2])],
+        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("result", TensorProto.FLOAT, ["n", 3, "h2", "w2"])],
+    )
+    with pytest.raises(ModelError, match="returned 32x24 for 64x48; not a style network"):
+        stylizer_of(path).style(noisy_picture((64, 48)))
+
+
+def test_network_that_returns_another_type_than_bytes(tmp_path: Path) -> None:
+    path = write_foreign_onnx(
+        tmp_path / "floats.onnx", shape=["b", "h", "w", 3], input_type=TensorProto.UINT8, output_type=TensorProto.FLOAT
+    )
+    with pytest.raises(ModelError, match="returned float32 for uint8"):
+        stylizer_of(path).style(noisy_picture())
+
+
+def test_network_that_fails_while_it_runs(tmp_path: Path) -> None:
+    path = write_foreign_onnx(tmp_path / "batch.onnx", shape=[2, 3, 32, 32])
+    with pytest.raises(ModelError, match="the network failed"):
+        stylizer_of(path).style(noisy_picture())
+
+
+@pytest.mark.parametrize("content", [b"not a network", b"\x08\x09", b"\x00" * 64])
+def test_file_that_is_no_network(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "foreign.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"foreign\.onnx"):
+        stylizer_of(path)
+
+
+def test_exchanged_file_of_a_style_is_refused(tmp_path: Path) -> None:
+    style = read_style(write_style(tmp_path, "night_sky") / "style.json")
+    write_style_onnx(style.models["fast"]["fp32"].path, inverts=False)
+    with pytest.raises(ModelError, match="SHA-256"):
+        Stylizer(style, CPU)
+
+
+# -------------------------------------------------------------------------------------- tier and precision
+
+
+@pytest.fixture
+def rich_style(tmp_path: Path) -> Style:
+    """A style with every tier and precision, all the same tiny network."""
+    files = {
+        (tier, precision): ModelFile(write_style_onnx(tmp_path / f"{tier}.{precision}.onnx"), None)
+        for tier in ("fast", "fine")
+        for precision in ("fp32", "fp16", "int8")
+    }
+    models = {tier: {p: files[tier, p] for p in ("fp32", "fp16", "int8")} for tier in ("fast", "fine")}
+    return Style("rich", "Rich", "", "", "", 0, models)
+
+
+@pytest.mark.parametrize("has_fast_int8", [True, False])
+def test_bytes_are_taken_on_a_processor_that_is_good_at_them(
+    rich_style: Style, monkeypatch: pytest.MonkeyPatch, has_fast_int8: bool
+) -> None:
+    monkeypatch.setattr("realtime.stylizer.has_fast_int8", lambda: has_fast_int8)
+    stylizer = Stylizer(rich_style, CPU)
+    assert (stylizer.tier, stylizer.precision) == ("fast", "int8" if has_fast_int8 else "fp32")
+
+
+def test_tier_and_precision_asked_for_are_taken(rich_style: Style) -> None:
+    stylizer = Stylizer(rich_style, replace(CPU, tier="fine", precision="fp16"))
+    assert (stylizer.tier, stylizer.precision) == ("fine", "fp16")
+
+
+def test_tier_or_precision_that_a_style_lacks_names_what_it_has(inversion_onnx: Path) -> None:
+    style = style_of(inversion_onnx)
+    with pytest.raises(ModelError, match="--tier fine: the style tiny has fast"):
+        Stylizer(style, replace(CPU, tier="fine"))
+    with pytest.raises(ModelError, match=r"--precision int8: tiny \(fast\) has fp32"):
+        Stylizer(style, replace(CPU, precision="int8"))
+
+
+def test_style_whose_file_vanished() -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        Stylizer(plain_style("gone"), CPU)
+
+
+# ---------------------------------------------------------------------------------------------- the range
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0..255", (0, 255)), ("0..1", (0, 1)), ("-1..1", (-1, 1)), ("-0.5..0.5", (-0.5, 0.5))]
+)
+def test_range_of_values(text: str, expected: tuple[float, float]) -> None:
+    assert parse_range(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "1", "0-255", "0..", "..1", "1..0", "1..1", "a..b", "nan..1", "0..inf", "0...1..2"])
+def test_range_that_is_none(text: str) -> None:
+    with pytest.raises(UserError, match=r"expected LOW\.\.HIGH") as caught:
+        parse_range(text)
+    assert caught.value.exit_code == EXIT_ARGUMENTS

@@ -1,0 +1,134 @@
+"""Video files: every frame once, odd sizes, damage in the middle and at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from realtime.errors import SourceError
+from realtime.frame import Image
+from realtime.video_reader import VideoFileSource
+from tests.fakes import (
+    CLIP_FRAMES,
+    CLIP_RATE,
+    SMALL_WH,
+    clip_index,
+    clip_picture,
+    coloured_picture,
+    cut_short,
+    damage_packet,
+    write_clip,
+)
+
+
+def read_all(source: VideoFileSource) -> list[tuple[Image, float]]:
+    """Opens a source and reads to its end."""
+    source.open()
+    found = []
+    while (read := source.read()) is not None:
+        assert read[1] is not None
+        found.append((read[0], read[1]))
+    return found
+
+
+def test_every_frame_comes_once_in_order_at_its_time(clip: Path) -> None:
+    found = read_all(VideoFileSource(clip))
+    assert [clip_index(picture) for picture, _ in found] == list(range(CLIP_FRAMES))
+    assert [at_s for _, at_s in found] == pytest.approx([index / CLIP_RATE for index in range(CLIP_FRAMES)])
+
+
+def test_header_tells_rate_and_count(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    source.open()
+    assert source.fps == CLIP_RATE
+    assert source.average_rate == CLIP_RATE
+    assert source.frame_count == CLIP_FRAMES
+    source.close()
+
+
+def test_colours_are_bgr(tmp_path: Path) -> None:
+    shown = coloured_picture((128, 96))
+    source = VideoFileSource(write_clip(tmp_path / "colours.mp4", pictures=[shown] * 3))
+    picture, _ = read_all(source)[0]
+    assert np.abs(picture.astype(int) - shown).mean() < 4
+
+
+def test_matroska_is_read_too(tmp_path: Path) -> None:
+    assert len(read_all(VideoFileSource(write_clip(tmp_path / "clip.mkv")))) == CLIP_FRAMES
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
+def test_time_begins_at_zero_where_the_file_begins_later(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"late.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=CLIP_RATE)
+        stream.width, stream.height = SMALL_WH
+        stream.pix_fmt = "yuv420p"
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(clip_picture(index), format="bgr24")
+            frame.pts = index + 30
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    found = read_all(VideoFileSource(path))
+    assert [clip_index(picture) for picture, _ in found] == list(range(5))
+    assert [at_s for _, at_s in found] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4], abs=0.002)
+
+
+def test_file_cut_short_gives_its_frames_and_then_the_reason(clip: Path, tmp_path: Path) -> None:
+    source = VideoFileSource(cut_short(clip, tmp_path / "cut.mp4"))
+    source.open()
+    seen = []
+    with pytest.raises(SourceError, match=r"ends damaged after \d+ frames, .* of 2\.0 seconds"):
+        while (found := source.read()) is not None:
+            seen.append(clip_index(found[0]))
+    assert 0 < len(seen) < CLIP_FRAMES
+    assert seen == list(range(len(seen)))
+
+
+def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", every_frame_alone=True)
+    source = VideoFileSource(damage_packet(whole, tmp_path / "damaged.mp4", 10))
+    indices = [clip_index(picture) for picture, _ in read_all(source)]
+    assert indices == [index for index in range(CLIP_FRAMES) if index != 10]
+    assert source.damaged_packets == 1
+
+
+def test_whole_file_counts_no_damage(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    read_all(source)
+    assert source.damaged_packets == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "the file is empty"), (b"Dear diary, ", "not a video"), (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00", "not a video")],
+)
+def test_file_that_is_no_video(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=reason):
+        VideoFileSource(path).open()
+
+
+def test_file_with_sound_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(SourceError, match="holds no video stream"):
+        VideoFileSource(path).open()
+
+
+@pytest.mark.parametrize("fault", ["vanished", "a folder"])
+def test_file_that_cannot_be_opened(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "clip.mp4"
+    if fault == "a folder":
+        path.mkdir()
+    with pytest.raises(SourceError):
+        VideoFileSource(path).open()

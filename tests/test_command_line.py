@@ -1,0 +1,461 @@
+"""The program as its users meet it: exit codes, one line for a mistake, files that are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from realtime import __version__
+from realtime.command_line import parse_arguments
+from realtime.errors import (
+    EXIT_ARGUMENTS,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_MODEL,
+    EXIT_OUTPUT,
+    EXIT_SOURCE,
+)
+from tests.fakes import (
+    CLIP_FRAMES,
+    SMALL_WH,
+    MjpegServer,
+    SilentServer,
+    clip_picture,
+    closed_port,
+    cut_short,
+    damage_packet,
+    flat_picture,
+    noisy_picture,
+    read_clip,
+    wait_until,
+    write_clip,
+    write_foreign_onnx,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+TIME_LIMIT_S = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of the program ended."""
+
+    code: int
+    output: str
+    errors: str
+
+    def complains(self, code: int, *parts: str) -> None:
+        """Checks that a mistake was told in a line or two, without any other noise."""
+        assert self.code == code, self.errors
+        lines = self.errors.splitlines()
+        assert 1 <= len(lines) <= 2, self.errors
+        assert lines[0].startswith("error: ")
+        assert "Traceback" not in self.errors
+        assert self.output == ""
+        for part in parts:
+            assert part in self.errors
+
+    def succeeds(self) -> None:
+        """Checks that all went well and nothing was said about it."""
+        assert (self.code, self.errors) == (EXIT_DONE, "")
+
+
+RunCam = Callable[..., Outcome]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A machine without a display and without styles of the user's."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return kept | {"XDG_DATA_HOME": str(tmp_path / "data_home")}
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Path]:
+    """The folder in which the program runs; it must leave nothing half made there."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    yield folder
+    assert list(folder.rglob("*.partial")) == []
+    assert list(ROOT.glob("*.partial")) == []
+
+
+@pytest.fixture
+def command(styles_folder: Path) -> list[str]:
+    """The program with a tiny style."""
+    program = [sys.executable, str(ROOT / "run_cam.py")]
+    return [*program, "--styles", str(styles_folder), "--style", "night_sky", "--provider", "cpu"]
+
+
+@pytest.fixture
+def run_cam(command: list[str], work: Path, environment: dict[str, str]) -> RunCam:
+    """Runs the program to its end; later arguments win over those of the fixture."""
+
+    def run(*arguments: object, **changes: str) -> Outcome:
+        done = subprocess.run(
+            [*command, *map(str, arguments)],
+            cwd=work,
+            env=environment | changes,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT_S,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def levels(path: Path) -> list[int]:
+    """The greys of a clip's frames, inverted back."""
+    return [255 - round(float(picture.mean())) for picture in read_clip(path)]
+
+
+def expected_levels(count: int) -> list[int]:
+    """The greys of the first frames of the example clip."""
+    return [int(clip_picture(index)[0, 0, 0]) for index in range(count)]
+
+
+def stats_of(path: Path) -> dict[str, Any]:
+    """The figures that a run has written."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------ all well
+
+
+def test_video_is_painted_frame_by_frame(run_cam: RunCam, clip: Path, work: Path) -> None:
+    run_cam("--source", clip, "--output", "out.mp4", "--stats", "stats.json").succeeds()
+    painted = levels(work / "out.mp4")
+    assert len(painted) == CLIP_FRAMES
+    np.testing.assert_allclose(painted, expected_levels(CLIP_FRAMES), atol=3)
+    assert sorted(path.name for path in work.iterdir()) == ["out.mp4", "stats.json"]
+
+
+def test_picture_is_painted(run_cam: RunCam, work: Path) -> None:
+    cv2.imwrite(str(work / "photo.png"), noisy_picture((61, 45)))
+    run_cam("--source", "photo.png", "--output", "painted.png").succeeds()
+    np.testing.assert_array_equal(cv2.imread(str(work / "painted.png")), 255 - noisy_picture((61, 45)))
+
+
+def test_one_frame_of_a_video_becomes_a_picture(run_cam: RunCam, clip: Path, work: Path) -> None:
+    run_cam("--source", clip, "--output", "painted.png").succeeds()
+    assert cv2.imread(str(work / "painted.png")).shape == (SMALL_WH[1], SMALL_WH[0], 3)
+
+
+def test_demo_without_window_and_output(run_cam: RunCam, work: Path) -> None:
+    run_cam("--source", "demo", "--size", "96x64", "--headless", "--max-frames", 5, "--stats", "stats.json").succeeds()
+    stats = stats_of(work / "stats.json")
+    assert stats["frames_styled"] == 5
+    assert stats["source_wh"] == [96, 64]
+
+
+def test_strength_colours_and_split_are_saved(run_cam: RunCam, work: Path) -> None:
+    cv2.imwrite(str(work / "photo.png"), flat_picture(55))
+    run_cam("--source", "photo.png", "--output", "half.png", "--strength", 0.5, "--split").succeeds()
+    painted = cv2.imread(str(work / "half.png"))
+    assert painted[0, 0, 0] == 55
+    assert abs(int(painted[0, -1, 0]) - (55 + 200) / 2) <= 1
+
+
+def test_existing_output_is_replaced_when_asked(run_cam: RunCam, clip: Path, work: Path) -> None:
+    (work / "out.mp4").write_bytes(b"the file before")
+    run_cam("--source", clip, "--output", "out.mp4", "--overwrite", "--max-frames", 3).succeeds()
+    assert len(levels(work / "out.mp4")) == 3
+
+
+def test_file_played_as_a_camera(run_cam: RunCam, work: Path) -> None:
+    clip = write_clip(work / "short.mp4", frames=5)
+    run_cam("--source", clip, "--live", "--headless", "--stats", "stats.json").succeeds()
+    stats = stats_of(work / "stats.json")
+    assert stats["frames_in"] == 5
+    assert 0 <= stats["frames_in"] - stats["frames_styled"] - stats["frames_dropped"] <= 2
+
+
+def test_report_has_all_fields_of_the_plan(run_cam: RunCam, clip: Path, work: Path) -> None:
+    run_cam("--source", clip, "--headless", "--processing-size", "48x48", "--stats", "stats.json").succeeds()
+    stats = stats_of(work / "stats.json")
+    counts = (stats["frames_in"], stats["frames_styled"], stats["frames_dropped"])
+    assert counts == (CLIP_FRAMES, CLIP_FRAMES, 0)
+    assert stats["start_s"] > 0
+    assert stats["seconds"] > 0
+    assert (CLIP_FRAMES - 1) / stats["fps"] == pytest.approx(stats["seconds"], abs=0.001)
+    assert 0 < stats["latency_ms"]["p50"] <= stats["latency_ms"]["p95"] <= stats["latency_ms"]["p99"]
+    assert set(stats["stage_ms"]) == {"capture", "style", "composite", "present"}
+    assert (stats["provider"], stats["precision"], stats["tier"]) == ("cpu", "fp32", "fast")
+    assert stats["style"] == "night_sky"
+    assert stats["source_wh"] == stats["output_wh"] == list(SMALL_WH)
+    assert stats["processed_wh"] == [48, 36]
+
+
+def test_styles_are_listed(run_cam: RunCam) -> None:
+    outcome = run_cam("--list-styles")
+    outcome.succeeds()
+    found = [line for line in outcome.output.splitlines() if re.search(r"night_sky|plain_day|wild_sea", line)]
+    assert len(found) == 3
+    assert found == sorted(found, key=lambda line: int(line.split()[0]))
+    assert "Night sky, Anon (1900)" in found[0]
+
+
+def test_version(run_cam: RunCam) -> None:
+    outcome = run_cam("--version")
+    outcome.succeeds()
+    assert outcome.output.strip() == f"StyleCam {__version__}"
+
+
+def test_help_names_the_options(run_cam: RunCam) -> None:
+    outcome = run_cam("--help")
+    outcome.succeeds()
+    for option in ("--source", "--style", "--output", "--headless", "--stats", "--list-styles", "--retry", "--snapshot-dir"):
+        assert option in outcome.output
+
+
+# ------------------------------------------------------------------------------------------------ arguments
+
+WRONG_ARGUMENTS = [
+    ["--no-such-option"],
+    ["--strength", "1.5"],
+    ["--strength", "nan"],
+    ["--size", "640"],
+    ["--size", "8x8"],
+    ["--processing-size", "0x0"],
+    ["--fps", "0"],
+    ["--max-frames", "0"],
+    ["--max-frames", "²"],
+    ["--retry", "-1"],
+    ["--tier", "best"],
+    ["--provider", "npu"],
+    ["--precision", "fp8"],
+    ["--colours", "none"],
+    ["--model-range", "1..0"],
+    ["--model-range"],
+    ["--source"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_ARGUMENTS, ids=" ".join)
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(arguments)
+    assert caught.value.code == EXIT_ARGUMENTS
+    assert capsys.readouterr().err.splitlines()[-1].startswith("run_cam.py: error: ")
+
+
+def test_wrong_arguments_end_the_program(run_cam: RunCam) -> None:
+    outcome = run_cam("--strength", "strong")
+    assert outcome.code == EXIT_ARGUMENTS
+    assert "expected a number, found 'strong'" in outcome.errors
+    assert "Traceback" not in outcome.errors
+
+
+def test_demo_that_is_too_small_is_a_wrong_argument(run_cam: RunCam) -> None:
+    run_cam("--source", "demo", "--size", "32x32", "--headless").complains(EXIT_ARGUMENTS, "at least 64x64")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--model-range", "-1..1"], ["--model-range=-1..1"], ["--split", "--model-range", "-1..1", "--live"]]
+)
+def test_range_that_begins_with_a_minus(arguments: list[str]) -> None:
+    assert parse_arguments(arguments).model_range == (-1.0, 1.0)
+
+
+def test_defaults() -> None:
+    args = parse_arguments([])
+    assert (args.source, args.style, args.strength, args.colours) == ("0", None, 1.0, "style")
+    assert (args.tier, args.provider, args.precision, args.model_range) == ("auto", "auto", "auto", None)
+    assert not any((args.headless, args.live, args.overwrite, args.split, args.no_mirror, args.fullscreen))
+
+
+# -------------------------------------------------------------------------------------------------- sources
+
+
+def test_missing_source(run_cam: RunCam) -> None:
+    run_cam("--source", "missing.mp4", "--headless").complains(EXIT_SOURCE, "missing.mp4", "no such file")
+
+
+@pytest.mark.parametrize("name", ["notes.mp4", "notes.jpg"])
+def test_text_in_place_of_a_clip_or_picture(run_cam: RunCam, work: Path, name: str) -> None:
+    (work / name).write_text("Dear diary, " * 50, encoding="utf-8")
+    run_cam("--source", name, "--headless").complains(EXIT_SOURCE, name)
+
+
+def test_empty_file(run_cam: RunCam, work: Path) -> None:
+    (work / "empty.mp4").touch()
+    run_cam("--source", "empty.mp4", "--output", "out.mp4").complains(EXIT_SOURCE, "the file is empty")
+    assert not (work / "out.mp4").exists()
+
+
+def test_folder_in_place_of_a_source(run_cam: RunCam) -> None:
+    run_cam("--source", ".", "--headless").complains(EXIT_SOURCE, "a folder")
+
+
+def test_clip_cut_short_keeps_the_frames_before(run_cam: RunCam, clip: Path, work: Path) -> None:
+    cut_short(clip, work / "cut.mp4")
+    outcome = run_cam("--source", "cut.mp4", "--output", "out.mp4", "--stats", "stats.json")
+    outcome.complains(EXIT_SOURCE, "ends damaged after")
+    painted = levels(work / "out.mp4")
+    assert 0 < len(painted) < CLIP_FRAMES
+    np.testing.assert_allclose(painted, expected_levels(len(painted)), atol=3)
+    assert f"after {len(painted)} frames" in outcome.errors
+    assert stats_of(work / "stats.json")["frames_styled"] == len(painted)
+
+
+def test_damage_in_the_middle_is_skipped_and_counted(run_cam: RunCam, work: Path) -> None:
+    whole = write_clip(work / "whole.mp4", every_frame_alone=True)
+    damage_packet(whole, work / "damaged.mp4", 8)
+    run_cam("--source", "damaged.mp4", "--output", "out.mp4", "--stats", "stats.json").succeeds()
+    assert len(levels(work / "out.mp4")) == CLIP_FRAMES - 1
+    assert stats_of(work / "stats.json")["damaged_packets"] == 1
+
+
+def test_camera_that_does_not_exist(run_cam: RunCam) -> None:
+    run_cam("--source", "97", "--headless").complains(EXIT_SOURCE, "camera 97", "--source demo")
+
+
+def test_address_that_refuses(run_cam: RunCam) -> None:
+    url = f"http://127.0.0.1:{closed_port()}/camera.mjpg"
+    run_cam("--source", url, "--headless").complains(EXIT_SOURCE, url, "check the address")
+
+
+def test_server_that_never_answers(run_cam: RunCam) -> None:
+    with SilentServer() as server:
+        run_cam("--source", server.url, "--headless").complains(EXIT_SOURCE, server.url, "within 2 seconds")
+
+
+def test_stream_is_painted(run_cam: RunCam, work: Path) -> None:
+    jpeg = cv2.imencode(".jpg", flat_picture(55))[1].tobytes()
+    with MjpegServer([jpeg]) as server:
+        run_cam("--source", server.url, "--output", "out.mp4", "--max-frames", 4).succeeds()
+    np.testing.assert_allclose(levels(work / "out.mp4"), [55] * 4, atol=3)
+
+
+def test_stream_that_is_lost_for_good_keeps_what_was_made(run_cam: RunCam, work: Path) -> None:
+    jpeg = cv2.imencode(".jpg", flat_picture(55))[1].tobytes()
+    with MjpegServer([jpeg] * 30, repeats=False) as server:
+        outcome = run_cam("--source", server.url, "--output", "out.mp4", "--retry", 0.2)
+    outcome.complains(EXIT_SOURCE, "lost, and not back within 0.2 seconds")
+    assert len(levels(work / "out.mp4")) >= 1
+
+
+# --------------------------------------------------------------------------------------------------- styles
+
+
+def test_misspelt_style_suggests_the_nearest(run_cam: RunCam) -> None:
+    run_cam("--style", "nigth_sky", "--headless").complains(EXIT_MODEL, "did you mean night_sky?")
+
+
+def test_styles_folder_that_is_missing(run_cam: RunCam) -> None:
+    run_cam("--styles", "nowhere", "--headless").complains(EXIT_MODEL, "nowhere", "not a folder")
+
+
+def test_missing_network(run_cam: RunCam) -> None:
+    run_cam("--style", "missing.onnx", "--source", "demo", "--headless").complains(EXIT_MODEL, "missing.onnx", "no such file")
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"", "the file is empty"), (b"not a network", "onnxruntime cannot load it")])
+def test_file_that_is_no_network(run_cam: RunCam, work: Path, content: bytes, reason: str) -> None:
+    (work / "odd.onnx").write_bytes(content)
+    run_cam("--style", "odd.onnx", "--source", "demo", "--headless").complains(EXIT_MODEL, "odd.onnx", reason)
+
+
+def test_foreign_network_of_an_unknown_shape(run_cam: RunCam, work: Path) -> None:
+    write_foreign_onnx(work / "odd.onnx", shape=["n", 7])
+    outcome = run_cam("--style", "odd.onnx", "--source", "demo", "--headless")
+    outcome.complains(EXIT_MODEL, "odd.onnx", "['n', 7]", "uint8 [batch, height, width, 3]")
+
+
+def test_network_that_fails_on_the_first_frame_leaves_no_output(run_cam: RunCam, clip: Path, work: Path) -> None:
+    write_foreign_onnx(work / "floats.onnx", shape=["b", "h", "w", 3], input_type=TensorProto.UINT8, output_type=TensorProto.FLOAT)
+    outcome = run_cam("--style", "floats.onnx", "--source", clip, "--output", "out.mp4")
+    outcome.complains(EXIT_MODEL, "returned float32 for uint8")
+    assert not (work / "out.mp4").exists()
+
+
+def test_foreign_network_of_a_known_shape_paints(run_cam: RunCam, work: Path) -> None:
+    write_foreign_onnx(work / "zoo.onnx", "NCHW")
+    cv2.imwrite(str(work / "photo.png"), noisy_picture())
+    run_cam("--style", "zoo.onnx", "--model-range", "-1..1", "--source", "photo.png", "--output", "same.png").succeeds()
+    np.testing.assert_array_equal(cv2.imread(str(work / "same.png")), noisy_picture())
+
+
+def test_damaged_network_of_a_style(run_cam: RunCam, work: Path, styles_folder: Path) -> None:
+    style = work / "styles" / "night_sky"
+    style.mkdir(parents=True)
+    for name in ("style.json", "fast.onnx"):
+        (style / name).write_bytes((styles_folder / "night_sky" / name).read_bytes())
+    (style / "fast.onnx").write_bytes((style / "fast.onnx").read_bytes()[:-1])
+    run_cam("--styles", "styles", "--source", "demo", "--headless").complains(EXIT_MODEL, "SHA-256")
+
+
+# ------------------------------------------------------------------------------------------------- outputs
+
+
+def test_existing_output_is_refused(run_cam: RunCam, clip: Path, work: Path) -> None:
+    (work / "out.mp4").write_bytes(b"precious")
+    run_cam("--source", clip, "--output", "out.mp4").complains(EXIT_OUTPUT, "out.mp4", "--overwrite")
+    assert (work / "out.mp4").read_bytes() == b"precious"
+
+
+def test_folder_of_the_output_that_is_missing(run_cam: RunCam, clip: Path) -> None:
+    run_cam("--source", clip, "--output", "missing/out.mp4").complains(EXIT_OUTPUT, "does not exist")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
+def test_folder_that_cannot_be_written(run_cam: RunCam, clip: Path) -> None:
+    run_cam("--source", clip, "--output", "/proc/out.mp4").complains(EXIT_OUTPUT, "cannot be written")
+
+
+def test_unknown_kind_of_output(run_cam: RunCam, clip: Path) -> None:
+    run_cam("--source", clip, "--output", "out.avi").complains(EXIT_OUTPUT, "out.avi", ".mp4")
+
+
+def test_report_that_cannot_be_written(run_cam: RunCam, clip: Path) -> None:
+    run_cam("--source", clip, "--headless", "--stats", "missing/stats.json").complains(EXIT_OUTPUT, "--stats missing/stats.json")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="only X11 can be absent")
+@pytest.mark.parametrize("display", [None, ":99999"])
+def test_no_display(run_cam: RunCam, display: str | None) -> None:
+    changes = {} if display is None else {"DISPLAY": display}
+    outcome = run_cam("--source", "demo", **changes)
+    outcome.complains(EXIT_OUTPUT, "display", "--output FILE or --headless")
+
+
+# -------------------------------------------------------------------------------------------- interruption
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_finishes_the_file(
+    command: list[str], work: Path, environment: dict[str, str], number: signal.Signals
+) -> None:
+    arguments = ["--source", "demo", "--size", "64x64", "--output", "out.mp4", "--stats", "stats.json"]
+    with subprocess.Popen(
+        [*command, *arguments], cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        try:
+            partial = work / "out.mp4.partial"
+            wait_until(lambda: partial.exists() and partial.stat().st_size > 0, timeout_s=30.0)
+            program.send_signal(number)
+            output, errors = program.communicate(timeout=TIME_LIMIT_S)
+        finally:
+            program.kill()
+    assert (program.returncode, output, errors) == (EXIT_INTERRUPTED, "", "")
+    painted = read_clip(work / "out.mp4")
+    assert len(painted) >= 1
+    assert stats_of(work / "stats.json")["frames_styled"] == len(painted)
