@@ -92,7 +92,8 @@ def _output_sink(args: argparse.Namespace, source: Source) -> Sink:
         return PictureSink(path, args.overwrite)
     from realtime.video_writer import VideoFileSink  # PyAV takes a fifth of a second to load: only for files
 
-    rate = getattr(source, "average_rate", None) or Fraction(source.fps or args.fps or 30).limit_denominator(1001)
+    asked = Fraction(source.fps or args.fps or 30).limit_denominator(1001) or Fraction(1, 1001)
+    rate = getattr(source, "average_rate", None) or asked
     return VideoFileSink(path, rate, args.overwrite)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import BORDER, CELL, CELL_CHANNELS, Generator, depth_to_space, fold_normalisation
+from models.generator import BORDER, CELL, CELL_CHANNELS, Generator, depth_to_space, fold
 
 
 class FrameContract(nn.Module):
@@ -21,7 +21,7 @@ class FrameContract(nn.Module):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        folded = fold_normalisation(generator)
+        folded = fold(generator)
         self.generator = _for_bgr_bytes(folded)
 
     def forward(self, frame: Tensor) -> Tensor:

@@ -33,7 +33,8 @@ class PhotoReader(CalibrationDataReader):
 
     def __init__(self, photos: list[Path], stride: int = 32) -> None:
         frames = (_frame(path, stride) for path in photos)
-        self._frames: Iterator[dict[str, Any]] = ({"frame": frame} for frame in frames if frame.size)  # none is left of a tiny one
+        # Nothing is left of a photo smaller than the stride.
+        self._frames: Iterator[dict[str, Any]] = ({"frame": frame} for frame in frames if frame.size)
 
     def get_next(self) -> Any:
         """The next photograph, or None after the last."""

@@ -183,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     base = SHIPPED if args.shipped else args.styles or user_styles_folder()
     try:
-        if not _NAME.match(args.name):
+        if not _NAME.fullmatch(args.name):
             raise UserError(f"--name {args.name}: expected small letters, digits and _, beginning with a letter or digit")
         facts = {
             "name": args.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.generator import NOISE_CHANNELS, TRUNK_CELL
 from models.images import list_photos, load_image, resize_short_side, training_photos
 from realtime.errors import SourceError
 
 _CACHE_BYTES = 2 * 2**30
-_SPARE_CELLS = 8  # the generator's border on both sides and the second view's shift
-_LARGEST_SCALE = 1.6  # a photo is enlarged by up to this much: live frames are smoother than small photos
+_LARGEST_SCALE = 1.4  # a photo is enlarged by up to this much: live frames are smoother than small photos
 
 
 @dataclass(frozen=True)
@@ -32,20 +29,6 @@ class Views:
     down: int
     right: int
     noise_std: Tensor  # (B,) of the second view
-    brush_noise: Tensor  # (B, 8, cells, cells) for the generator, a few cells larger than the views
-
-    def noise(self, border: int) -> Tensor:
-        """The generator's noise for both views, moved along with the second as if it were fixed to the scene.
-
-        Args:
-            border: cells that the generator adds on each side.
-        Returns:
-            (2 B, 8, size / 8 + 2 border, size / 8 + 2 border).
-        """
-        cells = self.first.shape[-1] // TRUNK_CELL + 2 * border
-        moved = _between_cells(_between_cells(self.brush_noise, 2, self.down / TRUNK_CELL), 3, self.right / TRUNK_CELL)
-        return torch.cat([self.brush_noise[..., :cells, :cells], moved[..., :cells, :cells]])
-
     def overlap(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """The parts of two batches, one for each view, that show the same."""
         height, width = first.shape[-2:]
@@ -88,9 +71,7 @@ class ContentPhotos:
         second = crops[..., down : down + size, right : right + size]
         noise_std = torch.exp(torch.empty(batch).uniform_(-5.8, -3.2, generator=self._random))  # 0.003 .. 0.04
         second = second + noise_std.reshape(-1, 1, 1, 1) * self._camera_noise(second.shape)
-        cells = size // TRUNK_CELL + _SPARE_CELLS
-        brush_noise = torch.randn(batch, NOISE_CHANNELS, cells, cells, generator=self._random)
-        return Views(first, second.clamp(0, 1), down, right, noise_std, brush_noise)
+        return Views(first, second.clamp(0, 1), down, right, noise_std)
 
     def _camera_noise(self, shape: torch.Size) -> Tensor:
         """Sensor noise, and the coarser noise that a camera's compression makes of it; about unit variance."""
@@ -140,10 +121,3 @@ class ContentPhotos:
     def _integer(self, low: int, high: int) -> int:
         """A random whole number, both ends included."""
         return int(torch.randint(low, high + 1, (), generator=self._random))
-
-
-def _between_cells(noise: Tensor, dimension: int, shift: float) -> Tensor:
-    """Noise moved by a fraction of a cell, its variance kept; one cell shorter."""
-    length = noise.shape[dimension] - 1
-    mixed = (1 - shift) * noise.narrow(dimension, 0, length) + shift * noise.narrow(dimension, 1, length)
-    return mixed / math.hypot(1 - shift, shift)

@@ -13,13 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CELL = 4  # pixels on a side of one cell of the stem
 CELL_CHANNELS = CELL * CELL * 3
 TRUNK_CELL = 2 * CELL  # pixels on a side of one cell of the trunk
-NOISE_CHANNELS = 8
-NOISE_TILE = 64  # cells of the trunk after which the noise repeats: 512 pixels
+CANVAS_CHANNELS = 16
+CANVAS_CELLS = 64  # cells of the trunk after which the canvas repeats: 512 pixels
 TIER_NAMES = ("fast", "fine")
 BORDER = 16  # pixels by which a frame's edge is repeated before the network, and cut off after it
 
@@ -74,12 +73,13 @@ def depth_to_space(cells: Tensor, block: int) -> Tensor:
     return picture.permute(0, 3, 1, 2)
 
 
-def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution and batch normalisation, which export folds into the convolution."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(outputs, momentum=0.02),
-    )
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """3x3 convolution with a bias; no normalisation: what is trained is what ships, and nothing depends on the batch."""
+    layer = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+    nn.init.kaiming_normal_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 class EvenConvolution(nn.Module):
@@ -95,12 +95,12 @@ class EvenConvolution(nn.Module):
         block: side of the block in pixels.
     """
 
-    def __init__(self, inputs: int, outputs: int, block: int, bias: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, block: int) -> None:
         super().__init__()
         self.block, self.outputs = block, outputs
         drawn = nn.Conv2d(inputs, outputs * block * block, 3)
         self.weight = nn.Parameter(drawn.weight.detach().clone())
-        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(outputs))
 
     def even_weight(self) -> Tensor:
         """Weights with equal sums: (block * block * outputs, inputs, 3, 3)."""
@@ -108,9 +108,9 @@ class EvenConvolution(nn.Module):
         sums = places.sum((3, 4), keepdim=True)
         return (places - (sums - sums.mean(0, keepdim=True)) / 9).reshape(self.weight.shape)
 
-    def even_bias(self) -> Tensor | None:
+    def even_bias(self) -> Tensor:
         """One bias for all places of a block: (block * block * outputs,)."""
-        return None if self.bias is None else self.bias.repeat(self.block * self.block)
+        return self.bias.repeat(self.block * self.block)
 
     def forward(self, features: Tensor) -> Tensor:
         return F.conv2d(features, self.even_weight(), self.even_bias(), padding=1)
@@ -142,9 +142,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = convolution(width, width)
         self.second = convolution(width, width)
-        norm = self.second[1]
-        assert isinstance(norm, nn.BatchNorm2d)
-        nn.init.constant_(norm.weight, 0.3)
+        with torch.no_grad():
+            self.second.weight.mul_(0.3)  # little at first, so that five blocks in a row neither grow nor vanish
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.second(F.relu(self.first(features)))
@@ -159,65 +158,60 @@ class Generator(nn.Module):
     instead of from noise, which was worth a factor of ten in steps.
 
     A flat area gives a plain network nothing to paint with: it prints one pattern over and over, or amplifies the
-    camera's noise into flicker. Here noise comes with the network (as in Ulyanov et al. 2016): always the same, in
-    the picture's own coordinates, so that strokes in a flat area are irregular, and stand still.
+    camera's noise into flicker. Ulyanov et al. 2016 feed their networks noise; here it is learnt, and called the
+    canvas: a few channels fixed in the picture's own coordinates, 512 pixels wide, from which the trunk makes strokes
+    that are irregular and stand still.
 
     The picture's edge is repeated outwards once, and cut off again: the convolutions' zero padding would
     otherwise draw a frame around every painting.
     """
 
-    noise_tile: Tensor
-
     def __init__(self, settings: GeneratorSettings) -> None:
         super().__init__()
         self.settings = settings
         stem, trunk = settings.stem_width, settings.trunk_width
-        self.stem: nn.Module = convolution(CELL_CHANNELS, stem)
+        self.stem = convolution(CELL_CHANNELS, stem)
         self.down = convolution(stem, trunk, stride=2)
         self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(settings.blocks)))
-        self.up: nn.Module = EvenConvolution(trunk, stem, block=2, bias=False)
-        self.up_norm: nn.Module = nn.BatchNorm2d(stem, momentum=0.02)
-        self.stir = nn.Conv2d(NOISE_CHANNELS, trunk, 1, bias=False)
+        self.up: nn.Module = EvenConvolution(trunk, stem, block=2)
+        self.stir = nn.Conv2d(CANVAS_CHANNELS, trunk, 1, bias=False)
         self.keep: nn.Module = CellMap()
-        self.paint: nn.Module = EvenConvolution(stem, 3, block=CELL, bias=True)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-        nn.init.kaiming_normal_(self.up.weight)
+        self.paint: nn.Module = EvenConvolution(stem, 3, block=CELL)
+        self.canvas = nn.Parameter(torch.randn(1, CANVAS_CHANNELS, CANVAS_CELLS, CANVAS_CELLS))
         nn.init.normal_(self.stir.weight, std=0.1)
-        tile = torch.randn(1, NOISE_CHANNELS, NOISE_TILE, NOISE_TILE, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("noise_tile", tile)
+        nn.init.kaiming_normal_(self.up.weight)
         nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
 
-    def forward(self, batch_rgb: Tensor, noise: Tensor | None = None) -> Tensor:
+    def forward(self, batch_rgb: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Stylised batch.
 
         Args:
             batch_rgb: (B, 3, H, W) float, 0..1, H and W multiples of 8.
-            noise: (1 or B, 8, H / 8 + 4, W / 8 + 4); the fixed tile by default, other noise in training.
+            canvas: (1 or B, 16, H / 8 + 4, W / 8 + 4); the learnt one from its corner by default, other parts of it
+                in training.
         Returns:
             The same shape as batch_rgb; about 0..1, not clamped, so that training sees what falls outside.
         """
         wide = F.pad(batch_rgb, (BORDER,) * 4, mode="replicate")
-        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL), noise), CELL)
+        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL), canvas), CELL)
         return painted[..., BORDER:-BORDER, BORDER:-BORDER]
 
-    def forward_cells(self, cells: Tensor, noise: Tensor | None = None) -> Tensor:
+    def forward_cells(self, cells: Tensor, canvas: Tensor | None = None) -> Tensor:
         """The same, between pictures already cut into cells: (B, 48, H/4, W/4) both ways."""
         edges = F.relu(self.stem(cells))
         coarse = self.down(edges)
-        if noise is None:
-            noise = self.tile_noise(coarse.shape[2], coarse.shape[3])
-        features = self.trunk(F.relu(coarse + self.stir(noise)))
-        features = self.up_norm(depth_to_space(self.up(F.relu(features)), 2))
+        if canvas is None:
+            canvas = self.tile_canvas(coarse.shape[2], coarse.shape[3])
+        features = self.trunk(F.relu(coarse + self.stir(canvas)))
+        features = depth_to_space(self.up(F.relu(features)), 2)
         return self.keep(cells) + self.paint(F.relu(features + edges))
 
-    def tile_noise(self, rows: int, columns: int) -> Tensor:
-        """The fixed noise, repeated over so many cells of the trunk: (1, 8, rows, columns)."""
-        device = self.noise_tile.device
-        down = torch.arange(rows, device=device) % NOISE_TILE
-        across = torch.arange(columns, device=device) % NOISE_TILE
-        return self.noise_tile.index_select(2, down).index_select(3, across)
+    def tile_canvas(self, rows: int, columns: int, down: int = 0, right: int = 0) -> Tensor:
+        """The canvas, repeated over so many cells of the trunk, from a cell of it onwards: (1, 16, rows, columns)."""
+        device = self.canvas.device
+        row = (torch.arange(rows, device=device) + down) % CANVAS_CELLS
+        column = (torch.arange(columns, device=device) + right) % CANVAS_CELLS
+        return self.canvas.index_select(2, row).index_select(3, column)
 
     @property
     def stride(self) -> int:
@@ -239,36 +233,14 @@ def settings_from_dict(found: dict[str, Any]) -> GeneratorSettings:
     return GeneratorSettings(**found)
 
 
-def freeze_normalisation(generator: Generator) -> None:
-    """Lets batch normalisation use its running statistics from here on, in training as in export.
-
-    The network then is what will ship: a plain chain of convolutions whose brightness does not
-    depend on the picture as a whole, one cause of flicker less.
-    """
-    for module in generator.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-
-
-def fold_normalisation(generator: Generator) -> Generator:
-    """A copy that is a plain chain of convolutions: normalisation and even weights computed once and for all."""
+def fold(generator: Generator) -> Generator:
+    """A copy that is a plain chain of convolutions: the even weights computed once and for all."""
     folded = copy.deepcopy(generator).eval()
-    for module in list(folded.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Sequential) and len(child) == 2 and isinstance(child[1], nn.BatchNorm2d):
-                assert isinstance(child[0], nn.Conv2d)
-                setattr(module, name, fuse_conv_bn_eval(child[0], child[1]))
-    assert isinstance(folded.up, EvenConvolution) and isinstance(folded.up_norm, nn.BatchNorm2d)
-    assert isinstance(folded.paint, EvenConvolution) and isinstance(folded.keep, CellMap)
-    norm = folded.up_norm
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    shift = norm.bias - norm.running_mean * scale
-    places = folded.up.block**2
-    weight = folded.up.even_weight() * scale.repeat(places).reshape(-1, 1, 1, 1)
-    folded.up, folded.up_norm = _plain(weight, shift.repeat(places)), nn.Identity()
-    folded.keep = _plain(folded.keep.even_weight(), None)
-    folded.paint = _plain(folded.paint.even_weight(), folded.paint.even_bias())
+    up, keep, paint = folded.up, folded.keep, folded.paint
+    assert isinstance(up, EvenConvolution) and isinstance(keep, CellMap) and isinstance(paint, EvenConvolution)
+    folded.up = _plain(up.even_weight(), up.even_bias())
+    folded.keep = _plain(keep.even_weight(), None)
+    folded.paint = _plain(paint.even_weight(), paint.even_bias())
     return folded
 
 
@@ -289,7 +261,7 @@ def count_parameters(generator: nn.Module) -> int:
 
 def kilo_macs_per_pixel(generator: Generator, size: int = 256) -> float:
     """Multiply-adds of all convolutions for one pixel, in thousands."""
-    folded = fold_normalisation(generator).cpu()
+    folded = fold(generator).cpu()
     total = 0
 
     def count(module: nn.Module, _inputs: Any, output: Tensor) -> None:

@@ -159,7 +159,10 @@ class PictureSource:
             data = np.frombuffer(self._path.read_bytes(), np.uint8)
         except OSError as error:
             raise SourceError(f"{self.description}: cannot be read ({error.strerror})") from None
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        try:
+            picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        except cv2.error:  # more pixels than OpenCV takes
+            picture = None
         if picture is None:
             raise SourceError(f"{self.description}: not a picture that OpenCV can read; expected JPEG, PNG, WebP, BMP or TIFF")
         self._picture = np.asarray(picture, np.uint8)

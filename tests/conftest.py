@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import realtime.quiet  # noqa: F401  (before OpenCV is loaded)
+import realtime.quiet  # before OpenCV is loaded
 import realtime.sources  # noqa: F401  (OpenCV before PyAV: the other way round its windows hang)
 
 # isort: split

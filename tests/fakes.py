@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -33,6 +34,9 @@ SMALL_WH = (64, 48)
 CLIP_FRAMES = 20
 CLIP_RATE = 10
 LEVEL_STEP = 10  # grey levels between two frames of a clip: enough to tell them apart after H.264
+FRAME_SHAPE: tuple[int | str, ...] = ("batch", "height", "width", 3)
+PLANES_SHAPE: tuple[int | str, ...] = ("n", 3, "h", "w")
+PIXELS_SHAPE: tuple[int | str, ...] = ("n", "h", "w", 3)
 SIGNS_OF_LIFE_S = 20.0
 
 
@@ -92,6 +96,13 @@ def noisy_picture(size_wh: tuple[int, int] = SMALL_WH, seed: int = 0) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (size_wh[1], size_wh[0], 3), dtype=np.uint8)
 
 
+def read_picture(path: Path) -> Image:
+    """A picture file, byte by byte."""
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
 def frame_of(image_bgr: Image, index: int = 0, captured_at_s: float = 0.0, presented_at_s: float | None = None) -> Frame:
     """A frame as a capture hands it over."""
     return Frame(image_bgr, index, captured_at_s, presented_at_s)
@@ -109,6 +120,7 @@ class Block:
 
 
 Step = Image | Exception | End | Block
+Session = Sequence[Step] | Exception
 
 
 class ScriptedSource:
@@ -126,7 +138,7 @@ class ScriptedSource:
 
     def __init__(
         self,
-        sessions: Sequence[Sequence[Step] | Exception],
+        sessions: Sequence[Session],
         *,
         can_return: bool = False,
         is_hardware: bool = False,
@@ -249,12 +261,11 @@ def write_style_onnx(path: Path, *, inverts: bool = True, stride: int = 4, metad
         ]
     else:
         nodes = [helper.make_node("Identity", ["frame"], ["styled"])]
-    shape = ["batch", "height", "width", 3]
     graph = helper.make_graph(
         nodes,
         "tiny_style",
-        [helper.make_tensor_value_info("frame", TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info("styled", TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info("frame", TensorProto.UINT8, FRAME_SHAPE)],
+        [helper.make_tensor_value_info("styled", TensorProto.UINT8, FRAME_SHAPE)],
         [helper.make_tensor("white", TensorProto.FLOAT, [1], [255.0])] if inverts else [],
     )
     props = {"contract": "1", "name": "tiny", "tier": "fast", "precision": "fp32", "stride": str(stride)} | (metadata or {})
@@ -277,7 +288,7 @@ def write_foreign_onnx(
         output_type: another type than the input's.
     """
     if shape is None:
-        shape = ["n", 3, "h", "w"] if layout == "NCHW" else ["n", "h", "w", 3]
+        shape = PLANES_SHAPE if layout == "NCHW" else PIXELS_SHAPE
     returned_type = input_type if output_type is None else output_type
     node = (
         helper.make_node("Identity", ["image"], ["result"])

@@ -30,6 +30,7 @@ from realtime.errors import (
 )
 from tests.fakes import (
     CLIP_FRAMES,
+    FRAME_SHAPE,
     SMALL_WH,
     MjpegServer,
     SilentServer,
@@ -40,6 +41,7 @@ from tests.fakes import (
     flat_picture,
     noisy_picture,
     read_clip,
+    read_picture,
     wait_until,
     write_clip,
     write_foreign_onnx,
@@ -150,12 +152,12 @@ def test_video_is_painted_frame_by_frame(run_cam: RunCam, clip: Path, work: Path
 def test_picture_is_painted(run_cam: RunCam, work: Path) -> None:
     cv2.imwrite(str(work / "photo.png"), noisy_picture((61, 45)))
     run_cam("--source", "photo.png", "--output", "painted.png").succeeds()
-    np.testing.assert_array_equal(cv2.imread(str(work / "painted.png")), 255 - noisy_picture((61, 45)))
+    np.testing.assert_array_equal(read_picture(work / "painted.png"), 255 - noisy_picture((61, 45)))
 
 
 def test_one_frame_of_a_video_becomes_a_picture(run_cam: RunCam, clip: Path, work: Path) -> None:
     run_cam("--source", clip, "--output", "painted.png").succeeds()
-    assert cv2.imread(str(work / "painted.png")).shape == (SMALL_WH[1], SMALL_WH[0], 3)
+    assert read_picture(work / "painted.png").shape == (SMALL_WH[1], SMALL_WH[0], 3)
 
 
 def test_demo_without_window_and_output(run_cam: RunCam, work: Path) -> None:
@@ -168,9 +170,21 @@ def test_demo_without_window_and_output(run_cam: RunCam, work: Path) -> None:
 def test_strength_colours_and_split_are_saved(run_cam: RunCam, work: Path) -> None:
     cv2.imwrite(str(work / "photo.png"), flat_picture(55))
     run_cam("--source", "photo.png", "--output", "half.png", "--strength", 0.5, "--split").succeeds()
-    painted = cv2.imread(str(work / "half.png"))
+    painted = read_picture(work / "half.png")
     assert painted[0, 0, 0] == 55
     assert abs(int(painted[0, -1, 0]) - (55 + 200) / 2) <= 1
+
+
+def test_rate_that_is_next_to_nothing_can_be_written(run_cam: RunCam, work: Path) -> None:
+    arguments = ["--source", "demo", "--size", "64x64", "--fps", "0.0001", "--output", "out.mp4", "--max-frames", 2]
+    run_cam(*arguments).succeeds()
+    assert len(levels(work / "out.mp4")) == 2
+
+
+def test_video_is_replaced_by_its_painting(run_cam: RunCam, work: Path) -> None:
+    write_clip(work / "clip.mp4", frames=6)
+    run_cam("--source", "clip.mp4", "--output", "clip.mp4", "--overwrite").succeeds()
+    np.testing.assert_allclose(levels(work / "clip.mp4"), expected_levels(6), atol=3)
 
 
 def test_existing_output_is_replaced_when_asked(run_cam: RunCam, clip: Path, work: Path) -> None:
@@ -380,7 +394,7 @@ def test_foreign_network_of_an_unknown_shape(run_cam: RunCam, work: Path) -> Non
 
 
 def test_network_that_fails_on_the_first_frame_leaves_no_output(run_cam: RunCam, clip: Path, work: Path) -> None:
-    write_foreign_onnx(work / "floats.onnx", shape=["b", "h", "w", 3], input_type=TensorProto.UINT8, output_type=TensorProto.FLOAT)
+    write_foreign_onnx(work / "floats.onnx", shape=FRAME_SHAPE, input_type=TensorProto.UINT8, output_type=TensorProto.FLOAT)
     outcome = run_cam("--style", "floats.onnx", "--source", clip, "--output", "out.mp4")
     outcome.complains(EXIT_MODEL, "returned float32 for uint8")
     assert not (work / "out.mp4").exists()
@@ -390,7 +404,7 @@ def test_foreign_network_of_a_known_shape_paints(run_cam: RunCam, work: Path) ->
     write_foreign_onnx(work / "zoo.onnx", "NCHW")
     cv2.imwrite(str(work / "photo.png"), noisy_picture())
     run_cam("--style", "zoo.onnx", "--model-range", "-1..1", "--source", "photo.png", "--output", "same.png").succeeds()
-    np.testing.assert_array_equal(cv2.imread(str(work / "same.png")), noisy_picture())
+    np.testing.assert_array_equal(read_picture(work / "same.png"), noisy_picture())
 
 
 def test_damaged_network_of_a_style(run_cam: RunCam, work: Path, styles_folder: Path) -> None:
@@ -425,7 +439,8 @@ def test_unknown_kind_of_output(run_cam: RunCam, clip: Path) -> None:
 
 
 def test_report_that_cannot_be_written(run_cam: RunCam, clip: Path) -> None:
-    run_cam("--source", clip, "--headless", "--stats", "missing/stats.json").complains(EXIT_OUTPUT, "--stats missing/stats.json")
+    outcome = run_cam("--source", clip, "--headless", "--stats", "missing/stats.json")
+    outcome.complains(EXIT_OUTPUT, "--stats missing/stats.json")
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="only X11 can be absent")

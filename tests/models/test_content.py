@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -74,7 +73,7 @@ def test_overlap_by_hand() -> None:
     pixels = torch.arange(16.0).reshape(1, 1, 4, 4)
     moved = torch.full((1, 1, 4, 4), -1.0)
     moved[..., :3, :2] = pixels[..., 1:, 2:]
-    views = Views(pixels, moved, 1, 2, torch.zeros(1), torch.zeros(1, 8, 9, 9))
+    views = Views(pixels, moved, 1, 2, torch.zeros(1))
     first, second = views.overlap(pixels, moved)
     assert first.tolist() == second.tolist() == [[[[6.0, 7.0], [10.0, 11.0], [14.0, 15.0]]]]
 
@@ -98,7 +97,6 @@ def test_one_seed_gives_one_sequence(folder: Path) -> None:
         assert torch.equal(one.first, two.first)
         assert torch.equal(one.second, two.second)
         assert (one.down, one.right) == (two.down, two.right)
-        assert torch.equal(one.brush_noise, two.brush_noise)
         assert not torch.equal(one.first, three.first)
 
 
@@ -170,31 +168,3 @@ def test_nothing_but_unreadable_photos_ends_in_an_error(tmp_path: Path, count: i
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no photographs found"):
         open_photos(tmp_path)
-
-
-def views_with(down: int, right: int, brush_noise: Tensor) -> Views:
-    blank: Any = torch.zeros(1, 3, 32, 32)
-    return Views(blank, blank, down, right, torch.zeros(1), brush_noise)
-
-
-def test_the_brushs_noise_fits_the_generator(folder: Path) -> None:
-    noise = open_photos(folder).next_views(2).noise(2)
-    assert noise.shape == (4, 8, SIZE // 8 + 4, SIZE // 8 + 4)
-
-
-def test_the_brushs_noise_moves_with_the_scene() -> None:
-    noise = torch.randn(1, 8, 12, 12, generator=torch.Generator().manual_seed(0))
-    still = views_with(0, 0, noise).noise(2)
-    assert torch.equal(still[:1], still[1:])
-    moved = views_with(8, 0, noise).noise(2)  # a whole cell
-    torch.testing.assert_close(moved[1:, :, :-1], moved[:1, :, 1:])
-    moved = views_with(0, 8, noise).noise(2)
-    torch.testing.assert_close(moved[1:, :, :, :-1], moved[:1, :, :, 1:])
-
-
-@pytest.mark.parametrize("shift", [2, 4, 7])
-def test_the_brushs_noise_keeps_its_strength_between_cells(shift: int) -> None:
-    noise = torch.randn(1, 8, 80, 80, generator=torch.Generator().manual_seed(0))
-    blank = torch.zeros(1, 3, 600, 600)
-    moved = Views(blank, blank, shift, shift, torch.zeros(1), noise).noise(2)[1:]
-    assert float(moved.std()) == pytest.approx(1, abs=0.03)

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from models.generator import (
     BORDER,
+    CANVAS_CELLS,
+    CANVAS_CHANNELS,
     CELL,
     CELL_CHANNELS,
-    NOISE_CHANNELS,
     TIERS,
     CellMap,
     EvenConvolution,
@@ -23,8 +24,7 @@ from models.generator import (
     build_generator,
     count_parameters,
     depth_to_space,
-    fold_normalisation,
-    freeze_normalisation,
+    fold,
     kilo_macs_per_pixel,
     settings_from_dict,
     space_to_depth,
@@ -39,24 +39,16 @@ def narrow_generator(seed: int = 0) -> Generator:
 
 
 def as_if_trained(generator: Generator, seed: int = 1) -> Generator:
-    """Random weights and statistics everywhere: nothing is at a value that would hide a mistake."""
+    """Random weights everywhere: nothing is at a value that would hide a mistake."""
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=random) * 0.05)
-        for module in generator.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.copy_(torch.randn(module.running_mean.shape, generator=random) * 0.3)
-                module.running_var.copy_(torch.rand(module.running_var.shape, generator=random) + 0.5)
     return generator.eval()
 
 
-def without_noise(generator: Generator) -> Generator:
-    for name, buffer in generator.named_buffers():
-        if "noise" in name:
-            buffer.zero_()
+def without_canvas(generator: Generator) -> Generator:
+    nn.init.zeros_(generator.stir.weight)
     return generator
 
 
@@ -106,7 +98,7 @@ def test_a_generator_that_paints_nothing_returns_the_photo() -> None:
 def test_two_generators_of_one_seed_are_equal() -> None:
     first, second = narrow_generator(3).state_dict(), narrow_generator(3).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not torch.equal(first["stem.0.weight"], narrow_generator(4).state_dict()["stem.0.weight"])
+    assert not torch.equal(first["stem.weight"], narrow_generator(4).state_dict()["stem.weight"])
 
 
 def test_folding_changes_nothing_that_is_painted() -> None:
@@ -114,20 +106,20 @@ def test_folding_changes_nothing_that_is_painted() -> None:
     photo = picture(2, 48, 40)
     with torch.no_grad():
         painted = generator(photo)
-        torch.testing.assert_close(fold_normalisation(generator)(photo), painted, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(fold(generator)(photo), painted, rtol=1e-4, atol=1e-4)
     assert float((painted - photo).abs().mean()) > 0.1
 
 
 def test_a_folded_generator_is_made_of_plain_convolutions() -> None:
-    folded = fold_normalisation(as_if_trained(narrow_generator()))
-    left = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d | EvenConvolution | CellMap)]
+    folded = fold(as_if_trained(narrow_generator()))
+    left = [m for m in folded.modules() if isinstance(m, EvenConvolution | CellMap)]
     assert left == []
 
 
 def test_folding_leaves_the_generator_itself_alone() -> None:
     generator = as_if_trained(narrow_generator()).train()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
-    fold_normalisation(generator)
+    fold(generator)
     after = generator.state_dict()
     assert generator.training
     assert before.keys() == after.keys()
@@ -136,11 +128,11 @@ def test_folding_leaves_the_generator_itself_alone() -> None:
 
 @pytest.mark.parametrize("folds", [False, True], ids=["as trained", "as exported"])
 @pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (0.2, 0.5, 0.9), (1.0, 1.0, 1.0)])
-def test_what_is_flat_stays_flat_apart_from_the_noise(colour: tuple[float, float, float], folds: bool) -> None:
+def test_what_is_flat_stays_flat_apart_from_the_canvas(colour: tuple[float, float, float], folds: bool) -> None:
     """No grid of 4x4 or 8x8 pixels: within one colour every pixel of a block is painted alike."""
-    generator = without_noise(as_if_trained(narrow_generator()))
+    generator = without_canvas(as_if_trained(narrow_generator()))
     if folds:
-        generator = fold_normalisation(generator)
+        generator = fold(generator)
     flat = torch.tensor(colour).reshape(1, 3, 1, 1).expand(1, 3, 128, 128)
     with torch.no_grad():
         painted = generator(flat)[0, :, 48:80, 48:80]  # far from the edge, where the padding with zeros is not seen
@@ -149,7 +141,7 @@ def test_what_is_flat_stays_flat_apart_from_the_noise(colour: tuple[float, float
 
 
 def test_flat_colours_are_still_painted() -> None:
-    generator = without_noise(as_if_trained(narrow_generator()))
+    generator = without_canvas(as_if_trained(narrow_generator()))
     flat = torch.full((1, 3, 64, 64), 0.5)
     with torch.no_grad():
         assert float((generator(flat) - flat).abs().mean()) > 1e-3
@@ -158,9 +150,8 @@ def test_flat_colours_are_still_painted() -> None:
 @pytest.mark.parametrize("block", [2, 4])
 def test_an_even_convolution_paints_every_pixel_of_a_flat_area_alike(block: int) -> None:
     torch.manual_seed(0)
-    layer = EvenConvolution(5, 3, block, bias=True).double()
+    layer = EvenConvolution(5, 3, block).double()
     nn.init.normal_(layer.weight)
-    assert layer.bias is not None
     nn.init.normal_(layer.bias)
     flat = torch.randn(1, 5, 1, 1, dtype=torch.float64).expand(1, 5, 6, 6)
     with torch.no_grad():
@@ -171,7 +162,7 @@ def test_an_even_convolution_paints_every_pixel_of_a_flat_area_alike(block: int)
 
 def test_an_even_convolution_can_still_paint_detail() -> None:
     torch.manual_seed(0)
-    layer = EvenConvolution(5, 3, 4, bias=False)
+    layer = EvenConvolution(5, 3, 4)
     with torch.no_grad():
         painted = depth_to_space(layer(torch.randn(1, 5, 4, 4)), 4)
         block = painted[0, 0, 4:8, 4:8]
@@ -210,19 +201,47 @@ def test_cells_are_ordered_by_row_then_column_then_colour() -> None:
                 assert torch.equal(cells[0, channel], pixels[0, colour, row::block, column::block])
 
 
-def test_frozen_normalisation_keeps_its_statistics_in_training() -> None:
-    generator = narrow_generator().train()
-    freeze_normalisation(generator)
-    before = {name: value.clone() for name, value in generator.named_buffers()}
-    generator(picture(2, 32, 32))
-    assert all(torch.equal(before[name], value) for name, value in generator.named_buffers())
+def test_the_canvas_is_repeated_over_the_whole_picture() -> None:
+    generator = narrow_generator()
+    part = generator.tile_canvas(CANVAS_CELLS + 3, CANVAS_CELLS + 5)
+    assert part.shape == (1, CANVAS_CHANNELS, CANVAS_CELLS + 3, CANVAS_CELLS + 5)
+    assert torch.equal(part[:, :, :CANVAS_CELLS, :CANVAS_CELLS], generator.canvas)
+    assert torch.equal(part[:, :, CANVAS_CELLS:], part[:, :, :3])
+    assert torch.equal(part[..., CANVAS_CELLS:], part[..., :5])
 
 
-def test_statistics_move_in_training_before_they_are_frozen() -> None:
-    generator = narrow_generator().train()
-    before = generator.up_norm.running_mean.clone()
-    generator(picture(2, 32, 32))
-    assert not torch.equal(before, generator.up_norm.running_mean)
+def test_a_part_of_the_canvas_begins_at_any_of_its_cells() -> None:
+    generator = narrow_generator()
+    whole = generator.tile_canvas(2 * CANVAS_CELLS, 2 * CANVAS_CELLS)
+    assert torch.equal(generator.tile_canvas(9, 7, 60, 3), whole[:, :, 60:69, 3:10])
+
+
+def test_flat_areas_get_their_strokes_from_the_canvas() -> None:
+    generator = as_if_trained(narrow_generator())
+    flat = torch.full((1, 3, 128, 128), 0.5)
+    with torch.no_grad():
+        painted = generator(flat)[0, :, 48:80, 48:80]
+    assert float(painted.std()) > 1e-2
+
+
+def test_the_canvas_stands_still_under_a_changing_picture() -> None:
+    """Two pictures that differ in one corner are painted alike in the opposite one."""
+    generator = as_if_trained(narrow_generator())
+    first = picture(1, 128, 128)
+    second = first.clone()
+    second[..., :16, :16] = 0
+    with torch.no_grad():
+        before, after = generator(first), generator(second)
+    torch.testing.assert_close(before[..., 80:, 80:], after[..., 80:, 80:])
+    assert not torch.equal(before[..., :16, :16], after[..., :16, :16])
+
+
+def test_the_default_canvas_begins_at_its_corner() -> None:
+    generator = as_if_trained(narrow_generator())
+    photo, cells = picture(1, 32, 40), (32 // 8 + 4, 40 // 8 + 4)
+    with torch.no_grad():
+        assert torch.equal(generator(photo), generator(photo, generator.tile_canvas(*cells)))
+        assert not torch.equal(generator(photo), generator(photo, generator.tile_canvas(*cells, 5, 5)))
 
 
 def test_settings_survive_a_checkpoint() -> None:
@@ -260,7 +279,7 @@ def test_parameters_are_counted() -> None:
 def test_multiply_adds_are_what_the_layers_cost() -> None:
     stem, trunk, blocks, size = NARROW.stem_width, NARROW.trunk_width, NARROW.blocks, 64
     at_a_quarter = CELL_CHANNELS * stem * 9 + stem * CELL_CHANNELS * 9 + CELL_CHANNELS**2
-    at_an_eighth = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9 + NOISE_CHANNELS * trunk
+    at_an_eighth = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9 + CANVAS_CHANNELS * trunk
     wide = ((size + 2 * BORDER) / size) ** 2
     expected = (at_a_quarter / 16 + at_an_eighth / 64) * wide / 1000
     assert kilo_macs_per_pixel(narrow_generator(), size) == pytest.approx(expected)

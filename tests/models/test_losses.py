@@ -169,7 +169,9 @@ def test_total_variation_by_hand() -> None:
 
 @settings(deadline=None)
 @given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.integers(2, 8), st.integers(2, 8))
-def test_total_variation_of_a_ramp_is_its_squared_slope_at_any_size(down: float, across: float, height: int, width: int) -> None:
+def test_total_variation_of_a_ramp_is_its_squared_slope_at_any_size(
+    down: float, across: float, height: int, width: int
+) -> None:
     rows, columns = torch.arange(height).reshape(-1, 1), torch.arange(width).reshape(1, -1)
     ramp = (rows * down + columns * across).expand(1, 3, height, width)
     torch.testing.assert_close(total_variation(ramp), torch.tensor([down**2 + across**2]), rtol=1e-3, atol=1e-6)

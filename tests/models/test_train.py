@@ -124,7 +124,7 @@ class StandInLoss:
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandInLoss]:
     """A narrow generator, and no VGG-19 at all."""
     fresh = type("FreshStandInLoss", (StandInLoss,), {})
-    empty = LossNetwork(nn.Identity(), "0" * 64, "none")  # type: ignore[arg-type]
+    empty = LossNetwork(nn.Identity(), "0" * 64, "none")
     monkeypatch.setattr(train, "PerceptualLoss", fresh)
     monkeypatch.setattr(train, "load_loss_network", lambda *_: empty)
     monkeypatch.setitem(TIERS, "fast", NARROW)
@@ -225,13 +225,13 @@ def test_a_few_dozen_steps_lower_the_loss(
     arguments: list[str], small_vgg_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1))
-    options = ["--steps", "60", "--learning-rate", "2e-2", "--stability-weight", "0.001", "--vgg", str(small_vgg_file)]
+    options = ["--steps", "60", "--learning-rate", "1e-2", "--stability-weight", "0.001", "--vgg", str(small_vgg_file)]
     assert train.main([*arguments, *options]) == 0
     rows = read_log(tmp_path / "run")
     assert [row["step"] for row in rows] == list(range(1, 61))
     recipe = load_checkpoint(tmp_path / "run")["recipe"]
     totals = [sum(recipe[f"{name}_weight"] * row[name] for name in TERMS) for row in rows]
-    print([round(x,2) for x in totals],[round(r["style"],3) for r in rows])
+    print([round(x, 2) for x in totals], [round(r["style"], 3) for r in rows])
     assert sum(totals[-8:]) < 0.8 * sum(totals[:8])
     assert sum(row["style"] for row in rows[-8:]) < 0.8 * sum(row["style"] for row in rows[:8])
 
@@ -320,9 +320,7 @@ def test_normalisation_keeps_its_statistics_in_the_later_part(arguments: list[st
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_unreadable_photos_are_said_at_the_end(
-    arguments: list[str], content: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unreadable_photos_are_said_at_the_end(arguments: list[str], content: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (content / "1.png").write_bytes(b"not a picture")
     assert train.main([*arguments, "--steps", "4"]) == 0
     assert "1 unreadable pictures were skipped" in capsys.readouterr().err
@@ -441,9 +439,7 @@ def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
     return code, said
 
 
-def test_an_empty_content_folder_ends_with_3(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_content_folder_ends_with_3(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     code, said = error_of([*arguments, "--steps", "1", "--content", str(tmp_path / "empty")], capsys)
     assert code == 3
@@ -481,9 +477,7 @@ def test_resume_without_a_checkpoint_ends_with_2(arguments: list[str], capsys: p
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_an_existing_run_is_not_overwritten(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_existing_run_is_not_overwritten(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main([*arguments, "--steps", "1"]) == 0
     before = (tmp_path / "run" / CHECKPOINT_NAME).read_bytes()
     code, said = error_of([*arguments, "--steps", "1"], capsys)
@@ -493,9 +487,7 @@ def test_an_existing_run_is_not_overwritten(
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_an_unwritable_folder_ends_with_5(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unwritable_folder_ends_with_5(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         code, said = error_of([*arguments, "--steps", "1", "--out", str(out)], capsys)
@@ -559,9 +551,7 @@ def test_starting_from_a_run_that_is_not_there_ends_with_4(
 
 @pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("device", ["tpu9000", "cuda:99", "cuda:200"])
-def test_a_device_that_is_not_there_ends_with_2(
-    arguments: list[str], device: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_device_that_is_not_there_ends_with_2(arguments: list[str], device: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = error_of([*arguments, "--steps", "1", "--device", device], capsys)
     assert code == 2
     assert f"--device {device}" in said

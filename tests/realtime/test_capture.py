@@ -15,6 +15,7 @@ from tests.fakes import (
     Block,
     FakeClock,
     ScriptedSource,
+    Session,
     camera_that_changes_size,
     camera_that_hangs,
     file_of,
@@ -174,7 +175,8 @@ def test_reader_stuck_in_a_driver_is_left_behind_and_said_so(
 
 
 def test_lost_source_is_opened_again(start_capture: StartCapture) -> None:
-    sessions = [[flat_picture(1)], SourceError("still away"), SourceError("still away"), [flat_picture(2), Block()]]
+    away = SourceError("still away")
+    sessions: list[Session] = [[flat_picture(1)], away, away, [flat_picture(2), Block()]]
     source = ScriptedSource(sessions, can_return=True, is_live=True)
     capture = start_capture(source, Policy.EVERY)
     assert [int(fetch(capture).image_bgr[0, 0, 0]) for _ in range(2)] == [1, 2]

@@ -46,11 +46,11 @@ def test_every_command_has_a_key_and_a_text() -> None:
 @pytest.mark.parametrize("modifiers", [0, NUM_LOCK, NUM_LOCK | SHIFT])
 def test_keys_of_the_table_give_their_command(binding: object, modifiers: int) -> None:
     assert binding in KEY_TABLE
-    for key in binding.keys:  # type: ignore[attr-defined]
+    for key in binding.keys:
         if key <= 0xFFFF:  # Windows puts its codes where GTK puts the modifiers
             found = interpret_key(key | modifiers)
             assert found is not None
-            assert found.command is binding.command  # type: ignore[attr-defined]
+            assert found.command is binding.command
 
 
 @pytest.mark.parametrize("code", [-1, 0, ord("z"), ord(" "), 9, 0xFFE1, 0xFFE3, 0xFFBE, 0x260000, 0xFF71])

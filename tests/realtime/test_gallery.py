@@ -245,7 +245,7 @@ def test_missing_empty_and_impossible_files(tmp_path: Path) -> None:
         verify(ModelFile(tmp_path / "empty.onnx", None))
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "folder.onnx" / "something").touch()
-    with pytest.raises(ModelError, match="cannot be read|empty"):
+    with pytest.raises(ModelError, match=r"cannot be read|empty"):
         verify(ModelFile(tmp_path / "folder.onnx", None))
 
 

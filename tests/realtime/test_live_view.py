@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -21,7 +20,17 @@ from realtime.sinks import SnapshotFolder
 from realtime.studio import Studio
 from realtime.stylizer import ModelChoice, Stylizer
 from realtime.timing import RunTimes
-from tests.fakes import FakeClock, FakeStylizer, FakeWindow, flat_picture, frame_of, noisy_picture, plain_style, wait_until
+from tests.fakes import (
+    FakeClock,
+    FakeStylizer,
+    FakeWindow,
+    flat_picture,
+    frame_of,
+    noisy_picture,
+    plain_style,
+    read_picture,
+    wait_until,
+)
 
 STATE = ControlState(style_count=2)
 
@@ -211,12 +220,12 @@ def snapshot_pictures(scene: Scene) -> tuple[Image, Image]:
     scene.snapshots.close()
     photo = next(iter(scene.folder.glob("*_original.png")))
     painting = photo.with_name(photo.name.replace("_original", ""))
-    return np.asarray(cv2.imread(str(painting)), np.uint8), np.asarray(cv2.imread(str(photo)), np.uint8)
+    return read_picture(painting), read_picture(photo)
 
 
 @pytest.mark.parametrize("changes", [{}, {"mirror": True}, {"split": True}, {"help": True, "diagnostics": True}])
 def test_snapshot_is_neither_mirrored_nor_split_nor_written_on(make_scene: MakeScene, changes: dict[str, bool]) -> None:
-    scene = make_scene(replace(STATE, **changes), keys="s", with_overlay=True)  # type: ignore[arg-type]
+    scene = make_scene(replace(STATE, **changes), keys="s", with_overlay=True)
     scene.show(noisy_picture((320, 240)))
     painting, photo = snapshot_pictures(scene)
     np.testing.assert_array_equal(painting, 255 - noisy_picture((320, 240)))

@@ -86,9 +86,7 @@ def test_tiny_and_odd_pictures_take_an_overlay(size_wh: tuple[int, int]) -> None
 
 def test_diagnostics_without_lines_draw_nothing() -> None:
     shown = flat_picture(128, (640, 480))
-    np.testing.assert_array_equal(
-        draw_overlay(shown, HUD, replace(STATE, diagnostics=True)), draw_overlay(shown, HUD, STATE)
-    )
+    np.testing.assert_array_equal(draw_overlay(shown, HUD, replace(STATE, diagnostics=True)), draw_overlay(shown, HUD, STATE))
 
 
 def test_accents_are_taken_off_since_the_font_lacks_them() -> None:

@@ -16,6 +16,7 @@ from realtime.controls import ControlState
 from realtime.errors import ModelError, OutputError, SourceError
 from realtime.frame import Image
 from realtime.live_view import LiveView
+from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
 from realtime.sinks import Sink, SnapshotFolder
@@ -234,7 +235,12 @@ def test_close_button_of_the_window_ends_the_run() -> None:
 
 def test_loss_is_shown_and_the_picture_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     messages: list[str] = []
-    monkeypatch.setattr("realtime.live_view.draw_overlay", lambda shown, hud, state: messages.append(hud.message) or shown)
+
+    def note(shown: Image, hud: Hud, state: ControlState) -> Image:
+        messages.append(hud.message)
+        return shown
+
+    monkeypatch.setattr("realtime.live_view.draw_overlay", note)
     monkeypatch.setattr("realtime.pipeline._POLL_S", 0.002)
     monkeypatch.setattr("realtime.capture._LONGEST_BACK_OFF_S", 0.002)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -25,7 +24,7 @@ from realtime.sinks import (
     write_picture,
 )
 from realtime.video_writer import VideoFileSink
-from tests.fakes import coloured_picture, flat_picture, noisy_picture, wait_until
+from tests.fakes import coloured_picture, flat_picture, noisy_picture, read_picture, wait_until
 
 NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
 SINKS: dict[str, Callable[[Path], Sink]] = {
@@ -80,9 +79,7 @@ def test_sink_closes_before_the_first_picture(make_sink: Callable[[], Sink], tmp
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_sink_keeps_what_was_made_and_nothing_half_made(
-    make_sink: Callable[[], Sink], tmp_path: Path, complete: bool
-) -> None:
+def test_sink_keeps_what_was_made_and_nothing_half_made(make_sink: Callable[[], Sink], tmp_path: Path, complete: bool) -> None:
     sink = make_sink()
     sink.write(coloured_picture(), 0.0)
     sink.close(complete)
@@ -97,12 +94,12 @@ def test_sink_keeps_what_was_made_and_nothing_half_made(
 def test_picture_is_written_byte_by_byte(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"gemälde{suffix}"
     PictureSink(path, overwrite=False).write(noisy_picture(), None)
-    np.testing.assert_array_equal(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), noisy_picture())
+    np.testing.assert_array_equal(read_picture(path), noisy_picture())
 
 
 def test_jpeg_is_written_in_good_quality(tmp_path: Path) -> None:
     write_picture(tmp_path / "out.jpg", coloured_picture())
-    read = cv2.imdecode(np.fromfile(tmp_path / "out.jpg", np.uint8), cv2.IMREAD_COLOR)
+    read = read_picture(tmp_path / "out.jpg")
     assert np.abs(read.astype(int) - coloured_picture()).mean() < 3
 
 
@@ -173,21 +170,22 @@ def test_snapshot_holds_painting_and_photo(snapshots: SnapshotFolder, tmp_path: 
     done = snapshots.done.get(timeout=20.0)
     folder = tmp_path / "deep" / "snapshots"
     assert done.path == folder / "2026-07-05_12-00-00_night_sky.png"
-    np.testing.assert_array_equal(cv2.imread(str(done.path)), flat_picture(7))
-    photo = cv2.imread(str(folder / "2026-07-05_12-00-00_night_sky_original.png"))
+    np.testing.assert_array_equal(read_picture(done.path), flat_picture(7))
+    photo = read_picture(folder / "2026-07-05_12-00-00_night_sky_original.png")
     np.testing.assert_array_equal(photo, noisy_picture())
 
 
 def test_snapshots_of_one_second_do_not_replace_each_other(snapshots: SnapshotFolder, tmp_path: Path) -> None:
     for level in (1, 2, 3):
         snapshots.save(lambda level=level: flat_picture(level), noisy_picture(), "night_sky")  # type: ignore[misc]
-    paths = [snapshots.done.get(timeout=20.0).path for _ in range(3)]
-    assert [path.name for path in paths if path is not None] == [
+    done = [snapshots.done.get(timeout=20.0) for _ in range(3)]
+    paths = [snapshot.path for snapshot in done if snapshot.path is not None]
+    assert [path.name for path in paths] == [
         "2026-07-05_12-00-00_night_sky.png",
         "2026-07-05_12-00-00_night_sky_2.png",
         "2026-07-05_12-00-00_night_sky_3.png",
     ]
-    assert [int(cv2.imread(str(path))[0, 0, 0]) for path in paths] == [1, 2, 3]
+    assert [int(read_picture(path)[0, 0, 0]) for path in paths] == [1, 2, 3]
     assert len(list((tmp_path / "deep" / "snapshots").iterdir())) == 6
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -119,7 +121,7 @@ def test_times_belong_to_files_and_rise(example: Example) -> None:
         assert set(times_s) == {None}
     else:
         assert times_s[0] == 0.0
-        assert all(before < after for before, after in zip(times_s, times_s[1:], strict=False) if before is not None and after)
+        assert all(before is not None and after is not None and before < after for before, after in pairwise(times_s))
 
 
 def test_pictures_handed_over_stay_as_they_are(example: Example) -> None:
@@ -210,6 +212,16 @@ def test_pictures_of_other_kinds_become_bgr(tmp_path: Path, shown: np.ndarray) -
 def test_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(content)
+    with pytest.raises(SourceError, match="not a picture"):
+        PictureSource(path, repeated=False).open()
+
+
+def test_picture_larger_than_opencv_takes(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    data = bytearray(cv2.imencode(".png", flat_picture(90))[1].tobytes())
+    data[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height in the header
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    path.write_bytes(data)
     with pytest.raises(SourceError, match="not a picture"):
         PictureSource(path, repeated=False).open()
 

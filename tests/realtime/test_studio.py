@@ -101,9 +101,7 @@ def test_ready_never_waits(open_studio: OpenStudio, factory: Factory) -> None:
 
 
 @pytest.mark.parametrize("fault", [ModelError("its file is damaged"), RuntimeError("its file is damaged")])
-def test_style_that_fails_is_noted_and_the_others_are_made(
-    open_studio: OpenStudio, factory: Factory, fault: Exception
-) -> None:
+def test_style_that_fails_is_noted_and_the_others_are_made(open_studio: OpenStudio, factory: Factory, fault: Exception) -> None:
     factory.faults["style_1"] = fault
     studio = open_studio(4)
     studio.warm(1, SMALL_WH)

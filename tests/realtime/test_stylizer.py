@@ -13,6 +13,8 @@ from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
 from realtime.gallery import ModelFile, Style, read_style
 from realtime.stylizer import ModelChoice, Stylizer, parse_range
 from tests.fakes import (
+    FRAME_SHAPE,
+    PLANES_SHAPE,
     coloured_picture,
     noisy_picture,
     plain_style,
@@ -76,7 +78,7 @@ def test_network_sees_multiples_of_its_stride_made_by_reflection(tmp_path: Path,
 
 
 def test_missing_stride_is_taken_for_the_largest(tmp_path: Path) -> None:
-    path = write_foreign_onnx(tmp_path / "bare.onnx", shape=["b", "h", "w", 3], input_type=TensorProto.UINT8)
+    path = write_foreign_onnx(tmp_path / "bare.onnx", shape=FRAME_SHAPE, input_type=TensorProto.UINT8)
     assert stylizer_of(path).stride == 32
 
 
@@ -148,9 +150,7 @@ def test_foreign_network_sees_rgb_in_its_range(
     np.testing.assert_allclose(pixel, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("layout", "shape"), [("NCHW", [1, 3, 32, 40]), ("NHWC", [1, 32, 40, 3])]
-)
+@pytest.mark.parametrize(("layout", "shape"), [("NCHW", [1, 3, 32, 40]), ("NHWC", [1, 32, 40, 3])])
 def test_network_of_fixed_size_paints_any_size(tmp_path: Path, layout: str, shape: list[int]) -> None:
     stylizer = stylizer_of(write_foreign_onnx(tmp_path / "fixed.onnx", layout, shape=shape))
     photo = coloured_picture((80, 64))
@@ -162,9 +162,11 @@ def test_network_of_fixed_size_paints_any_size(tmp_path: Path, layout: str, shap
 def test_values_beyond_the_range_are_cut_off(tmp_path: Path) -> None:
     nodes = [helper.make_node("Add", ["image", "image"], ["doubled"]), helper.make_node("Sub", ["doubled", "image"], ["same"])]
     nodes.append(helper.make_node("Add", ["same", "doubled"], ["result"]))
-    shape = ["n", 3, "h", "w"]
     path = write_nodes_onnx(
-        tmp_path / "triple.onnx", nodes, [("image", TensorProto.FLOAT, shape)], [("result", TensorProto.FLOAT, shape)]
+        tmp_path / "triple.onnx",
+        nodes,
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
+        [("result", TensorProto.FLOAT, PLANES_SHAPE)],
     )
     photo = noisy_picture()
     np.testing.assert_array_equal(stylizer_of(path).style(photo), np.minimum(3 * photo.astype(int), 255))
@@ -176,7 +178,7 @@ def test_network_that_enlarges_keeps_the_whole_picture(tmp_path: Path) -> None:
     path = write_nodes_onnx(
         tmp_path / "four.onnx",
         [node, stacked],
-        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
         [("result", TensorProto.FLOAT, ["n", 3, "h2", "w2"])],
     )
     painted = stylizer_of(path).style(coloured_picture((64, 48)))
@@ -198,18 +200,16 @@ def test_network_that_enlarges_keeps_the_whole_picture(tmp_path: Path) -> None:
         (["n"], TensorProto.INT64),
     ],
 )
-def test_unknown_input_names_what_was_found_and_what_is_known(
-    tmp_path: Path, shape: list[int | str], input_type: int
-) -> None:
+def test_unknown_input_names_what_was_found_and_what_is_known(tmp_path: Path, shape: list[int | str], input_type: int) -> None:
     path = write_foreign_onnx(tmp_path / "odd.onnx", shape=shape, input_type=input_type)
     with pytest.raises(ModelError, match=r"odd\.onnx: takes tensor.*known are uint8 \[batch, height, width, 3\]"):
         stylizer_of(path)
 
 
 def test_two_inputs_or_outputs_are_refused(tmp_path: Path) -> None:
-    value = ("image", TensorProto.FLOAT, ["n", 3, "h", "w"])
-    other = ("other", TensorProto.FLOAT, ["n", 3, "h", "w"])
-    result = ("result", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    value = ("image", TensorProto.FLOAT, PLANES_SHAPE)
+    other = ("other", TensorProto.FLOAT, PLANES_SHAPE)
+    result = ("result", TensorProto.FLOAT, PLANES_SHAPE)
     two_in = write_nodes_onnx(
         tmp_path / "two_in.onnx", [helper.make_node("Add", ["image", "other"], ["result"])], [value, other], [result]
     )
@@ -229,7 +229,7 @@ def test_network_that_returns_no_picture(tmp_path: Path) -> None:
     path = write_nodes_onnx(
         tmp_path / "classifier.onnx",
         [helper.make_node("Flatten", ["image"], ["result"])],
-        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
         [("result", TensorProto.FLOAT, ["n", "classes"])],
     )
     with pytest.raises(ModelError, match="returned the shape"):
@@ -239,9 +239,8 @@ def test_network_that_returns_no_picture(tmp_path: Path) -> None:
 def test_network_that_returns_one_channel(tmp_path: Path) -> None:
     path = write_nodes_onnx(
         tmp_path / "depth.onnx",
-        [helper.make_node("ReduceMax", ["image"], ["squeezed"]), helper.make_node("Mul", ["image", "squeezed"], ["big"])]
-        + [helper.make_node("Split", ["big"], ["result", "g", "b"], axis=1, num_outputs=3)],
-        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_node("Split", ["image"], ["result", "green", "blue"], axis=1, num_outputs=3)],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
         [("result", TensorProto.FLOAT, ["n", 1, "h", "w"])],
     )
     with pytest.raises(ModelError, match="three channels"):
@@ -252,7 +251,7 @@ def test_network_that_returns_less_than_it_got(tmp_path: Path) -> None:
     path = write_nodes_onnx(
         tmp_path / "small.onnx",
         [helper.make_node("MaxPool", ["image"], ["result"], kernel_shape=[2, 2], strides=[2, 2])],
-        [("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
         [("result", TensorProto.FLOAT, ["n", 3, "h2", "w2"])],
     )
     with pytest.raises(ModelError, match="returned 32x24 for 64x48; not a style network"):
@@ -261,7 +260,7 @@ def test_network_that_returns_less_than_it_got(tmp_path: Path) -> None:
 
 def test_network_that_returns_another_type_than_bytes(tmp_path: Path) -> None:
     path = write_foreign_onnx(
-        tmp_path / "floats.onnx", shape=["b", "h", "w", 3], input_type=TensorProto.UINT8, output_type=TensorProto.FLOAT
+        tmp_path / "floats.onnx", shape=FRAME_SHAPE, input_type=TensorProto.UINT8, output_type=TensorProto.FLOAT
     )
     with pytest.raises(ModelError, match="returned float32 for uint8"):
         stylizer_of(path).style(noisy_picture())

@@ -24,13 +24,19 @@ from tests.fakes import (
 )
 
 
-def read_all(source: VideoFileSource) -> list[tuple[Image, float]]:
-    """Opens a source and reads to its end."""
+def read_all(source: VideoFileSource, indices: list[int] | None = None) -> list[tuple[Image, float]]:
+    """Opens a source and reads to its end.
+
+    Args:
+        indices: gets the number of each frame as it comes.
+    """
     source.open()
     found = []
     while (read := source.read()) is not None:
         assert read[1] is not None
         found.append((read[0], read[1]))
+        if indices is not None:
+            indices.append(clip_index(read[0]))
     return found
 
 
@@ -79,11 +85,9 @@ def test_time_begins_at_zero_where_the_file_begins_later(tmp_path: Path, suffix:
 
 def test_file_cut_short_gives_its_frames_and_then_the_reason(clip: Path, tmp_path: Path) -> None:
     source = VideoFileSource(cut_short(clip, tmp_path / "cut.mp4"))
-    source.open()
-    seen = []
+    seen: list[int] = []
     with pytest.raises(SourceError, match=r"ends damaged after \d+ frames, .* of 2\.0 seconds"):
-        while (found := source.read()) is not None:
-            seen.append(clip_index(found[0]))
+        read_all(source, seen)
     assert 0 < len(seen) < CLIP_FRAMES
     assert seen == list(range(len(seen)))
 
@@ -104,7 +108,11 @@ def test_whole_file_counts_no_damage(clip: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "the file is empty"), (b"Dear diary, ", "not a video"), (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00", "not a video")],
+    [
+        (b"", "the file is empty"),
+        (b"Dear diary, ", "not a video"),
+        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00", "not a video"),
+    ],
 )
 def test_file_that_is_no_video(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "clip.mp4"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -131,9 +130,8 @@ class EncoderWithoutCodec:
 
 
 @pytest.fixture
-def broken_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def broken_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.video_writer.av.open", BrokenDisk(3))
-    yield
 
 
 @pytest.mark.usefixtures("broken_disk")

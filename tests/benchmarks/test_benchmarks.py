@@ -1,0 +1,416 @@
+"""The measures where their answers are known, and what the benchmarks refuse."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import latency, quality, speed, stability
+from benchmarks.quality import load_photos, measure_quality
+from benchmarks.reference import ReferenceNetwork, export_reference
+from benchmarks.report import data_folder, print_table, write_json
+from benchmarks.speed import Contender
+from benchmarks.stability import FRAMES, WIDTH, measure_flicker, measure_warp_error, read_clip, read_flow
+from models import vgg
+from models.losses import CONTENT_LAYER, STYLE_LAYERS
+from models.vgg import VGGFeatures, convolution_shapes
+from realtime.errors import OutputError, SourceError, UserError
+from realtime.frame import Image
+from realtime.providers import Choice, create_session
+
+FLOW_FOLDER = data_folder() / "video" / "flow"
+FLOW_MAGIC = 202021.25
+
+
+class Unchanged:
+    """Stands for a network that returns the frame."""
+
+    def style(self, image_bgr: Image) -> Image:
+        return image_bgr
+
+
+class Contrast(Unchanged):
+    """Stands for a network that multiplies differences from grey."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def style(self, image_bgr: Image) -> Image:
+        return np.clip(128 + (image_bgr.astype(np.float32) - 128) * self.factor, 0, 255).astype(np.uint8)
+
+
+class OneColour(Unchanged):
+    """Stands for a network that paints everything grey."""
+
+    def style(self, image_bgr: Image) -> Image:
+        return np.full_like(image_bgr, 128)
+
+
+def any_stylizer(stand_in: Unchanged) -> Any:
+    return stand_in
+
+
+def soft_picture(height: int, width: int, seed: int, low: int = 100, high: int = 156) -> Image:
+    coarse = np.random.default_rng(seed).integers(low, high, (6, 8, 3)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)).clip(low, high).astype(np.uint8)
+
+
+def write_picture(path: Path, image_bgr: Image) -> Path:
+    assert cv2.imwrite(str(path), image_bgr)
+    return path
+
+
+def write_flow(path: Path, flow: Any) -> Path:
+    height, width = flow.shape[:2]
+    path.write_bytes(struct.pack("<fii", FLOW_MAGIC, width, height) + flow.astype("<f4").tobytes())
+    return path
+
+
+# --- flow files
+
+
+def test_a_flow_file_is_read_row_by_row_right_then_down(tmp_path: Path) -> None:
+    flow = np.arange(3 * 4 * 2, dtype=np.float32).reshape(3, 4, 2)
+    found = read_flow(write_flow(tmp_path / "a.flo", flow))
+    assert found.shape == (3, 4, 2)
+    assert np.array_equal(found, flow)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PIEH",
+        struct.pack("<fii", 1.0, 1, 1) + bytes(8),
+        struct.pack("<fii", FLOW_MAGIC, 2, 1) + bytes(8),
+        struct.pack("<fii", FLOW_MAGIC, 1, 1) + bytes(9),
+        struct.pack("<fii", FLOW_MAGIC, -1, -1) + bytes(8),
+        struct.pack("<fii", FLOW_MAGIC, 0, 5),
+        struct.pack("<fii", FLOW_MAGIC, 2**30, 2**30),
+    ],
+    ids=["empty", "header only", "other format", "too short", "too long", "negative", "no width", "huge"],
+)
+def test_a_bad_flow_file_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.flo"
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"flow .*a\.flo"):
+        read_flow(path)
+
+
+# --- warp error
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """A scene that moves by three pixels to the right and one down, its light a little brighter in the second picture."""
+    folder = tmp_path / "flow"
+    folder.mkdir()
+    scene = soft_picture(60, 80, 0)
+    write_picture(folder / "0_img0.png", scene[4:52, 6:70])
+    write_picture(folder / "0_img1.png", scene[3:51, 3:67] + np.uint8(2))
+    flow = np.zeros((48, 64, 2), np.float32)
+    flow[..., 0], flow[..., 1] = 3, 1
+    write_flow(folder / "0_flow01.flo", flow)
+    return folder
+
+
+def test_the_warp_error_of_a_network_that_changes_nothing_is_1(pair: Path) -> None:
+    assert measure_warp_error(any_stylizer(Unchanged()), pair) == 1.0
+
+
+def test_the_warp_error_of_grey_is_0(pair: Path) -> None:
+    assert measure_warp_error(any_stylizer(OneColour()), pair) == 0.0
+
+
+def test_the_warp_error_of_twice_the_contrast_is_2(pair: Path) -> None:
+    assert measure_warp_error(any_stylizer(Contrast(2)), pair) == pytest.approx(2.0, abs=0.02)
+
+
+def test_flow_moves_the_second_picture_onto_the_first(pair: Path) -> None:
+    """Had the flow the wrong sign or its axes exchanged, the photographs themselves would not agree."""
+    first, second = (cv2.imread(str(pair / f"0_img{k}.png")) for k in (0, 1))
+    assert first is not None
+    assert second is not None
+    flow = read_flow(pair / "0_flow01.flo")
+    inner = stability._inside(flow)
+    differences = stability._differences(np.asarray(first, np.uint8), np.asarray(second, np.uint8), flow)
+    assert np.allclose(differences[inner], 2, atol=0.01)
+    assert inner.sum() == (64 - 3) * (48 - 1)
+
+
+def test_pixels_of_unknown_flow_do_not_count(pair: Path) -> None:
+    flow = np.array(read_flow(pair / "0_flow01.flo"))
+    flow[10:20, 10:20] = 1.6e9
+    write_flow(pair / "0_flow01.flo", flow)
+    assert measure_warp_error(any_stylizer(Unchanged()), pair) == 1.0
+
+
+def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="flow pairs: none in"):
+        measure_warp_error(any_stylizer(Unchanged()), tmp_path)
+
+
+def test_a_pair_without_its_picture_is_refused(pair: Path) -> None:
+    (pair / "0_img1.png").unlink()
+    with pytest.raises(SourceError, match=r"0_img1\.png: cannot be read"):
+        measure_warp_error(any_stylizer(Unchanged()), pair)
+
+
+@pytest.mark.skipif(not FLOW_FOLDER.is_dir(), reason=f"no {FLOW_FOLDER}; name the data folder with STYLECAM_DATA")
+def test_the_shared_pairs_agree_along_their_flow() -> None:
+    assert measure_warp_error(any_stylizer(Unchanged()), FLOW_FOLDER) == 1.0
+    assert measure_warp_error(any_stylizer(OneColour()), FLOW_FOLDER) == 0.0
+
+
+# --- flicker
+
+
+def moving_frames() -> list[Image]:
+    return [soft_picture(32, 48, seed) for seed in range(4)]
+
+
+def test_the_flicker_of_a_network_that_changes_nothing_is_1() -> None:
+    found = measure_flicker(any_stylizer(Unchanged()), moving_frames())
+    assert found["flicker"] == 1.0
+    assert found["grey_levels"] > 1
+
+
+def test_the_flicker_of_grey_is_0() -> None:
+    assert measure_flicker(any_stylizer(OneColour()), moving_frames()) == {"flicker": 0.0, "grey_levels": 0.0}
+
+
+def test_the_flicker_of_twice_the_contrast_is_2() -> None:
+    assert measure_flicker(any_stylizer(Contrast(2)), moving_frames())["flicker"] == pytest.approx(2.0, abs=0.02)
+
+
+def test_flicker_by_hand() -> None:
+    frames = [np.full((8, 8, 3), level, np.uint8) for level in (100, 104, 98)]
+    assert measure_flicker(any_stylizer(Unchanged()), frames) == {"flicker": 1.0, "grey_levels": 5.0}
+
+
+def test_a_clip_is_read_at_the_measures_size(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 40))
+    for level in range(30):
+        writer.write(np.full((40, 64, 3), level * 5, np.uint8))
+    writer.release()
+    frames = read_clip(path)
+    assert len(frames) == FRAMES == 24
+    assert {frame.shape for frame in frames} == {(round(40 * WIDTH / 64 / 32) * 32, WIDTH, 3)}
+    assert [round(float(frame.mean()) / 5) for frame in frames] == list(range(24))
+
+
+# --- quality
+
+
+@pytest.fixture
+def small_vgg(monkeypatch: pytest.MonkeyPatch) -> VGGFeatures:
+    """VGG-19 with an eighth of its channels and made-up weights."""
+    narrow = tuple((block, count, channels // 8) for block, count, channels in vgg._BLOCKS)
+    monkeypatch.setattr(vgg, "_BLOCKS", narrow)
+    random = torch.Generator().manual_seed(0)
+    state = {}
+    positions = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+    for position, (inputs, outputs) in zip(positions, convolution_shapes().values(), strict=True):
+        state[f"{position}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=random) * (2 / (9 * inputs)) ** 0.5
+        state[f"{position}.bias"] = torch.zeros(outputs)
+    return VGGFeatures((*STYLE_LAYERS, CONTENT_LAYER), state)
+
+
+@pytest.fixture
+def small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "PAINTING_SIZES", (48, 64, 80))
+
+
+@pytest.mark.usefixtures("small_paintings")
+def test_a_network_that_changes_nothing_has_no_content_error(tmp_path: Path, small_vgg: VGGFeatures) -> None:
+    folder = tmp_path / "content"
+    folder.mkdir()
+    write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
+    painting = write_picture(tmp_path / "painting.png", soft_picture(80, 120, 9, 0, 120))
+    found = measure_quality(any_stylizer(Unchanged()), painting, load_photos(folder, small_vgg), small_vgg)
+    assert found["content_error"] == 0
+    assert found["style_error"] > 0.01
+    assert found["photos"] == 1
+
+
+@pytest.mark.usefixtures("small_paintings")
+def test_a_photo_of_the_painting_has_no_style_error_at_the_paintings_own_size(tmp_path: Path, small_vgg: VGGFeatures) -> None:
+    folder = tmp_path / "content"
+    folder.mkdir()
+    painting = write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
+    found = measure_quality(any_stylizer(Unchanged()), painting, load_photos(folder, small_vgg), small_vgg)
+    assert found["style_error"] == 0
+    assert found["painting_size"] == 64
+    assert set(found["style_error_by_size"]) == {"48", "64", "80"}
+    assert found["style_error_by_size"]["48"] > 0
+
+
+@pytest.mark.usefixtures("small_paintings")
+def test_the_best_size_of_the_painting_counts_and_photos_are_averaged(tmp_path: Path, small_vgg: VGGFeatures) -> None:
+    folder = tmp_path / "content"
+    folder.mkdir()
+    for number in range(51):  # of which the first and the last are for measuring
+        write_picture(folder / f"{number:02d}.png", soft_picture(48, 64, number, 0, 255))
+    painting = write_picture(tmp_path / "painting.png", soft_picture(80, 120, 99, 0, 120))
+    photos = load_photos(folder, small_vgg)
+    assert len(photos) == 2
+    assert np.array_equal(photos[1].image_bgr, cv2.imread(str(folder / "50.png")))
+    found = measure_quality(any_stylizer(OneColour()), painting, photos, small_vgg)
+    alone = [measure_quality(any_stylizer(OneColour()), painting, [photo], small_vgg) for photo in photos]
+    assert found["style_error"] == min(found["style_error_by_size"].values())
+    assert found["content_error"] == pytest.approx(np.mean([one["content_error"] for one in alone]), abs=1e-4)
+    assert found["content_error"] > 0.1
+
+
+# --- speed and latency
+
+
+def test_the_reference_network_is_johnsons() -> None:
+    network = ReferenceNetwork().eval()
+    kernels = [tuple(p.shape) for name, p in network.named_parameters() if name.endswith("weight") and p.dim() == 4]
+    assert kernels == [
+        (32, 3, 9, 9),
+        (64, 32, 3, 3),
+        (128, 64, 3, 3),
+        *[(128, 128, 3, 3)] * 10,
+        (128, 64, 3, 3),
+        (64, 32, 3, 3),
+        (3, 32, 9, 9),
+    ]
+    assert sum(parameter.numel() for parameter in network.parameters()) == 1_679_235
+    with torch.no_grad():
+        painted = network(torch.rand(2, 3, 32, 40) * 255)
+    assert painted.shape == (2, 3, 32, 40)
+    assert float(painted.min()) >= 127.5 - 150
+    assert float(painted.max()) <= 127.5 + 150
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reference") / "reference.onnx"
+    export_reference(path, (40, 32))
+    return path
+
+
+def test_the_exported_reference_takes_floats_of_a_fixed_size(reference: Path) -> None:
+    session, provider = create_session(reference, Choice("cpu", 1), "reference")
+    assert provider == "cpu"
+    assert session.get_inputs()[0].shape == [1, 3, 32, 40]
+    assert session.get_inputs()[0].type == "tensor(float)"
+    painted = session.run(None, {"image": np.full((1, 3, 32, 40), 128, np.float32)})[0]
+    assert painted.shape == (1, 3, 32, 40)
+    assert np.isfinite(painted).all()
+
+
+def test_the_first_run_of_a_turn_is_not_counted(reference: Path) -> None:
+    session, _ = create_session(reference, Choice("cpu", 1), "reference")
+    contender = Contender("reference", session, np.zeros((1, 3, 32, 40), np.float32))
+    contender.take_turn(2)
+    contender.take_turn(1)
+    assert len(contender.milliseconds) == 3
+    assert min(contender.milliseconds) <= contender.median_ms <= max(contender.milliseconds)
+
+
+def byte_model(path: Path) -> Path:
+    """The smallest network by the contract: it returns the frame."""
+    import onnx
+
+    frame = onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, ["batch", "height", "width", 3])
+    styled = onnx.helper.make_tensor_value_info("styled", onnx.TensorProto.UINT8, ["batch", "height", "width", 3])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["frame"], ["styled"])], "unchanged", [frame], [styled])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, path)
+    return path
+
+
+def test_speed_is_given_beside_the_reference(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "export_reference", lambda path, _: path.write_bytes(reference.read_bytes()))
+    monkeypatch.setattr(speed, "load_gallery", list)
+    rows = speed.measure(str(byte_model(tmp_path / "unchanged.onnx")), (40, 32), Choice("cpu", 1), rounds=2)
+    assert [row["network"] for row in rows] == ["reference fp32", "fast fp32"]
+    assert rows[0]["times_reference"] == 1.0
+    assert all(row["size_wh"] == (40, 32) and row["ms"] >= 0 for row in rows)
+
+
+def test_a_style_that_is_not_there_ends_with_4(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(speed, "load_gallery", list)
+    assert speed.main(["--style", "gone.onnx", "--size", "40x32"]) == 4
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+FAKE_PROGRAM = """
+import json, sys
+arguments = sys.argv[1:]
+if "--fail" in arguments:
+    sys.exit("error: no camera")
+with open(arguments[arguments.index("--stats") + 1], "w") as file:
+    json.dump({"arguments": arguments}, file)
+"""
+
+
+@pytest.fixture
+def fake_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "fake.py"
+    path.write_text(FAKE_PROGRAM)
+    monkeypatch.setattr(latency, "_PROGRAM", path)
+
+
+@pytest.mark.usefixtures("fake_program")
+def test_latency_is_what_the_program_says_of_itself() -> None:
+    arguments = latency.measure("640x480", 30, 12, ["--precision", "int8"])["arguments"]
+    for option, value in (("--source", "demo"), ("--size", "640x480"), ("--fps", "30"), ("--max-frames", "12")):
+        assert arguments[arguments.index(option) + 1] == value
+    assert {"--live", "--headless"} < set(arguments)
+    assert arguments[-2:] == ["--precision", "int8"]
+
+
+@pytest.mark.usefixtures("fake_program")
+def test_a_run_that_failed_is_an_error_with_its_reason() -> None:
+    with pytest.raises(UserError, match="the run ended with 1: error: no camera"):
+        latency.measure("640x480", 30, 12, ["--fail"])
+
+
+# --- reports
+
+
+def test_a_table_aligns_numbers_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("network", "ms"), [("reference", 120.5), ("fast", 9)])
+    assert capsys.readouterr().out.splitlines() == [
+        "network       ms",
+        "---------  -----",
+        "reference  120.5",
+        "fast           9",
+    ]
+
+
+def test_a_result_is_written_with_its_machine(tmp_path: Path) -> None:
+    write_json(tmp_path / "speed.json", {"speed": [1, 2]})
+    found = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    assert found["speed"] == [1, 2]
+    assert {"processor", "cores", "onnxruntime", "date"} <= set(found["machine"])
+
+
+def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json(None, {"speed": []})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unwritable_result_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"--json .*speed\.json: cannot be written"):
+        write_json(tmp_path / "gone" / "speed.json", {})
+
+
+def test_the_data_folder_is_named_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLECAM_DATA", "/data")
+    assert data_folder() == Path("/data")
+    monkeypatch.delenv("STYLECAM_DATA")
+    assert data_folder() == Path("../shared")

@@ -1,0 +1,388 @@
+"""From a checkpoint to an ONNX file that keeps the contract and paints what PyTorch paints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from torch import nn
+
+from export import figures, to_onnx
+from export.graph import FrameContract
+from export.parity import Parity, measure_parity
+from export.to_onnx import OPSET, describe, file_entry, write_metadata
+from models.checkpoint import save_checkpoint
+from models.generator import Generator, GeneratorSettings, build_generator, count_parameters
+from realtime.frame import Image
+from realtime.gallery import read_style, verify
+
+ROOT = Path(__file__).resolve().parents[2]
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
+FACTS = ["--title", "The Wave", "--artist", "Hokusai", "--year", "1831", "--licence", "public domain", "--order", "7"]
+
+
+def as_if_trained(seed: int = 0) -> Generator:
+    """Random weights and statistics everywhere: nothing is at a value that would hide a mistake."""
+    torch.manual_seed(seed)
+    generator = build_generator(NARROW)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+        for module in generator.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.copy_(torch.randn_like(module.running_mean) * 0.3)
+                module.running_var.copy_(torch.rand_like(module.running_var) + 0.5)
+    return generator.eval()
+
+
+def write_run(folder: Path, generator: Generator) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = {"style_weight": 5.0, "vgg_sha256": "0" * 64}
+    save_checkpoint(folder, {"settings": asdict(generator.settings), "generator": generator.state_dict(), "recipe": recipe})
+    return folder
+
+
+def random_frames(batch: int, height: int, width: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).integers(0, 256, (batch, height, width, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return as_if_trained()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, generator: Generator) -> Path:
+    return write_run(tmp_path_factory.mktemp("runs") / "wave", generator)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, run: Path) -> Path:
+    """A style folder made by the command line, once for all tests that only look at it."""
+    styles = tmp_path_factory.mktemp("styles")
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(styles), *FACTS]) == 0
+    return styles / "wave"
+
+
+@pytest.fixture(scope="module")
+def session(exported: Path) -> ort.InferenceSession:
+    return ort.InferenceSession(exported / "fast.onnx", providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture
+def style(exported: Path, tmp_path: Path) -> Path:
+    """A copy of the exported style that a test may change."""
+    return Path(shutil.copytree(exported, tmp_path / "styles" / "wave"))
+
+
+@pytest.fixture
+def quick_export(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exporter hands out the graph that it has made already."""
+    monkeypatch.setattr(to_onnx, "export_generator", lambda _, path: shutil.copy(exported / "fast.onnx", path))
+
+
+def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = to_onnx.main(argv)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) <= 2
+    return code, said
+
+
+# --- the contract
+
+
+def test_input_and_output_are_uint8_frames_with_free_dimensions(session: ort.InferenceSession) -> None:
+    for found, name in ((session.get_inputs(), "frame"), (session.get_outputs(), "styled")):
+        assert [value.name for value in found] == [name]
+        assert found[0].type == "tensor(uint8)"
+        assert found[0].shape == ["batch", "height", "width", 3]
+
+
+def test_the_opset_is_18_and_nothing_outside_onnx_is_needed(exported: Path) -> None:
+    model = onnx.load(exported / "fast.onnx")
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] == OPSET == 18
+    assert {node.domain for node in model.graph.node} == {""}
+    assert not model.functions
+
+
+def test_a_style_is_one_onnx_file_and_its_description(exported: Path) -> None:
+    assert sorted(path.name for path in exported.iterdir()) == ["fast.onnx", "style.json"]
+    model = onnx.load(exported / "fast.onnx", load_external_data=False)
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+def test_the_file_says_nothing_about_the_machine_it_was_made_on(exported: Path) -> None:
+    data = (exported / "fast.onnx").read_bytes()
+    for word in (str(ROOT), "site-packages", "torch.nn", str(exported.parent)):
+        assert word.encode() not in data
+
+
+def test_the_metadata_describe_the_style(exported: Path, generator: Generator) -> None:
+    found = {entry.key: entry.value for entry in onnx.load(exported / "fast.onnx").metadata_props}
+    assert found == {
+        "contract": "1",
+        "name": "wave",
+        "title": "The Wave",
+        "artist": "Hokusai",
+        "year": "1831",
+        "licence": "public domain",
+        "tier": "fast",
+        "precision": "fp32",
+        "stride": "8",
+        "generator": describe(generator),
+    }
+
+
+def test_the_generator_is_described_in_numbers(generator: Generator) -> None:
+    text = describe(generator)
+    assert text.startswith("stem 8, trunk 8 x 1 residual blocks, ")
+    assert f" {count_parameters(generator)} parameters, " in text
+
+
+def test_style_json_lists_the_file_as_it_is(exported: Path) -> None:
+    found = json.loads((exported / "style.json").read_text(encoding="utf-8"))
+    data = (exported / "fast.onnx").read_bytes()
+    entry = found["tiers"]["fast"]["fp32"]
+    assert (entry["file"], entry["bytes"]) == ("fast.onnx", len(data))
+    assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+    assert entry["parity_largest"] <= 2
+    assert entry["parity_mean"] <= 0.1
+    assert found["recipe"]["fast"]["style_weight"] == 5.0
+    assert {key: found[key] for key in ("name", "title", "artist", "year", "licence", "order")} == {
+        "name": "wave",
+        "title": "The Wave",
+        "artist": "Hokusai",
+        "year": "1831",
+        "licence": "public domain",
+        "order": 7,
+    }
+
+
+def test_the_gallery_takes_the_style(exported: Path) -> None:
+    style = read_style(exported / "style.json")
+    assert style.label == "The Wave, Hokusai"
+    assert verify(style.models["fast"]["fp32"]) == (exported / "fast.onnx").read_bytes()
+
+
+# --- what it paints
+
+
+def test_onnxruntime_paints_what_pytorch_paints_at_two_sizes(exported: Path, generator: Generator) -> None:
+    parity = measure_parity(generator, exported / "fast.onnx", ((64, 96), (136, 72)))
+    assert parity.largest <= 2
+    assert parity.mean <= 0.1
+    assert parity.is_good
+
+
+def test_parity_notices_another_generator(exported: Path) -> None:
+    parity = measure_parity(as_if_trained(seed=1), exported / "fast.onnx", ((64, 64),))
+    assert not parity.is_good
+
+
+@pytest.mark.parametrize(("largest", "mean", "is_good"), [(2, 0.1, True), (3, 0.0, False), (1, 0.11, False), (0, 0.0, True)])
+def test_parity_is_good_within_two_grey_levels_and_a_tenth(largest: int, mean: float, is_good: bool) -> None:
+    assert Parity(largest, mean).is_good is is_good
+
+
+@pytest.mark.parametrize("size_hw", [(8, 8), (40, 24), (64, 96)])
+def test_any_multiple_of_the_stride_is_painted(session: ort.InferenceSession, size_hw: tuple[int, int]) -> None:
+    frames = random_frames(1, *size_hw)
+    (painted,) = session.run(["styled"], {"frame": frames})
+    assert painted.shape == frames.shape
+    assert painted.dtype == np.uint8
+    assert np.abs(painted.astype(np.int16) - frames).mean() > 5
+
+
+def test_a_batch_of_two_is_painted_as_each_alone(session: ort.InferenceSession) -> None:
+    frames = random_frames(2, 40, 48)
+    (together,) = session.run(["styled"], {"frame": frames})
+    for number in range(2):
+        (alone,) = session.run(["styled"], {"frame": frames[number : number + 1]})
+        assert np.abs(alone[0].astype(np.int16) - together[number]).max() <= 1
+
+
+def test_red_stays_red_through_bgr(tmp_path: Path) -> None:
+    """A generator that paints nothing returns the frame: no channel, row or column changes place."""
+    del tmp_path
+    nothing = as_if_trained()
+    with torch.no_grad():
+        nothing.paint.weight.zero_()
+        assert isinstance(nothing.paint.bias, nn.Parameter)
+        nothing.paint.bias.zero_()
+        nothing.keep.weight.copy_(torch.eye(len(nothing.keep.weight)))
+    frames = random_frames(2, 16, 24)
+    with torch.no_grad():
+        painted = FrameContract(nothing)(torch.from_numpy(frames))
+    assert np.array_equal(painted.numpy(), frames)
+
+
+def test_the_contract_in_pytorch_paints_what_the_generator_paints(generator: Generator) -> None:
+    frames: Image = random_frames(1, 32, 40)
+    rgb = torch.from_numpy(np.ascontiguousarray(frames[..., ::-1])).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        expected = (generator(rgb) * 255).round().clamp(0, 255).to(torch.uint8).flip(1).permute(0, 2, 3, 1)
+        found = FrameContract(generator)(torch.from_numpy(frames))
+    assert int((found.short() - expected.short()).abs().max()) <= 1
+
+
+# --- metadata and figures
+
+
+def test_metadata_are_added_and_replaced_and_nothing_else_changes(style: Path, session: ort.InferenceSession) -> None:
+    path = style / "fast.onnx"
+    write_metadata(path, {"title": "Great Wave – 神奈川沖浪裏", "style_error": "0.25"})
+    found = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert found["title"] == "Great Wave – 神奈川沖浪裏"
+    assert found["style_error"] == "0.25"
+    assert found["artist"] == "Hokusai"
+    frames = random_frames(1, 16, 16)
+    again = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert again.get_modelmeta().custom_metadata_map == found
+    assert np.array_equal(again.run(None, {"frame": frames})[0], session.run(None, {"frame": frames})[0])
+    assert sorted(file.name for file in style.iterdir()) == ["fast.onnx", "style.json"]
+
+
+def measured(folder: Path, name: str = "wave", clip: str = figures.FLICKER_CLIP) -> tuple[Path, Path]:
+    """Files as benchmarks.quality and benchmarks.stability write them."""
+    network = {"style": name, "tier": "fast", "precision": "fp32"}
+    quality = {
+        "machine": {"date": "2026-01-31"},
+        "vgg_sha256": "ab" * 32,
+        "quality": [network | {"style_error": 0.125, "content_error": 0.5, "painting_size": 384}],
+    }
+    stability = {"stability": [network | {"clips": {clip: {"flicker": 1.25, "grey_levels": 3.0}}, "warp_error": 1.5}]}
+    paths = folder / "quality.json", folder / "stability.json"
+    for path, content in zip(paths, (quality, stability), strict=True):
+        path.write_text(json.dumps(content), encoding="utf-8")
+    return paths
+
+
+def record_figures(folder: Path, quality: Path, stability: Path) -> int:
+    return figures.main(["--quality", str(quality), "--stability", str(stability), "--styles", str(folder)])
+
+
+def test_measured_figures_go_into_the_description_and_the_file(style: Path, tmp_path: Path) -> None:
+    assert record_figures(style.parent, *measured(tmp_path)) == 0
+    entry = json.loads((style / "style.json").read_text(encoding="utf-8"))["tiers"]["fast"]["fp32"]
+    assert (entry["style_error"], entry["content_error"], entry["flicker"], entry["warp_error"]) == (0.125, 0.5, 1.25, 1.5)
+    assert (entry["painting_size"], entry["vgg_sha256"], entry["measured"]) == (384, "ab" * 32, "2026-01-31")
+    assert entry["parity_largest"] <= 2
+    found = {prop.key: prop.value for prop in onnx.load(style / "fast.onnx").metadata_props}
+    assert (found["style_error"], found["content_error"], found["flicker"]) == ("0.125", "0.5", "1.25")
+    model = read_style(style / "style.json").models["fast"]["fp32"]
+    assert model.figures == {"style_error": 0.125, "content_error": 0.5, "flicker": 1.25}
+    assert verify(model) == (style / "fast.onnx").read_bytes()
+
+
+def test_figures_of_a_network_that_the_style_lacks_are_refused(
+    style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quality, stability = measured(tmp_path)
+    quality.write_text(quality.read_text().replace('"fp32"', '"fp16"'))
+    assert record_figures(style.parent, quality, stability) == 4
+    assert "has no fast fp16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["missing", "not JSON", "other clip", "other style"])
+def test_figures_that_cannot_be_read_end_with_4(
+    style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    before = (style / "style.json").read_text(encoding="utf-8")
+    quality, stability = measured(
+        tmp_path,
+        name="nave" if damage == "other style" else "wave",
+        clip="x.mp4" if damage == "other clip" else figures.FLICKER_CLIP,
+    )
+    if damage == "missing":
+        quality.unlink()
+    elif damage == "not JSON":
+        stability.write_text("{")
+    assert record_figures(style.parent, quality, stability) == 4
+    said = capsys.readouterr().err
+    assert said.startswith("error: figures cannot be read")
+    assert (style / "style.json").read_text(encoding="utf-8") == before
+
+
+# --- the command line
+
+
+def test_an_existing_style_is_not_replaced_unasked(style: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (style / "fast.onnx").read_bytes()
+    code, said = error_of([str(run), "--name", "wave", "--styles", str(style.parent)], capsys)
+    assert code == 5
+    assert "exists already; add --overwrite" in said
+    assert (style / "fast.onnx").read_bytes() == before
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_with_overwrite_it_is_replaced_and_what_was_made_from_the_old_one_forgotten(style: Path, run: Path) -> None:
+    description = json.loads((style / "style.json").read_text(encoding="utf-8"))
+    description["tiers"]["fast"]["int8"] = {"file": "fast.int8.onnx", "bytes": 1, "sha256": "0" * 64}
+    description["tiers"]["fine"] = {"fp32": {"file": "fine.onnx", "bytes": 1, "sha256": "1" * 64}}
+    (style / "style.json").write_text(json.dumps(description), encoding="utf-8")
+    argv = [str(run), "--name", "wave", "--styles", str(style.parent), "--overwrite", "--title", "Another Wave"]
+    assert to_onnx.main(argv) == 0
+    after = json.loads((style / "style.json").read_text(encoding="utf-8"))
+    assert after["title"] == "Another Wave"
+    assert list(after["tiers"]["fast"]) == ["fp32"]
+    assert list(after["tiers"]["fine"]) == ["fp32"]
+    entry = file_entry(style / "fast.onnx")
+    assert {key: after["tiers"]["fast"]["fp32"][key] for key in entry} == entry
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_title_and_place_have_defaults(run: Path, tmp_path: Path) -> None:
+    assert to_onnx.main([str(run / "checkpoint.pt"), "--name", "great_wave", "--styles", str(tmp_path)]) == 0
+    style = read_style(tmp_path / "great_wave" / "style.json")
+    assert (style.title, style.artist, style.order) == ("Great wave", "", 1000)
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_without_a_folder_it_goes_to_the_users_own_gallery(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(to_onnx, "user_styles_folder", lambda: tmp_path / "mine")
+    assert to_onnx.main([str(run), "--name", "wave"]) == 0
+    assert (tmp_path / "mine" / "wave" / "fast.onnx").is_file()
+
+
+@pytest.mark.parametrize("name", ["Wave", "../wave", "wave/", "", "wave.onnx", "_wave", "w" * 62, "wave\n"])
+def test_a_bad_name_ends_with_2(name: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert to_onnx.main([str(run), "--name", name, "--styles", str(tmp_path / "styles")]) == 2
+    assert "expected small letters, digits and _" in capsys.readouterr().err
+    assert not (tmp_path / "styles").exists()
+
+
+def test_a_run_that_is_not_there_ends_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = error_of([str(tmp_path / "gone"), "--name", "wave", "--styles", str(tmp_path)], capsys)
+    assert code == 4
+    assert "cannot be read" in said
+    assert not (tmp_path / "wave").exists()
+
+
+def test_an_unwritable_folder_ends_with_5(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, said = error_of([str(run), "--name", "wave", "--styles", str(tmp_path / "file")], capsys)
+    assert code == 5
+    assert "cannot be made" in said
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_a_graph_that_paints_otherwise_is_not_shipped(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(to_onnx, "measure_parity", lambda *_: Parity(9, 0.5))
+    code, said = error_of([str(run), "--name", "wave", "--styles", str(tmp_path)], capsys)
+    assert code == 4
+    assert "differs from PyTorch by up to 9 grey levels (0.500 in the mean)" in said
+    assert list((tmp_path / "wave").iterdir()) == []

@@ -1,0 +1,164 @@
+"""int8 made from float32: bytes in, bytes out, nearly the same painting."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from export import quantise, to_onnx
+from export.quantise import PhotoReader
+from models.checkpoint import save_checkpoint
+from models.generator import GeneratorSettings, build_generator
+from models.images import load_image, save_image
+from realtime.gallery import read_style, verify
+
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
+
+
+def soft_photo(seed: int, height: int = 64, width: int = 96) -> torch.Tensor:
+    coarse = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")[0]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("content")
+    for number in range(5):
+        save_image(folder / f"{number}.png", soft_photo(number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory: pytest.TempPathFactory, content: Path) -> Path:
+    """A style with its int8 network, made by the command lines."""
+    torch.manual_seed(0)
+    generator = build_generator(NARROW)
+    with torch.no_grad():
+        generator.paint.weight.mul_(2)
+    run, styles = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("styles")
+    save_checkpoint(run, {"settings": asdict(NARROW), "generator": generator.state_dict()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(to_onnx, "_PARITY_SIZES_HW", ((32, 40),))
+        assert to_onnx.main([str(run), "--name", "wave", "--styles", str(styles), "--licence", "CC0"]) == 0
+    assert quantise.main([str(styles / "wave"), "--content", str(content)]) == 0
+    return styles / "wave"
+
+
+def session_of(style: Path, name: str) -> ort.InferenceSession:
+    return ort.InferenceSession(style / name, providers=["CPUExecutionProvider"])
+
+
+def frames_of(*pictures: torch.Tensor) -> Any:
+    return np.stack([(p.flip(0).permute(1, 2, 0).numpy() * 255).astype(np.uint8) for p in pictures])
+
+
+def test_it_takes_and_returns_bytes_under_the_same_names(style: Path) -> None:
+    for found, name in (
+        (session_of(style, "fast.int8.onnx").get_inputs(), "frame"),
+        (session_of(style, "fast.int8.onnx").get_outputs(), "styled"),
+    ):
+        assert [value.name for value in found] == [name]
+        assert found[0].type == "tensor(uint8)"
+        assert found[0].shape == ["batch", "height", "width", 3]
+
+
+def test_its_convolutions_are_quantised(style: Path) -> None:
+    model = onnx.load(style / "fast.int8.onnx")
+    producers = {output: node for node in model.graph.node for output in node.output}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    assert len(convolutions) >= 6
+    for node in convolutions:
+        assert all(producers[name].op_type == "DequantizeLinear" for name in node.input[:2]), node.name
+
+
+@pytest.mark.parametrize("size_hw", [(64, 96), (40, 48)])
+def test_it_paints_nearly_what_float32_paints(style: Path, size_hw: tuple[int, int]) -> None:
+    frames = frames_of(soft_photo(10, *size_hw), soft_photo(11, *size_hw))
+    exact, coarse = (session_of(style, name).run(None, {"frame": frames})[0] for name in ("fast.onnx", "fast.int8.onnx"))
+    assert coarse.shape == frames.shape
+    assert coarse.dtype == np.uint8
+    assert np.abs(exact.astype(np.int16) - coarse).mean() < 6
+    assert np.abs(exact.astype(np.int16) - frames).mean() > 1  # it does paint
+
+
+def test_the_metadata_are_kept_but_for_the_precision(style: Path) -> None:
+    exact, coarse = (
+        {entry.key: entry.value for entry in onnx.load(style / name).metadata_props} for name in ("fast.onnx", "fast.int8.onnx")
+    )
+    assert coarse["precision"] == "int8"
+    assert exact["precision"] == "fp32"
+    for key in ("contract", "name", "title", "licence", "tier", "stride", "generator"):
+        assert coarse[key] == exact[key]
+
+
+def test_style_json_lists_both_networks(style: Path) -> None:
+    networks = json.loads((style / "style.json").read_text(encoding="utf-8"))["tiers"]["fast"]
+    assert set(networks) == {"fp32", "int8"}
+    data = (style / "fast.int8.onnx").read_bytes()
+    assert networks["int8"] == {"file": "fast.int8.onnx", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    for model in read_style(style / "style.json").models["fast"].values():
+        assert verify(model)
+
+
+def test_nothing_else_is_left_in_the_folder(style: Path) -> None:
+    assert sorted(path.name for path in style.iterdir()) == ["fast.int8.onnx", "fast.onnx", "style.json"]
+
+
+def test_photos_are_handed_out_as_frames_cut_to_the_stride(tmp_path: Path) -> None:
+    save_image(tmp_path / "a.png", soft_photo(0, 70, 100))
+    reader = PhotoReader([tmp_path / "a.png"])
+    frame = reader.get_next()["frame"]
+    assert frame.shape == (1, 64, 96, 3)
+    assert frame.dtype == np.uint8
+    assert np.array_equal(frame[0, 5, 7, ::-1], load_image(tmp_path / "a.png")[:, 5, 7].numpy())
+    assert reader.get_next() is None
+
+
+def test_photos_of_which_nothing_is_left_are_passed_over(tmp_path: Path) -> None:
+    save_image(tmp_path / "tiny.png", soft_photo(0, 20, 100))
+    save_image(tmp_path / "large.png", soft_photo(0, 40, 100))
+    reader = PhotoReader([tmp_path / "tiny.png", tmp_path / "large.png", tmp_path / "tiny.png"])
+    assert reader.get_next()["frame"].shape == (1, 32, 96, 3)
+    assert reader.get_next() is None
+
+
+def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = quantise.main(argv)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    return code, said
+
+
+def test_a_style_that_is_not_there_ends_with_4(tmp_path: Path, content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = error_of([str(tmp_path), "--content", str(content)], capsys)
+    assert code == 4
+    assert "fast.onnx: no such file; export the style first" in said
+
+
+def test_no_photos_to_calibrate_with_end_with_3(style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = error_of([str(style), "--content", str(tmp_path)], capsys)
+    assert code == 3
+    assert "no photographs found" in said
+
+
+@pytest.mark.parametrize(("name", "reason"), [("fast.onnx", "not an ONNX model"), ("style.json", "cannot be read as JSON")])
+def test_a_damaged_style_ends_with_4_and_keeps_what_it_had(
+    style: Path, content: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
+) -> None:
+    damaged = Path(shutil.copytree(style, tmp_path / "wave"))
+    (damaged / name).write_bytes(b"{ not what it should be")
+    before = {path.name: path.read_bytes() for path in damaged.iterdir()}
+    code, said = error_of([str(damaged), "--content", str(content)], capsys)
+    assert code == 4
+    assert reason in said
+    assert {path.name: path.read_bytes() for path in damaged.iterdir()} == before
