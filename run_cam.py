@@ -6,8 +6,14 @@ import time
 
 _STARTED_S = time.monotonic()
 
-import argparse  # noqa: E402  (the clock above starts before anything is loaded)
+import os  # noqa: E402  (the clock above starts before anything is loaded)
 import signal  # noqa: E402
+
+if __name__ == "__main__":  # while the rest is loading nothing is open yet that would have to be finished
+    for _number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_number, lambda *_: os._exit(130))
+
+import argparse  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 from fractions import Fraction  # noqa: E402

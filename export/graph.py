@@ -38,8 +38,9 @@ class FrameContract(nn.Module):
         lines = wide.reshape(batch, rows, CELL, columns * CELL * 3).split(1, dim=2)
         cells = torch.cat([line.reshape(batch, rows, columns, CELL * 3) for line in lines], dim=3)
         painted = self.generator.forward_cells(_from_bytes(cells.permute(0, 3, 1, 2)))
-        inner = painted[:, :, BORDER // CELL : -(BORDER // CELL), BORDER // CELL : -(BORDER // CELL)]
-        return depth_to_space(_to_bytes(inner), CELL).permute(0, 2, 3, 1)
+        border = BORDER // CELL
+        inner = _to_bytes(painted)[:, :, border:-border, border:-border]
+        return depth_to_space(inner, CELL).permute(0, 2, 3, 1)
 
 
 def _repeat_border(frame: Tensor) -> Tensor:

@@ -97,21 +97,25 @@ def _end_in_bytes(model: onnx.ModelProto) -> None:
     )
     if last is None:
         raise ModelError("quantise: the graph does not end with grey levels; export it again")
-    dequantise = producers.get(last.input[0])
-    skipped = []
-    while dequantise is not None and dequantise.op_type in ("DequantizeLinear", "Slice"):
-        if dequantise.op_type == "Slice":
-            return  # a crop lies between: nothing is gained
+    while (dequantise := producers.get(last.input[0])) is not None and dequantise.op_type == "DequantizeLinear":
         quantiser = producers.get(dequantise.input[0])
         if quantiser is None or quantiser.op_type != "QuantizeLinear":
-            return
-        skipped += [dequantise, quantiser]
+            break
         last.input[0] = quantiser.input[0]
-        dequantise = producers.get(last.input[0])
-    used = {name for node in model.graph.node for name in node.input if node not in skipped}
-    for node in skipped:
-        if not any(output in used for output in node.output):
+    _remove_unused(model)
+
+
+def _remove_unused(model: onnx.ModelProto) -> None:
+    """Takes out nodes and constants that nothing reads any more."""
+    while True:
+        used = {name for node in model.graph.node for name in node.input} | {value.name for value in model.graph.output}
+        unused = [node for node in model.graph.node if not used.intersection(node.output)]
+        for node in unused:
             model.graph.node.remove(node)
+        if not unused:
+            break
+    for constant in [constant for constant in model.graph.initializer if constant.name not in used]:
+        model.graph.initializer.remove(constant)
 
 
 def _value(constants: dict[str, onnx.TensorProto], name: str) -> float:

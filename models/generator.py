@@ -16,9 +16,6 @@ from torch.nn import functional as F
 
 CELL = 4  # pixels on a side of one cell of the stem
 CELL_CHANNELS = CELL * CELL * 3
-TRUNK_CELL = 2 * CELL  # pixels on a side of one cell of the trunk
-CANVAS_CHANNELS = 16
-CANVAS_CELLS = 64  # cells of the trunk after which the canvas repeats: 512 pixels
 TIER_NAMES = ("fast", "fine")
 BORDER = 16  # pixels by which a frame's edge is repeated before the network, and cut off after it
 
@@ -157,11 +154,6 @@ class Generator(nn.Module):
     to a linear map of the photograph's own cells, the identity at first: training starts from the photograph
     instead of from noise, which was worth a factor of ten in steps.
 
-    A flat area gives a plain network nothing to paint with: it prints one pattern over and over, or amplifies the
-    camera's noise into flicker. Ulyanov et al. 2016 feed their networks noise; here it is learnt, and called the
-    canvas: a few channels fixed in the picture's own coordinates, 512 pixels wide, from which the trunk makes strokes
-    that are irregular and stand still.
-
     The picture's edge is repeated outwards once, and cut off again: the convolutions' zero padding would
     otherwise draw a frame around every painting.
     """
@@ -174,44 +166,29 @@ class Generator(nn.Module):
         self.down = convolution(stem, trunk, stride=2)
         self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(settings.blocks)))
         self.up: nn.Module = EvenConvolution(trunk, stem, block=2)
-        self.stir = nn.Conv2d(CANVAS_CHANNELS, trunk, 1, bias=False)
         self.keep: nn.Module = CellMap()
         self.paint: nn.Module = EvenConvolution(stem, 3, block=CELL)
-        self.canvas = nn.Parameter(torch.randn(1, CANVAS_CHANNELS, CANVAS_CELLS, CANVAS_CELLS))
-        nn.init.normal_(self.stir.weight, std=0.1)
         nn.init.kaiming_normal_(self.up.weight)
         nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
 
-    def forward(self, batch_rgb: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def forward(self, batch_rgb: Tensor) -> Tensor:
         """Stylised batch.
 
         Args:
             batch_rgb: (B, 3, H, W) float, 0..1, H and W multiples of 8.
-            canvas: (1 or B, 16, H / 8 + 4, W / 8 + 4); the learnt one from its corner by default, other parts of it
-                in training.
         Returns:
-            The same shape as batch_rgb; about 0..1, not clamped, so that training sees what falls outside.
+            The same shape; about 0..1, not clamped, so that training sees what falls outside.
         """
         wide = F.pad(batch_rgb, (BORDER,) * 4, mode="replicate")
-        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL), canvas), CELL)
+        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL)), CELL)
         return painted[..., BORDER:-BORDER, BORDER:-BORDER]
 
-    def forward_cells(self, cells: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def forward_cells(self, cells: Tensor) -> Tensor:
         """The same, between pictures already cut into cells: (B, 48, H/4, W/4) both ways."""
         edges = F.relu(self.stem(cells))
-        coarse = self.down(edges)
-        if canvas is None:
-            canvas = self.tile_canvas(coarse.shape[2], coarse.shape[3])
-        features = self.trunk(F.relu(coarse + self.stir(canvas)))
+        features = self.trunk(F.relu(self.down(edges)))
         features = depth_to_space(self.up(F.relu(features)), 2)
         return self.keep(cells) + self.paint(F.relu(features + edges))
-
-    def tile_canvas(self, rows: int, columns: int, down: int = 0, right: int = 0) -> Tensor:
-        """The canvas, repeated over so many cells of the trunk, from a cell of it onwards: (1, 16, rows, columns)."""
-        device = self.canvas.device
-        row = (torch.arange(rows, device=device) + down) % CANVAS_CELLS
-        column = (torch.arange(columns, device=device) + right) % CANVAS_CELLS
-        return self.canvas.index_select(2, row).index_select(3, column)
 
     @property
     def stride(self) -> int:

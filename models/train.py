@@ -26,7 +26,7 @@ from tqdm import tqdm
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint, save_checkpoint
 from models.content import ContentPhotos, Views
 from models.distributed import Process, join_training, leave_training
-from models.generator import BORDER, CANVAS_CELLS, TIERS, TRUNK_CELL, Generator, build_generator
+from models.generator import TIERS, Generator, build_generator
 from models.images import (
     as_batch,
     crop_to_multiple,
@@ -49,7 +49,6 @@ from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
 
 _SMALLEST_PAINTING = 64
-_CANVAS_RATE = 10.0  # the canvas learns so much faster than the weights: each value of it is used in one place alone
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _WARM_UP_STEPS = 30
 _GRADIENT_NORM = 5.0
@@ -65,9 +64,9 @@ class TrainingSettings:
     size: int = 256
     style_size: int = 384
     style_weight: float = 5.0
-    content_weight: float = 1.0
-    tv_weight: float = 2.0
-    stability_weight: float = 0.05
+    content_weight: float = 0.2
+    tv_weight: float = 1.0
+    stability_weight: float = 0.15
     learning_rate: float = 1e-3
     seed: int = 0
 
@@ -100,7 +99,7 @@ class PerceptualLoss:
         """
         batch = len(views.first)
         both = torch.cat([views.first, views.second]).to(self._device)
-        painted = generator(both, views.down, views.right)
+        painted = generator(both)
         styled = painted[:batch]
         features = self._features(styled, (*STYLE_LAYERS, CONTENT_LAYER))
         with torch.no_grad():
@@ -122,44 +121,6 @@ class PerceptualLoss:
 
     def _features(self, batch_rgb: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         return self._vgg(batch_rgb.to(self._dtype, memory_format=torch.channels_last), layers)
-
-
-class ViewPainter(nn.Module):
-    """Paints both views of each photo with the same part of the canvas, moved along with the second view.
-
-    Live the canvas stands still on the screen; here it moves with the scene, or the stability term would wipe it out.
-    """
-
-    def __init__(self, generator: Generator, random: torch.Generator) -> None:
-        super().__init__()
-        self.generator = generator
-        self._random = random
-
-    def forward(self, both: Tensor, down: int, right: int) -> Tensor:
-        """Paintings of the first views, then of the second ones.
-
-        Args:
-            both: (2 B, 3, H, W) float, 0..1.
-            down, right: shift of the second views in pixels, less than a cell of the trunk.
-        """
-        rows, columns = ((side + 2 * BORDER) // TRUNK_CELL for side in both.shape[2:])
-        starts = torch.randint(0, CANVAS_CELLS, (len(both) // 2, 2), generator=self._random).tolist()
-        parts = torch.cat([self.generator.tile_canvas(rows + 1, columns + 1, *start) for start in starts])
-        moved = _between_cells(_between_cells(parts, 2, down / TRUNK_CELL), 3, right / TRUNK_CELL)
-        painted: Tensor = self.generator(both, torch.cat([parts[..., :rows, :columns], moved]))
-        return painted
-
-
-def _between_cells(canvas: Tensor, dimension: int, shift: float) -> Tensor:
-    """The canvas seen a fraction of a cell further on; one cell shorter."""
-    length = canvas.shape[dimension] - 1
-    return (1 - shift) * canvas.narrow(dimension, 0, length) + shift * canvas.narrow(dimension, 1, length)
-
-
-def _optimizer(generator: Generator) -> torch.optim.Adam:
-    weights = [value for name, value in generator.named_parameters() if name != "canvas"]
-    groups = [{"params": weights, "rate": 1.0}, {"params": [generator.canvas], "rate": _CANVAS_RATE}]
-    return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
 
 def bfloat16_pays(device: torch.device) -> bool:
@@ -214,14 +175,13 @@ class Training:
         self.recipe = _recipe(args, settings, network)
         self.progress = Progress(args.steps, args.minutes)
         self.generator = self._first_generator(args).to(process.device).to(memory_format=torch.channels_last)
-        self.optimizer = _optimizer(self.generator)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
         self.random = torch.Generator().manual_seed(settings.seed * 1000 + process.rank)
         if args.resume:
             self._restore(load_checkpoint(self.run))
         self.photos = ContentPhotos(Path(args.content), settings.size, self.random)
         self.loss = PerceptualLoss(network, painting, settings, process.device)
-        views = ViewPainter(self.generator, self.random)
-        self.model: nn.Module = DistributedDataParallel(views) if process.count > 1 else views
+        self.model: nn.Module = DistributedDataParallel(self.generator) if process.count > 1 else self.generator
 
     def step(self) -> dict[str, float]:
         """One update.
@@ -231,7 +191,7 @@ class Training:
         """
         share = self.progress.share()
         for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * learning_rate(self.settings, self.progress.step, share)
+            group["lr"] = learning_rate(self.settings, self.progress.step, share)
         total, terms = self.loss(self.model, self.photos.next_views(self.settings.batch), share)
         if self.process.any(not math.isfinite(float(total.detach()))):
             raise FloatingPointError(f"loss not finite at step {self.progress.step}")

@@ -455,6 +455,21 @@ def test_no_display(run_cam: RunCam, display: str | None) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_interruption_while_the_program_is_loading(command: list[str], work: Path, environment: dict[str, str]) -> None:
+    told = [command[0], "-X", "importtime", *command[1:], "--source", "demo", "--headless"]
+    with subprocess.Popen(told, cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        try:
+            assert any("numpy" in line for line in program.stderr)
+            program.send_signal(signal.SIGINT)
+            errors = program.communicate(timeout=TIME_LIMIT_S)[1]
+        finally:
+            program.kill()
+    assert program.returncode == EXIT_INTERRUPTED
+    assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interruption_finishes_the_file(
     command: list[str], work: Path, environment: dict[str, str], number: signal.Signals

@@ -31,18 +31,12 @@ FACTS = ["--title", "The Wave", "--artist", "Hokusai", "--year", "1831", "--lice
 
 
 def as_if_trained(seed: int = 0) -> Generator:
-    """Random weights and statistics everywhere: nothing is at a value that would hide a mistake."""
+    """Random weights everywhere: nothing is at a value that would hide a mistake."""
     torch.manual_seed(seed)
     generator = build_generator(NARROW)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
-        for module in generator.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.copy_(torch.randn_like(module.running_mean) * 0.3)
-                module.running_var.copy_(torch.rand_like(module.running_var) + 0.5)
     return generator.eval()
 
 
@@ -213,9 +207,8 @@ def test_a_batch_of_two_is_painted_as_each_alone(session: ort.InferenceSession) 
         assert np.abs(alone[0].astype(np.int16) - together[number]).max() <= 1
 
 
-def test_red_stays_red_through_bgr(tmp_path: Path) -> None:
-    """A generator that paints nothing returns the frame: no channel, row or column changes place."""
-    del tmp_path
+def test_no_channel_row_or_column_changes_place() -> None:
+    """A generator that paints nothing returns the frame."""
     nothing = as_if_trained()
     with torch.no_grad():
         nothing.paint.weight.zero_()

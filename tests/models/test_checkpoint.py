@@ -171,7 +171,7 @@ def test_another_format_is_refused(tmp_path: Path, content: Any) -> None:
         {"settings": None},
         {"generator": {}},
         {"generator": None},
-        {"generator": {"stem.0.weight": "text"}},
+        {"generator": {"paint.weight": "text"}},
     ],
     ids=str,
 )
@@ -191,6 +191,6 @@ def test_a_checkpoint_without_a_generator_is_refused(missing: str) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(value: float) -> None:
     content = narrow_content()
-    content["generator"]["stem.0.weight"][0, 0, 0, 0] = value
+    content["generator"]["paint.weight"][0, 0, 0, 0] = value
     with pytest.raises(ModelError, match="not finite"):
         generator_from_checkpoint(content)

@@ -1,0 +1,142 @@
+"""The program with a window, wired in this process: the window and the camera are stand-ins."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import run_cam
+from realtime.errors import EXIT_DONE, EXIT_SOURCE
+from realtime.frame import Image
+from realtime.overlay import Hud
+from realtime.pipeline import RunOptions
+from tests.fakes import Block, FakeWindow, ScriptedSource, noisy_picture, source_without_beginning, write_clip
+
+QUIT = ord("q")
+
+
+class MirroredCamera(ScriptedSource):
+    """A camera that shows one picture."""
+
+    is_mirrored = True
+
+
+class Stage:
+    """The windows that the program opened, and what was written on their pictures."""
+
+    def __init__(self) -> None:
+        self.windows: list[FakeWindow] = []
+        self.huds: list[Hud] = []
+        self.keys: list[int] = []
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Puts a window that presses keys in place of the real one, and gives signals back afterwards."""
+    found = Stage()
+
+    class ScriptedWindow(FakeWindow):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.keys = list(found.keys)
+            found.windows.append(self)
+
+    def note(shown: Image, hud: Hud, _: object) -> Image:
+        found.huds.append(hud)
+        return shown
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(run_cam, "WindowSink", ScriptedWindow)
+    monkeypatch.setattr("realtime.live_view.draw_overlay", note)
+    yield found
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[MirroredCamera]:
+    """A camera in place of whatever is asked for."""
+    source = MirroredCamera([[noisy_picture(), Block()]], is_live=True, can_return=True)
+    monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
+    monkeypatch.setattr("realtime.capture._JOIN_S", 0.1)
+    yield source
+    source.release()
+
+
+def start(styles_folder: Path, *arguments: str, style: str = "night_sky") -> int:
+    """Runs the program in this process."""
+    return run_cam.main(["--styles", str(styles_folder), "--style", style, "--provider", "cpu", *arguments])
+
+
+@pytest.mark.usefixtures("camera")
+@pytest.mark.parametrize(("arguments", "mirrored"), [([], True), (["--no-mirror"], False)])
+def test_camera_is_shown_as_in_a_mirror_unless_told_otherwise(
+    stage: Stage, styles_folder: Path, arguments: list[str], mirrored: bool
+) -> None:
+    stage.keys = [QUIT]
+    assert start(styles_folder, *arguments) == EXIT_DONE
+    painted = 255 - noisy_picture()
+    np.testing.assert_array_equal(stage.windows[0].shown[0], painted[:, ::-1] if mirrored else painted)
+    assert stage.windows[0].finished == 1
+
+
+def test_clip_is_shown_to_its_end_at_its_own_pace(
+    stage: Stage, styles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[RunOptions] = []
+
+    def note(**options: Any) -> RunOptions:
+        given.append(RunOptions(**options))
+        return given[0]
+
+    monkeypatch.setattr(run_cam, "RunOptions", note)
+    clip = write_clip(tmp_path / "clip.mp4", frames=4)
+    stats = tmp_path / "stats.json"
+    assert start(styles_folder, "--source", str(clip), "--stats", str(stats)) == EXIT_DONE
+    assert len(stage.windows[0].shown) == 4
+    found = json.loads(stats.read_text(encoding="utf-8"))
+    assert (found["frames_in"], found["frames_styled"], found["frames_dropped"]) == (4, 4, 0)
+    assert given == [RunOptions(max_frames=None, paced=True, progress=False)]
+
+
+@pytest.mark.usefixtures("camera")
+def test_full_screen_split_and_strength_hold_from_the_start(stage: Stage, styles_folder: Path) -> None:
+    stage.keys = [QUIT]
+    assert start(styles_folder, "--fullscreen", "--split", "--strength", "0", "--no-mirror") == EXIT_DONE
+    window = stage.windows[0]
+    assert window.fullscreen == [True]
+    np.testing.assert_array_equal(window.shown[0][:, :30], noisy_picture()[:, :30])
+    np.testing.assert_array_equal(window.shown[0][:, 34:], noisy_picture()[:, 34:])
+
+
+@pytest.mark.usefixtures("camera")
+def test_gallery_begins_with_the_style_asked_for(stage: Stage, styles_folder: Path) -> None:
+    stage.keys = [QUIT]
+    assert start(styles_folder, style="plain_day") == EXIT_DONE
+    assert stage.huds[0].style_label == "Plain day, Anon"
+    assert stage.huds[0].device == "cpu fp32"
+
+
+@pytest.mark.usefixtures("camera")
+def test_snapshot_asked_for_is_written_before_the_program_ends(stage: Stage, styles_folder: Path, tmp_path: Path) -> None:
+    stage.keys = [ord("s"), QUIT]
+    assert start(styles_folder, "--snapshot-dir", str(tmp_path / "shots")) == EXIT_DONE
+    names = sorted(path.name for path in (tmp_path / "shots").iterdir())
+    assert [name.partition("_night_sky")[2] for name in names] == [".png", "_original.png"]
+
+
+def test_camera_that_never_opens_ends_the_program(
+    stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = source_without_beginning()
+    monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
+    assert start(styles_folder) == EXIT_SOURCE
+    assert capsys.readouterr().err == "error: scripted source: cannot be opened\n"
+    assert source.opened == 1
+    assert all(window.shown == [] for window in stage.windows)
