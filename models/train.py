@@ -356,9 +356,11 @@ def _preview_photos(photos: list[Path]) -> list[Tensor]:
     pictures = []
     for path in evaluation_photos(photos):
         try:
-            pictures.append(crop_to_multiple(load_image(path), 8))
+            picture = crop_to_multiple(load_image(path), 8)
         except SourceError:
             continue
+        if picture.numel():  # nothing is left of a tiny one
+            pictures.append(picture)
         if len(pictures) == 8:
             break
     return pictures

@@ -324,8 +324,12 @@ def test_unreadable_photos_are_said_at_the_end(arguments: list[str], content: Pa
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_an_unreadable_photo_for_the_preview_does_no_harm(arguments: list[str], content: Path, tmp_path: Path) -> None:
-    (content / "0.png").write_bytes(b"not a picture")
+@pytest.mark.parametrize("kind", ["unreadable", "tiny"])
+def test_an_unusable_photo_for_the_preview_does_no_harm(arguments: list[str], content: Path, tmp_path: Path, kind: str) -> None:
+    if kind == "unreadable":
+        (content / "0.png").write_bytes(b"not a picture")
+    else:
+        save_image(content / "0.png", torch.zeros(3, 5, 40))
     assert train.main([*arguments, "--steps", "1"]) == 0
     assert not list((tmp_path / "run").glob("preview_*"))
 
