@@ -6,6 +6,7 @@ import math
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from realtime.frame import Image
 
@@ -97,7 +98,7 @@ class DemoScene:
         lean = 0.06 * math.sin(3 * turn)
         rotate = np.array([[math.cos(lean), -math.sin(lean)], [math.sin(lean), math.cos(lean)]])
 
-        def place(points: list[tuple[int, int]]) -> Image:
+        def place(points: list[tuple[int, int]]) -> npt.NDArray[np.int32]:
             return (np.array(points) * unit @ rotate.T + centre).astype(np.int32)
 
         cv2.fillPoly(picture, [place([(-72, 0), (78, -6), (52, 30), (-50, 30)])], (30, 40, 90), cv2.LINE_AA)

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def load_gallery(extra: Path | None = None) -> list[Style]:
     Args:
         extra: a folder of the user's (--styles), searched last.
     Raises:
-        ModelError: extra is not a folder, or a style's description is unusable.
+        ModelError: extra is not a folder. A style whose description is unusable is left out, with a line on stderr.
     """
     if extra is not None and not extra.is_dir():
         raise ModelError(f"--styles {extra}: not a folder; expected one with a folder for each style")
@@ -75,7 +76,11 @@ def load_gallery(extra: Path | None = None) -> list[Style]:
         if folder is None or not folder.is_dir():
             continue
         for description in sorted(folder.glob("*/style.json")):
-            style = read_style(description)
+            try:
+                style = read_style(description)
+            except ModelError as error:
+                print(f"warning: left out: {error}", file=sys.stderr)
+                continue
             styles[style.name] = style
     return sorted(styles.values(), key=lambda style: (style.order, style.name))
 

@@ -15,8 +15,10 @@ import numpy as np
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
 from realtime.frame import Image
+from realtime.quiet import silent_libraries
 
 STREAM_TIMEOUT_MS = 2000
+_SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
 PICTURE_FPS = 10.0  # a still is shown again so often, so that keys and fades answer
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _STREAM = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -160,7 +162,8 @@ class PictureSource:
         except OSError as error:
             raise SourceError(f"{self.description}: cannot be read ({error.strerror})") from None
         try:
-            picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+            with silent_libraries():
+                picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         except cv2.error:  # more pixels than OpenCV takes
             picture = None
         if picture is None:
@@ -197,8 +200,11 @@ class DemoSource:
         self._index = 0
 
     def open(self) -> None:
-        if min(self._size_wh) < 64:
-            raise UserError(f"--size: the demo needs at least 64x64, found {self._size_wh[0]}x{self._size_wh[1]}")
+        if min(self._size_wh) < _SMALLEST_DEMO or max(self._size_wh) > _LARGEST_DEMO:
+            raise UserError(
+                f"--size: the demo is drawn from {_SMALLEST_DEMO} to {_LARGEST_DEMO} pixels on a side, "
+                f"found {self._size_wh[0]}x{self._size_wh[1]}"
+            )
         self._scene = DemoScene(self._size_wh)
 
     def read(self) -> tuple[Image, float | None] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +290,15 @@ def test_styles_that_ship_differ_in_name_and_order() -> None:
     styles = [read_style(folder / "style.json") for folder in SHIPPED_FOLDERS]
     assert len({style.name for style in styles}) == len(styles)
     assert len({style.order for style in styles}) == len(styles)
+
+
+def test_one_broken_style_is_left_out_and_the_others_are_shown(
+    styles_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(styles_folder, folder)
+    (folder / "night_sky" / "style.json").write_text("{", encoding="utf-8")
+    names = [style.name for style in load_gallery(folder)]
+    assert "night_sky" not in names
+    assert {"plain_day", "wild_sea"} <= set(names)
+    assert "warning: left out" in capsys.readouterr().err
