@@ -14,6 +14,7 @@ from models.images import list_photos, load_image, resize_short_side, training_p
 from realtime.errors import SourceError
 
 _CACHE_BYTES = 2 * 2**30
+CONTEXT = 32  # pixels of surroundings that the first view brings along on each side
 _LARGEST_SCALE = 1.4  # a photo is enlarged by up to this much: live frames are smoother than small photos
 
 
@@ -21,7 +22,8 @@ _LARGEST_SCALE = 1.4  # a photo is enlarged by up to this much: live frames are 
 class Views:
     """Two views of each photo of a batch and how far the second one is shifted.
 
-    first, second: (B, 3, size, size) float, 0..1. A pixel (y, x) of the second is (y + down, x + right) of the first.
+    first: (B, 3, size + 64, size + 64) float, 0..1: with 32 pixels of the photo's surroundings on each side.
+    second: (B, 3, size, size), noisy. A pixel (y, x) of it is (y + down, x + right) of the first's middle.
     """
 
     first: Tensor
@@ -29,6 +31,11 @@ class Views:
     down: int
     right: int
     noise_std: Tensor  # (B,) of the second view
+    @staticmethod
+    def middle(wide: Tensor) -> Tensor:
+        """A wide view without its surroundings."""
+        return wide[..., CONTEXT:-CONTEXT, CONTEXT:-CONTEXT]
+
     def overlap(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """The parts of two batches, one for each view, that show the same."""
         height, width = first.shape[-2:]
@@ -52,6 +59,7 @@ class ContentPhotos:
     def __init__(self, folder: Path, size: int, generator: torch.Generator, largest_shift: int = 8) -> None:
         self._paths = training_photos(list_photos(folder))
         self._size = size
+        self._side = size + 2 * CONTEXT + largest_shift
         self._random = generator
         self._largest_shift = largest_shift
         self._cache: dict[Path, Tensor] = {}
@@ -67,8 +75,9 @@ class ContentPhotos:
         down, right = (self._integer(0, self._largest_shift) for _ in range(2))
         crops = torch.stack([self._next_crop() for _ in range(batch)]).float() / 255
         size = self._size
-        first = crops[..., :size, :size]
-        second = crops[..., down : down + size, right : right + size]
+        first = crops[..., : size + 2 * CONTEXT, : size + 2 * CONTEXT]
+        top, left = CONTEXT + down, CONTEXT + right
+        second = crops[..., top : top + size, left : left + size]
         noise_std = torch.exp(torch.empty(batch).uniform_(-5.8, -3.2, generator=self._random))  # 0.003 .. 0.04
         second = second + noise_std.reshape(-1, 1, 1, 1) * self._camera_noise(second.shape)
         return Views(first, second.clamp(0, 1), down, right, noise_std)
@@ -84,7 +93,7 @@ class ContentPhotos:
 
     def _next_crop(self) -> Tensor:
         picture = self._next_photo()
-        side = self._size + self._largest_shift
+        side = self._side
         short = min(picture.shape[1:])
         scale = float(torch.empty(()).uniform_(1.0, _LARGEST_SCALE, generator=self._random))
         picture = resize_short_side(picture, max(side, round(max(short, side) * scale) if short < 2 * side else side))
@@ -110,7 +119,7 @@ class ContentPhotos:
                 self._paths.remove(path)
                 self._queue = []
                 continue
-            longest_needed = round((self._size + self._largest_shift) * _LARGEST_SCALE)
+            longest_needed = round(self._side * _LARGEST_SCALE)
             if min(picture.shape[1:]) > longest_needed:
                 picture = resize_short_side(picture, longest_needed)
             if self._cached_bytes + picture.numel() <= _CACHE_BYTES:

@@ -171,14 +171,17 @@ class Generator(nn.Module):
         nn.init.kaiming_normal_(self.up.weight)
         nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
 
-    def forward(self, batch_rgb: Tensor) -> Tensor:
+    def forward(self, batch_rgb: Tensor, repeat_border: bool = True) -> Tensor:
         """Stylised batch.
 
         Args:
             batch_rgb: (B, 3, H, W) float, 0..1, H and W multiples of 8.
+            repeat_border: as live; False where training brings more of the photo along than it looks at.
         Returns:
             The same shape; about 0..1, not clamped, so that training sees what falls outside.
         """
+        if not repeat_border:
+            return depth_to_space(self.forward_cells(space_to_depth(batch_rgb, CELL)), CELL)
         wide = F.pad(batch_rgb, (BORDER,) * 4, mode="replicate")
         painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL)), CELL)
         return painted[..., BORDER:-BORDER, BORDER:-BORDER]

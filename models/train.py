@@ -92,20 +92,20 @@ class PerceptualLoss:
         """Total loss, and each term before its weight.
 
         Args:
-            generator: (B, 3, H, W) in 0..1 to the same.
+            generator: a ViewPainter, perhaps wrapped for several processes.
             views: the photographs.
             share: how much of the training is done; stability comes in slowly, or a grey picture, which is
                 perfectly steady, would be the first thing learnt.
         """
-        batch = len(views.first)
-        both = torch.cat([views.first, views.second]).to(self._device)
-        painted = generator(both)
-        styled = painted[:batch]
+        wide, photo_again = views.first.to(self._device), views.second.to(self._device)
+        photo = views.middle(wide)
+        styled_wide, styled_again = generator(wide, photo_again)
+        styled = views.middle(styled_wide)
         features = self._features(styled, (*STYLE_LAYERS, CONTENT_LAYER))
         with torch.no_grad():
-            target = self._features(both[:batch], (CONTENT_LAYER,))[CONTENT_LAYER]
-        paintings = views.overlap(styled, painted[batch:])
-        photos = views.overlap(both[:batch], both[batch:])
+            target = self._features(photo, (CONTENT_LAYER,))[CONTENT_LAYER]
+        paintings = views.overlap(styled, styled_again)
+        photos = views.overlap(photo, photo_again)
         unsteady = stability_loss(paintings[0], paintings[1], photos[0], photos[1])
         noise = views.noise_std.to(self._device)
         terms = {
@@ -121,6 +121,21 @@ class PerceptualLoss:
 
     def _features(self, batch_rgb: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         return self._vgg(batch_rgb.to(self._dtype, memory_format=torch.channels_last), layers)
+
+
+class ViewPainter(nn.Module):
+    """Paints the two views of each photo: the first with its surroundings, the second as live, its border repeated.
+
+    The stability term, which compares them, thus also takes away whatever the network does at borders.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, wide: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Both paintings, each of its view's size."""
+        return self.generator(wide, repeat_border=False), self.generator(second)
 
 
 def bfloat16_pays(device: torch.device) -> bool:
@@ -181,7 +196,8 @@ class Training:
             self._restore(load_checkpoint(self.run))
         self.photos = ContentPhotos(Path(args.content), settings.size, self.random)
         self.loss = PerceptualLoss(network, painting, settings, process.device)
-        self.model: nn.Module = DistributedDataParallel(self.generator) if process.count > 1 else self.generator
+        views = ViewPainter(self.generator)
+        self.model: nn.Module = DistributedDataParallel(views) if process.count > 1 else views
 
     def step(self) -> dict[str, float]:
         """One update.

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from models.generator import (
     BORDER,
-    CANVAS_CELLS,
-    CANVAS_CHANNELS,
     CELL,
     CELL_CHANNELS,
     TIERS,
@@ -45,11 +43,6 @@ def as_if_trained(generator: Generator, seed: int = 1) -> Generator:
         for parameter in generator.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=random) * 0.05)
     return generator.eval()
-
-
-def without_canvas(generator: Generator) -> Generator:
-    nn.init.zeros_(generator.stir.weight)
-    return generator
 
 
 def picture(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
@@ -128,9 +121,9 @@ def test_folding_leaves_the_generator_itself_alone() -> None:
 
 @pytest.mark.parametrize("folds", [False, True], ids=["as trained", "as exported"])
 @pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (0.2, 0.5, 0.9), (1.0, 1.0, 1.0)])
-def test_what_is_flat_stays_flat_apart_from_the_canvas(colour: tuple[float, float, float], folds: bool) -> None:
+def test_what_is_flat_stays_flat(colour: tuple[float, float, float], folds: bool) -> None:
     """No grid of 4x4 or 8x8 pixels: within one colour every pixel of a block is painted alike."""
-    generator = without_canvas(as_if_trained(narrow_generator()))
+    generator = as_if_trained(narrow_generator())
     if folds:
         generator = fold(generator)
     flat = torch.tensor(colour).reshape(1, 3, 1, 1).expand(1, 3, 128, 128)
@@ -141,7 +134,7 @@ def test_what_is_flat_stays_flat_apart_from_the_canvas(colour: tuple[float, floa
 
 
 def test_flat_colours_are_still_painted() -> None:
-    generator = without_canvas(as_if_trained(narrow_generator()))
+    generator = as_if_trained(narrow_generator())
     flat = torch.full((1, 3, 64, 64), 0.5)
     with torch.no_grad():
         assert float((generator(flat) - flat).abs().mean()) > 1e-3
@@ -201,47 +194,21 @@ def test_cells_are_ordered_by_row_then_column_then_colour() -> None:
                 assert torch.equal(cells[0, channel], pixels[0, colour, row::block, column::block])
 
 
-def test_the_canvas_is_repeated_over_the_whole_picture() -> None:
-    generator = narrow_generator()
-    part = generator.tile_canvas(CANVAS_CELLS + 3, CANVAS_CELLS + 5)
-    assert part.shape == (1, CANVAS_CHANNELS, CANVAS_CELLS + 3, CANVAS_CELLS + 5)
-    assert torch.equal(part[:, :, :CANVAS_CELLS, :CANVAS_CELLS], generator.canvas)
-    assert torch.equal(part[:, :, CANVAS_CELLS:], part[:, :, :3])
-    assert torch.equal(part[..., CANVAS_CELLS:], part[..., :5])
-
-
-def test_a_part_of_the_canvas_begins_at_any_of_its_cells() -> None:
-    generator = narrow_generator()
-    whole = generator.tile_canvas(2 * CANVAS_CELLS, 2 * CANVAS_CELLS)
-    assert torch.equal(generator.tile_canvas(9, 7, 60, 3), whole[:, :, 60:69, 3:10])
-
-
-def test_flat_areas_get_their_strokes_from_the_canvas() -> None:
-    generator = as_if_trained(narrow_generator())
-    flat = torch.full((1, 3, 128, 128), 0.5)
+def test_a_picture_is_painted_alone_as_in_a_batch() -> None:
+    """Nothing depends on the other pictures of a batch, in training as in export."""
+    generator = as_if_trained(narrow_generator()).train()
+    batch_rgb = picture(3, 32, 40)
     with torch.no_grad():
-        painted = generator(flat)[0, :, 48:80, 48:80]
-    assert float(painted.std()) > 1e-2
+        torch.testing.assert_close(generator(batch_rgb)[:1], generator(batch_rgb[:1]))
 
 
-def test_the_canvas_stands_still_under_a_changing_picture() -> None:
-    """Two pictures that differ in one corner are painted alike in the opposite one."""
+def test_a_scene_that_moves_by_the_stride_is_painted_alike() -> None:
     generator = as_if_trained(narrow_generator())
-    first = picture(1, 128, 128)
-    second = first.clone()
-    second[..., :16, :16] = 0
+    stride, scene = generator.stride, picture(1, 136, 136)
     with torch.no_grad():
-        before, after = generator(first), generator(second)
-    torch.testing.assert_close(before[..., 80:, 80:], after[..., 80:, 80:])
-    assert not torch.equal(before[..., :16, :16], after[..., :16, :16])
-
-
-def test_the_default_canvas_begins_at_its_corner() -> None:
-    generator = as_if_trained(narrow_generator())
-    photo, cells = picture(1, 32, 40), (32 // 8 + 4, 40 // 8 + 4)
-    with torch.no_grad():
-        assert torch.equal(generator(photo), generator(photo, generator.tile_canvas(*cells)))
-        assert not torch.equal(generator(photo), generator(photo, generator.tile_canvas(*cells, 5, 5)))
+        first = generator(scene[..., :128, :128])[..., 48 + stride : 80 + stride, 48 + stride : 80 + stride]
+        second = generator(scene[..., stride:, stride:])[..., 48:80, 48:80]
+    torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
 
 
 def test_settings_survive_a_checkpoint() -> None:
@@ -279,7 +246,7 @@ def test_parameters_are_counted() -> None:
 def test_multiply_adds_are_what_the_layers_cost() -> None:
     stem, trunk, blocks, size = NARROW.stem_width, NARROW.trunk_width, NARROW.blocks, 64
     at_a_quarter = CELL_CHANNELS * stem * 9 + stem * CELL_CHANNELS * 9 + CELL_CHANNELS**2
-    at_an_eighth = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9 + CANVAS_CHANNELS * trunk
+    at_an_eighth = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9
     wide = ((size + 2 * BORDER) / size) ** 2
     expected = (at_a_quarter / 16 + at_an_eighth / 64) * wide / 1000
     assert kilo_macs_per_pixel(narrow_generator(), size) == pytest.approx(expected)

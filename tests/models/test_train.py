@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,13 @@ from models import train, vgg
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
 from models.distributed import join_training
-from models.generator import TIERS, GeneratorSettings, build_generator
-from models.images import load_image, save_image
+from models.generator import TIERS, GeneratorSettings
+from models.images import as_batch, load_image, save_image
 from models.losses import total_variation
 from models.train import (
     PerceptualLoss,
     Progress,
     TrainingSettings,
-    ViewPainter,
     bfloat16_pays,
     learning_rate,
     load_painting,
@@ -120,8 +119,8 @@ class StandInLoss:
     def __init__(self, *_: Any) -> None:
         pass
 
-    def __call__(self, painter: nn.Module, views: Views, _share: float) -> tuple[Tensor, dict[str, float]]:
-        total = painter(torch.cat([views.first, views.second]), views.down, views.right).square().mean()
+    def __call__(self, generator: nn.Module, views: Views, _share: float) -> tuple[Tensor, dict[str, float]]:
+        total = getattr(generator, "generator", generator)(views.second).square().mean()  # without what may be around it
         type(self).calls += 1
         if type(self).calls in self.not_finite_at:
             total = total * float("nan")
@@ -154,56 +153,78 @@ def read_log(run: Path) -> list[dict[str, float]]:
     return rows
 
 
-class Unchanged(nn.Module):
-    """A generator that returns the photo."""
+class Painter(nn.Module):
+    """Stands for a generator, whether training hands it the views together or one by one."""
 
-    def forward(self, batch_rgb: Tensor, *_: int) -> Tensor:
+    def forward(self, *views: Tensor) -> Any:
+        painted = tuple(self.paint(batch_rgb) for batch_rgb in views)
+        return painted if len(painted) > 1 else painted[0]
+
+    def paint(self, batch_rgb: Tensor) -> Tensor:
+        """The photo itself."""
         return batch_rgb
 
 
-class OneColour(nn.Module):
-    """A generator that returns grey."""
+class OneColour(Painter):
+    """Paints grey."""
 
-    def forward(self, batch_rgb: Tensor, *_: int) -> Tensor:
+    def paint(self, batch_rgb: Tensor) -> Tensor:
         return torch.full_like(batch_rgb, 0.5)
+
+
+class Forger(Painter):
+    """Paints one picture whatever it sees, its edge repeated around it."""
+
+    def __init__(self, picture_rgb: Tensor) -> None:
+        super().__init__()
+        self.picture_rgb = as_batch(picture_rgb)
+
+    def paint(self, batch_rgb: Tensor) -> Tensor:
+        margin = (batch_rgb.shape[-1] - self.picture_rgb.shape[-1]) // 2
+        framed = nn.functional.pad(self.picture_rgb, (margin,) * 4, mode="replicate")
+        return framed.expand(len(batch_rgb), -1, -1, -1)
 
 
 # --- the losses together
 
 
+def loss_of(vgg_file: Path, painting: Tensor) -> PerceptualLoss:
+    network = load_loss_network((*train.STYLE_LAYERS, train.CONTENT_LAYER), vgg_file)
+    return PerceptualLoss(network, painting, TrainingSettings(), CPU)
+
+
 @pytest.fixture
 def loss(vgg_file: Path, painting: Path) -> PerceptualLoss:
-    network = load_loss_network((*train.STYLE_LAYERS, train.CONTENT_LAYER), vgg_file)
-    return PerceptualLoss(network, load_image(painting), TrainingSettings(), CPU)
+    return loss_of(vgg_file, load_image(painting))
+
+
+@pytest.fixture
+def views(content: Path) -> Views:
+    return ContentPhotos(content, 64, torch.Generator().manual_seed(0)).next_views(1)
 
 
 @pytest.mark.usefixtures("exact")
-def test_a_generator_that_changes_nothing_is_faithful_and_steady(loss: PerceptualLoss, content: Path) -> None:
-    views = ContentPhotos(content, 64, torch.Generator().manual_seed(0)).next_views(1)
-    _, terms = loss(Unchanged(), views)
+def test_a_generator_that_changes_nothing_is_faithful_and_steady(loss: PerceptualLoss, views: Views) -> None:
+    _, terms = loss(Painter(), views)
+    margin = (views.first.shape[-1] - 64) // 2
+    photo = views.first[..., margin : margin + 64, margin : margin + 64]
     assert tuple(terms) == TERMS
     assert terms["content"] == pytest.approx(0, abs=1e-6)
     assert terms["stability"] == pytest.approx(0, abs=1e-6)
-    assert terms["tv"] == pytest.approx(float(total_variation(views.first).mean()), rel=1e-4)
+    assert terms["tv"] == pytest.approx(float(total_variation(photo).mean()), rel=1e-4)
     assert terms["style"] > 0.01
 
 
 @pytest.mark.usefixtures("exact")
-def test_a_painting_of_the_painting_has_no_style_error(loss: PerceptualLoss, painting: Path) -> None:
-    class Forger(nn.Module):
-        def forward(self, batch_rgb: Tensor, *_: int) -> Tensor:
-            return load_image(painting).unsqueeze(0).float().expand(len(batch_rgb), -1, -1, -1) / 255
-
-    blank = torch.zeros(1, 3, 80, 96)
-    views = Views(blank, blank, 0, 0, torch.full((1,), 0.01))
-    _, terms = loss(Forger(), views)
+def test_a_painting_of_the_painting_has_no_style_error(vgg_file: Path, painting: Path, views: Views) -> None:
+    picture = load_image(painting)[:, :64, :64]
+    _, terms = loss_of(vgg_file, picture)(Forger(picture), views)
     assert terms["style"] == pytest.approx(0, abs=1e-5)
     assert terms["content"] > 0.1
 
 
 @pytest.mark.usefixtures("exact")
-def test_the_total_is_the_weighted_sum_and_stability_comes_in_slowly(loss: PerceptualLoss, content: Path) -> None:
-    views = ContentPhotos(content, 64, torch.Generator().manual_seed(0)).next_views(1)
+def test_the_total_is_the_weighted_sum_and_stability_comes_in_slowly(loss: PerceptualLoss, views: Views) -> None:
     weights = {name: getattr(TrainingSettings(), f"{name}_weight") for name in TERMS}
     for share, ramp in ((0.0, 0.0), (train._STABILITY_RAMP / 2, 0.5), (1.0, 1.0)):
         total, terms = loss(OneColour(), views, share)
@@ -213,11 +234,11 @@ def test_the_total_is_the_weighted_sum_and_stability_comes_in_slowly(loss: Perce
 
 
 @pytest.mark.usefixtures("exact")
-def test_a_grey_picture_is_as_unsteady_as_the_photo_over_its_noise(loss: PerceptualLoss) -> None:
+def test_a_grey_picture_is_as_unsteady_as_the_photo_over_its_noise(loss: PerceptualLoss, views: Views) -> None:
     """By hand: the photo changes by 0.1, the painting not at all; 0.1^2 / (noise^2 + 0.01^2)."""
-    photo = torch.full((1, 3, 64, 64), 0.4)
-    views = Views(photo, photo + 0.1, 0, 0, torch.full((1,), 0.02))
-    _, terms = loss(OneColour(), views)
+    first, second = torch.full_like(views.first, 0.4), torch.full_like(views.second, 0.5)
+    changed = replace(views, first=first, second=second, noise_std=torch.full((1,), 0.02))
+    _, terms = loss(OneColour(), changed)
     assert terms["stability"] == pytest.approx(0.01 / (0.02**2 + 0.01**2), rel=1e-3)
 
 
@@ -374,53 +395,6 @@ def test_weights_that_are_not_finite_are_never_written(
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", poison)
     assert train.main([*arguments, "--steps", "6", "--checkpoint-every", "1"]) == 1
     assert load_checkpoint(tmp_path / "run")["step"] == 2
-
-
-# --- both views
-
-
-def still_painter(seed: int = 0) -> ViewPainter:
-    torch.manual_seed(seed)
-    generator = build_generator(NARROW)
-    assert isinstance(generator.paint.weight, nn.Parameter)
-    nn.init.normal_(generator.paint.weight, std=0.3)
-    return ViewPainter(generator, torch.Generator().manual_seed(seed))
-
-
-def test_two_views_without_a_shift_are_painted_on_the_same_canvas() -> None:
-    photos = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        painted = still_painter()(torch.cat([photos, photos]), 0, 0)
-    assert painted.shape == (4, 3, 64, 64)
-    torch.testing.assert_close(painted[:2], painted[2:])
-
-
-@pytest.mark.parametrize(("down", "right"), [(8, 0), (0, 8), (8, 8)])
-def test_the_canvas_moves_with_the_scene(down: int, right: int) -> None:
-    """A shift by whole cells: away from the edges both paintings are the same, shifted."""
-    scene = torch.rand(1, 3, 136, 136, generator=torch.Generator().manual_seed(0))
-    first, second = scene[..., :128, :128], scene[..., down : down + 128, right : right + 128]
-    painter = still_painter()
-    with torch.no_grad():
-        painted = painter(torch.cat([first, second]), down, right)
-        views = Views(first, second, down, right, torch.zeros(1))
-        one, other = (part[..., 48:72, 48:72] for part in views.overlap(painted[:1], painted[1:]))
-    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-    assert float(one.std()) > 0.01
-
-
-def test_every_batch_is_painted_on_another_part_of_the_canvas() -> None:
-    photo, painter = torch.full((2, 3, 64, 64), 0.5), still_painter()
-    with torch.no_grad():
-        assert not torch.equal(painter(photo, 0, 0), painter(photo, 0, 0))
-
-
-@pytest.mark.usefixtures("stand_in")
-def test_the_canvas_is_learnt_faster_than_the_weights(arguments: list[str], tmp_path: Path) -> None:
-    assert train.main([*arguments, "--steps", "2"]) == 0
-    weights, canvas = load_checkpoint(tmp_path / "run")["optimizer"]["param_groups"]
-    assert canvas["lr"] == pytest.approx(train._CANVAS_RATE * weights["lr"])
-    assert len(canvas["params"]) == 1
 
 
 # --- schedules
