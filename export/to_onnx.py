@@ -108,6 +108,8 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         metadata["generator"] = describe(generator)
         write_metadata(partial, metadata)
         os.replace(partial, path)
+        for stale in ("int8", "fp16"):  # made from the network that was replaced
+            (folder / f"{tier}.{stale}.onnx").unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:

@@ -31,6 +31,7 @@ class Views:
     down: int
     right: int
     noise_std: Tensor  # (B,) of the second view
+
     @staticmethod
     def middle(wide: Tensor) -> Tensor:
         """A wide view without its surroundings."""

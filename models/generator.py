@@ -17,6 +17,7 @@ from torch.nn import functional as F
 CELL = 4  # pixels on a side of one cell of the stem
 CELL_CHANNELS = CELL * CELL * 3
 TIER_NAMES = ("fast", "fine")
+_LARGEST_SETTING = 256  # a checkpoint is foreign input: what it asks for is allocated before its tensors are compared
 BORDER = 16  # pixels by which a frame's edge is repeated before the network, and cut off after it
 
 
@@ -34,8 +35,8 @@ class GeneratorSettings:
             raise ValueError(f"tier: expected one of {', '.join(TIER_NAMES)}, found {self.tier!r}")
         for name in ("stem_width", "trunk_width", "blocks"):
             value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= 1024:
-                raise ValueError(f"{name}: expected a whole number from 1 to 1024, found {value!r}")
+            if not isinstance(value, int) or not 1 <= value <= _LARGEST_SETTING:
+                raise ValueError(f"{name}: expected a whole number from 1 to {_LARGEST_SETTING}, found {value!r}")
 
 
 TIERS: dict[str, GeneratorSettings] = {"fast": GeneratorSettings()}

@@ -233,7 +233,12 @@ class Training:
                 "random": self.random.get_state(),
                 "step": self.progress.step,
                 "seconds": self.progress.seconds,
-                "recipe": self.recipe | {"steps": self.progress.step, "minutes": round(self.progress.seconds / 60, 1)},
+                "recipe": self.recipe
+                | {
+                    "command": f"{self.recipe['command']} --steps {self.progress.step}",
+                    "steps": self.progress.step,
+                    "minutes": round(self.progress.seconds / 60, 1),
+                },
             },
         )
 
@@ -271,6 +276,10 @@ class Training:
             if self.process.count == 1:
                 self.random.set_state(content["random"])
             self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
+            earlier = content["recipe"]
+            changed = {name: earlier[name] for name in asdict(self.settings) if earlier[name] != self.recipe[name]}
+            stage = {"until_step": self.progress.step} | changed
+            self.recipe["earlier_stages"] = [*earlier.get("earlier_stages", []), *([stage] if changed else [])]
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"--resume: the checkpoint in {self.run} cannot be continued ({error})") from None
 
@@ -498,6 +507,8 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:  # before the first step: nothing to keep yet
+        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -26,13 +26,14 @@ from models import train, vgg
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
 from models.distributed import join_training
-from models.generator import TIERS, GeneratorSettings
+from models.generator import TIERS, GeneratorSettings, build_generator
 from models.images import as_batch, load_image, save_image
 from models.losses import total_variation
 from models.train import (
     PerceptualLoss,
     Progress,
     TrainingSettings,
+    ViewPainter,
     bfloat16_pays,
     learning_rate,
     load_painting,
@@ -700,3 +701,12 @@ def test_the_loss_network_holds_every_layer_that_training_needs(vgg_file: Path) 
     assert isinstance(network.features, VGGFeatures)
     assert list(network.features.convolutions)[-1] == "conv5_1"
     assert math.isfinite(float(network.features(torch.zeros(1, 3, 32, 32))["relu5_1"].sum()))
+
+
+def test_view_painter_paints_the_first_view_raw_and_the_second_as_live() -> None:
+    generator = build_generator(GeneratorSettings(stem_width=8, trunk_width=8, blocks=1))
+    wide, second = torch.rand(1, 3, 96, 96), torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        first_painted, second_painted = ViewPainter(generator)(wide, second)
+        assert torch.equal(first_painted, generator(wide, repeat_border=False))
+        assert torch.equal(second_painted, generator(second))
