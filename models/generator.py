@@ -80,12 +80,22 @@ def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return layer
 
 
+def _places(block: int) -> Tensor:
+    """Where the pixels of a block lie, in blocks from its middle: (block,)."""
+    return (torch.arange(block) - (block - 1) / 2) / block
+
+
 class EvenConvolution(nn.Module):
-    """3x3 convolution to the pixels of a block, none of which is brighter than the others by itself.
+    """3x3 convolution to the pixels of a block that draws no pattern of the blocks by itself.
 
     A convolution followed by depth to space has weights of its own for each place in the block, and soon learns to
-    print the same dots into every block of a flat area: cheap texture, a visible grid. Here the kernels' sums are the
-    same at each place, so that whatever is flat stays flat. Export computes the weights once; nothing of it runs live.
+    print the same dots into every block: cheap texture, a visible grid. Here the kernels' sums S are the same at each
+    place, so that whatever is flat stays flat, and their first moments M grow with the place as those of linear
+    interpolation do, so that an even slope stays an even slope:
+
+        S_p = S,    M_p = M + S d_p        with d_p the place's distance from the block's middle, in blocks
+
+    What the kernels are beyond that is free. Export computes them once; nothing of it runs live.
 
     Args:
         inputs: channels in.
@@ -93,18 +103,37 @@ class EvenConvolution(nn.Module):
         block: side of the block in pixels.
     """
 
+    offsets: Tensor
+
     def __init__(self, inputs: int, outputs: int, block: int) -> None:
         super().__init__()
         self.block, self.outputs = block, outputs
         drawn = nn.Conv2d(inputs, outputs * block * block, 3)
         self.weight = nn.Parameter(drawn.weight.detach().clone())
         self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("offsets", torch.tensor([-1.0, 0.0, 1.0]), persistent=False)
 
     def even_weight(self) -> Tensor:
-        """Weights with equal sums: (block * block * outputs, inputs, 3, 3)."""
-        places = self.weight.reshape(self.block * self.block, self.outputs, -1, 3, 3)
-        sums = places.sum((3, 4), keepdim=True)
-        return (places - (sums - sums.mean(0, keepdim=True)) / 9).reshape(self.weight.shape)
+        """Weights of equal sums and matching moments: (block * block * outputs, inputs, 3, 3)."""
+        block = self.block
+        kernels = self.weight.reshape(block, block, self.outputs, -1, 3, 3)
+        sums = kernels.sum((4, 5), keepdim=True)
+        mean_sum = sums.mean((0, 1), keepdim=True)
+        kernels = kernels - (sums - mean_sum) / 9
+        places = _places(block).to(kernels)
+        for dimension, kernel_dimension in ((0, 4), (1, 5)):
+            ramp = self._along(self.offsets, kernel_dimension)
+            moments = (kernels * ramp).sum((4, 5), keepdim=True)
+            wanted = moments.mean((0, 1), keepdim=True) + mean_sum * self._along(places, dimension)
+            kernels = kernels + (wanted - moments) * ramp / 6
+        return kernels.reshape(self.weight.shape)
+
+    @staticmethod
+    def _along(values: Tensor, dimension: int) -> Tensor:
+        """A vector laid along one of six dimensions."""
+        shape = [1] * 6
+        shape[dimension] = -1
+        return values.reshape(shape)
 
     def even_bias(self) -> Tensor:
         """One bias for all places of a block: (block * block * outputs,)."""
@@ -115,7 +144,7 @@ class EvenConvolution(nn.Module):
 
 
 class CellMap(nn.Module):
-    """A linear map of the pixels of each cell, the identity at first, that also keeps flat cells flat."""
+    """A linear map of the pixels of each cell, the identity at first, that keeps flat cells flat and slopes even."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,10 +153,18 @@ class CellMap(nn.Module):
     def even_weight(self) -> Tensor:
         """(48, 48, 1, 1), as a convolution's."""
         count = CELL * CELL
-        places = self.weight.reshape(count, 3, count, 3)
-        sums = places.sum(2, keepdim=True)
-        even = places - (sums - sums.mean(0, keepdim=True)) / count
-        return even.reshape(CELL_CHANNELS, CELL_CHANNELS, 1, 1)
+        maps = self.weight.reshape(CELL, CELL, 3, CELL, CELL, 3)
+        sums = maps.sum((3, 4), keepdim=True)
+        mean_sum = sums.mean((0, 1), keepdim=True)
+        maps = maps - (sums - mean_sum) / count
+        places = _places(CELL).to(maps)
+        squares = CELL * float(places.square().sum())
+        for dimension in (0, 1):
+            ramp = EvenConvolution._along(places, dimension + 3)
+            moments = (maps * ramp).sum((3, 4), keepdim=True)
+            wanted = moments.mean((0, 1), keepdim=True) + mean_sum * EvenConvolution._along(places, dimension)
+            maps = maps + (wanted - moments) * ramp / squares
+        return maps.reshape(CELL_CHANNELS, CELL_CHANNELS, 1, 1)
 
     def forward(self, cells: Tensor) -> Tensor:
         return F.conv2d(cells, self.even_weight())

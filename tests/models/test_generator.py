@@ -263,3 +263,31 @@ def test_the_surroundings_of_a_photo_paint_its_middle_as_its_own_border_nearly_d
     assert raw.shape == bordered.shape == wide.shape
     torch.testing.assert_close(raw[..., 40:56, 40:56], bordered[..., 40:56, 40:56])
     assert (raw - bordered).abs().max() > 1e-4  # at the border the two do differ
+
+
+@pytest.mark.parametrize("block", [2, 4])
+def test_an_even_slope_stays_an_even_slope_whatever_the_weights(block: int) -> None:
+    torch.manual_seed(1)
+    layer = EvenConvolution(3, 2, block).double()
+    nn.init.normal_(layer.weight)
+    steps = torch.arange(9, dtype=torch.float64)
+    slope = (0.7 * steps[:, None] + 0.3 * steps[None, :]).expand(1, 3, 9, 9)
+    with torch.no_grad():
+        painted = depth_to_space(layer(slope), block)[..., block:-block, block:-block]
+    across, down = painted.diff(dim=3), painted.diff(dim=2)
+    assert float(across.amax((2, 3)).sub(across.amin((2, 3))).max()) < 1e-9
+    assert float(down.amax((2, 3)).sub(down.amin((2, 3))).max()) < 1e-9
+    assert float(across.abs().max()) > 1e-3
+
+
+def test_the_cell_map_keeps_an_even_slope_and_starts_as_the_identity() -> None:
+    torch.manual_seed(2)
+    layer = CellMap().double()
+    assert torch.equal(layer.even_weight().reshape(CELL_CHANNELS, CELL_CHANNELS), torch.eye(CELL_CHANNELS).double())
+    nn.init.normal_(layer.weight)
+    steps = torch.arange(24, dtype=torch.float64)
+    slope = (0.7 * steps[:, None] - 0.2 * steps[None, :]).expand(1, 3, 24, 24)
+    with torch.no_grad():
+        painted = depth_to_space(layer(space_to_depth(slope, CELL)), CELL)
+    for change in (painted.diff(dim=3), painted.diff(dim=2)):
+        assert float(change.amax((2, 3)).sub(change.amin((2, 3))).max()) < 1e-9
