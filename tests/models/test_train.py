@@ -22,22 +22,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import train, vgg
+from models import objective, train, vgg
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
 from models.distributed import join_training
 from models.generator import TIERS, GeneratorSettings, build_generator
 from models.images import as_batch, load_image, save_image
 from models.losses import total_variation
-from models.train import (
-    PerceptualLoss,
-    Progress,
-    TrainingSettings,
-    ViewPainter,
-    bfloat16_pays,
-    learning_rate,
-    load_painting,
-)
+from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
+from models.train import Progress, learning_rate, load_painting
 from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
 from realtime.errors import SourceError, UserError
 
@@ -142,7 +135,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandInLoss]:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """VGG-19 in float32 whatever the processor prefers."""
-    monkeypatch.setattr(train, "bfloat16_pays", lambda _: False)
+    monkeypatch.setattr(objective, "bfloat16_pays", lambda _: False)
 
 
 def read_log(run: Path) -> list[dict[str, float]]:
@@ -227,7 +220,7 @@ def test_a_painting_of_the_painting_has_no_style_error(vgg_file: Path, painting:
 @pytest.mark.usefixtures("exact")
 def test_the_total_is_the_weighted_sum_and_stability_comes_in_slowly(loss: PerceptualLoss, views: Views) -> None:
     weights = {name: getattr(TrainingSettings(), f"{name}_weight") for name in TERMS}
-    for share, ramp in ((0.0, 0.0), (train._STABILITY_RAMP / 2, 0.5), (1.0, 1.0)):
+    for share, ramp in ((0.0, 0.0), (objective._STABILITY_RAMP / 2, 0.5), (1.0, 1.0)):
         total, terms = loss(OneColour(), views, share)
         assert terms["stability"] > 0.1
         expected = sum(weights[name] * terms[name] * (ramp if name == "stability" else 1) for name in TERMS)

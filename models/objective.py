@@ -1,0 +1,128 @@
+"""What a training minimises: the weighted losses of one painting against VGG-19, on two views of each photograph."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.content import Views
+from models.generator import Generator
+from models.images import as_batch
+from models.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    content_loss,
+    gram_matrix,
+    stability_loss,
+    style_loss,
+    total_variation,
+)
+from models.vgg import LossNetwork
+
+_STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
+_STABILITY_FLOOR = 0.01  # grey level noise of 0.01 counts once; fainter noise counts more, but not without bound
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What makes a recipe; kept in the checkpoint and, from there, in style.json."""
+
+    tier: str = "fast"
+    batch: int = 4
+    size: int = 256
+    style_size: int = 384
+    style_weight: float = 5.0
+    content_weight: float = 0.2
+    tv_weight: float = 1.0
+    stability_weight: float = 0.15
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+
+class PerceptualLoss:
+    """The weighted losses of one painting against VGG-19.
+
+    Args:
+        network: VGG-19 holding the style layers and the content layer.
+        painting: (3, H, W) uint8.
+    """
+
+    def __init__(self, network: LossNetwork, painting: Tensor, settings: TrainingSettings, device: torch.device) -> None:
+        self._settings = settings
+        self._device = device
+        self._dtype = torch.bfloat16 if bfloat16_pays(device) else torch.float32
+        self._vgg = network.features.to(device, self._dtype).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            features = self._features(as_batch(painting).to(device), STYLE_LAYERS)
+            self._target_grams = {name: gram_matrix(features[name].float()) for name in STYLE_LAYERS}
+
+    def __call__(self, generator: nn.Module, views: Views, share: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+        """Total loss, and each term before its weight.
+
+        Args:
+            generator: a ViewPainter, perhaps wrapped for several processes.
+            views: the photographs.
+            share: how much of the training is done; stability comes in slowly, or a grey picture, which is
+                perfectly steady, would be the first thing learnt.
+        """
+        wide, photo_again = views.first.to(self._device), views.second.to(self._device)
+        photo = views.middle(wide)
+        styled_wide, styled_again = generator(wide, photo_again)
+        styled = views.middle(styled_wide)
+        features = self._features(styled, (*STYLE_LAYERS, CONTENT_LAYER))
+        with torch.no_grad():
+            target = self._features(photo, (CONTENT_LAYER,))[CONTENT_LAYER]
+        paintings = views.overlap(styled, styled_again)
+        photos = views.overlap(photo, photo_again)
+        unsteady = stability_loss(paintings[0], paintings[1], photos[0], photos[1])
+        noise = views.noise_std.to(self._device)
+        terms = {
+            "style": style_loss(features, self._target_grams).mean(),
+            "content": content_loss(features[CONTENT_LAYER], target).mean(),
+            "tv": total_variation(styled).mean(),
+            "stability": (unsteady / (noise.square() + _STABILITY_FLOOR**2)).mean(),
+        }
+        weights = asdict(self._settings)
+        weights["stability_weight"] *= min(1.0, share / _STABILITY_RAMP)
+        total = torch.stack([weights[f"{name}_weight"] * term for name, term in terms.items()]).sum()
+        return total, {name: float(term.detach()) for name, term in terms.items()}
+
+    def _features(self, batch_rgb: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        return self._vgg(batch_rgb.to(self._dtype, memory_format=torch.channels_last), layers)
+
+
+class ViewPainter(nn.Module):
+    """Paints the two views of each photo: the first with its surroundings, the second as live, its border repeated.
+
+    The stability term, which compares them, thus also takes away whatever the network does at borders.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, wide: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Both paintings, each of its view's size."""
+        return self.generator(wide, repeat_border=False), self.generator(second)
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: always on CUDA, measured on a processor."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        layer = nn.Conv2d(128, 128, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
+        features = torch.zeros(1, 128, 96, 96, dtype=dtype, device=device).contiguous(memory_format=torch.channels_last)
+        trials = []
+        for _ in range(4):
+            started = time.perf_counter()
+            with torch.no_grad():
+                layer(features)
+            trials.append(time.perf_counter() - started)
+        seconds[dtype] = min(trials)
+    return seconds[torch.bfloat16] < seconds[torch.float32]
