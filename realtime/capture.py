@@ -91,8 +91,7 @@ class Capture:
             Exception: what ended the reader, once all frames before it have been fetched.
         """
         with self._changed:
-            if not self._frames and not self.is_over:
-                self._changed.wait(timeout_s)
+            self._changed.wait_for(lambda: bool(self._frames) or self.is_over, timeout_s)
             if self._frames:
                 frame = self._frames.popleft()
                 self._changed.notify_all()

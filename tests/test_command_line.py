@@ -278,7 +278,7 @@ def test_wrong_arguments_end_the_program(run_cam: RunCam) -> None:
 
 
 def test_demo_that_is_too_small_is_a_wrong_argument(run_cam: RunCam) -> None:
-    run_cam("--source", "demo", "--size", "32x32", "--headless").complains(EXIT_ARGUMENTS, "at least 64x64")
+    run_cam("--source", "demo", "--size", "32x32", "--headless").complains(EXIT_ARGUMENTS, "from 64 to 7680 pixels")
 
 
 @pytest.mark.parametrize(

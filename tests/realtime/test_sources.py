@@ -259,7 +259,7 @@ def test_demo_at_any_size(size_wh: tuple[int, int]) -> None:
 
 
 def test_demo_that_is_too_small_is_a_wrong_argument() -> None:
-    with pytest.raises(UserError, match="at least 64x64, found 63x64") as caught:
+    with pytest.raises(UserError, match="from 64 to 7680 pixels on a side, found 63x64") as caught:
         DemoSource((63, 64)).open()
     assert caught.value.exit_code == EXIT_ARGUMENTS
 
