@@ -26,6 +26,7 @@ from models.images import list_photos, load_image, training_photos
 from realtime.errors import EXIT_DONE, ModelError, UserError
 
 _CALIBRATION_PHOTOS = 48
+_MOVES_BYTES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
 
 
 class PhotoReader(CalibrationDataReader):
@@ -87,14 +88,12 @@ def _end_in_bytes(model: onnx.ModelProto) -> None:
     """
     producers = {output: node for node in model.graph.node for output in node.output}
     constants = {initializer.name: initializer for initializer in model.graph.initializer}
-    last = next(
-        (
-            node
-            for node in model.graph.node
-            if node.op_type == "QuantizeLinear" and float(_value(constants, node.input[1])) == 1.0
-        ),
-        None,
-    )
+    # Backwards from the graph's end: the bytes it begins with may be quantised with scale 1 as well.
+    last = producers.get(model.graph.output[0].name)
+    while last is not None and last.op_type in _MOVES_BYTES:
+        last = producers.get(last.input[0])
+    if last is not None and (last.op_type != "QuantizeLinear" or _value(constants, last.input[1]) != 1.0):
+        last = None
     if last is None:
         raise ModelError("quantise: the graph does not end with grey levels; export it again")
     while (dequantise := producers.get(last.input[0])) is not None and dequantise.op_type == "DequantizeLinear":
