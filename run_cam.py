@@ -29,7 +29,8 @@ from realtime.gallery import find_style, load_gallery  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
-from realtime.sinks import NullSink, PictureSink, Sink, SnapshotFolder, WindowSink, check_output  # noqa: E402
+from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
+from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PICTURE_SUFFIXES, Source, choose_source  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.stylizer import ModelChoice  # noqa: E402

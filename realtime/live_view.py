@@ -15,7 +15,8 @@ from realtime.controls import ControlState, apply_command, interpret_key
 from realtime.frame import Image
 from realtime.overlay import Hud, draw_overlay
 from realtime.painter import PaintedFrame, Painter
-from realtime.sinks import SnapshotFolder, WindowSink
+from realtime.sinks import WindowSink
+from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 

@@ -1,16 +1,11 @@
-"""Where painted frames go: window, video file, picture, nowhere; and the folder for snapshots."""
+"""Where painted frames go: window, picture, nowhere; the video file has a module of its own."""
 
 from __future__ import annotations
 
 import os
 import platform
-import queue
 import re
 import socket
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -127,73 +122,6 @@ class PictureSink:
 
     def close(self, complete: bool) -> None:
         """Nothing is open."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A finished snapshot, or why there is none."""
-
-    path: Path | None
-    problem: str = ""
-
-
-class SnapshotFolder:
-    """Writes snapshots, painted and original, on a thread of its own, so that the picture never stops.
-
-    Args:
-        folder: made when the first snapshot is written.
-    """
-
-    def __init__(self, folder: Path, now: Callable[[], time.struct_time] = time.localtime) -> None:
-        self._folder = folder
-        self._now = now
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Image], Image, str] | None] = queue.SimpleQueue()
-        self.done: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    def save(self, paint: Callable[[], Image], photo: Image, style_name: str) -> None:
-        """Asks for a snapshot.
-
-        Args:
-            paint: gives the painted picture at full size; called on the snapshot thread.
-            photo: the frame as it came from the camera.
-            style_name: part of the file's name.
-        """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
-            self._thread.start()
-        self._jobs.put((paint, photo, style_name))
-
-    def close(self) -> None:
-        """Waits until all snapshots that were asked for are written."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join(30.0)
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            paint, photo, style_name = job
-            try:
-                path = self._free_path(style_name)
-                write_picture(path, paint())
-                write_picture(path.with_name(path.stem + "_original.png"), photo)
-                self.done.put(Snapshot(path))
-            except Exception as error:  # a failed snapshot must never end the live picture
-                self.done.put(Snapshot(None, str(error)))
-
-    def _free_path(self, style_name: str) -> Path:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"snapshot folder {self._folder}: cannot be made ({error.strerror})") from None
-        safe_name = re.sub(r"[^A-Za-z0-9_.-]", "_", style_name)
-        stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S', self._now())}_{safe_name}"
-        number = 1
-        while True:
-            path = self._folder / (f"{stem}.png" if number == 1 else f"{stem}_{number}.png")
-            if not path.exists():
-                return path
-            number += 1
 
 
 def write_picture(path: Path, image_bgr: Image) -> None:

@@ -16,7 +16,7 @@ from realtime.gallery import Style
 from realtime.live_view import LiveView
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
-from realtime.sinks import SnapshotFolder
+from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
 from realtime.stylizer import ModelChoice, Stylizer
 from realtime.timing import RunTimes

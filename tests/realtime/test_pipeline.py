@@ -19,7 +19,8 @@ from realtime.live_view import LiveView
 from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
-from realtime.sinks import Sink, SnapshotFolder
+from realtime.sinks import Sink
+from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
 from realtime.stylizer import ModelChoice
 from realtime.timing import RunTimes
