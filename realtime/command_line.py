@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from realtime import __version__
+from realtime.cameras import list_cameras
 from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import Style
 from realtime.providers import PROVIDERS
-from realtime.sources import list_cameras
 from realtime.stylizer import parse_range
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import onnxruntime as ort
 
 from realtime import __version__
+from realtime.cameras import list_cameras
 from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import Style
 from realtime.providers import PROVIDERS, has_fast_int8, why_not
 from realtime.sinks import display_problem
-from realtime.sources import list_cameras
 from realtime.stylizer import ModelChoice, Stylizer
 
 _SIZES_WH = ((640, 480), (1280, 720), (1920, 1080))

@@ -14,17 +14,16 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.cameras import CameraSource, StreamSource
 from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
 from realtime.sources import (
-    CameraSource,
     DemoSource,
     Pace,
     PacedFile,
     PictureSource,
     Source,
-    StreamSource,
     choose_source,
 )
 from realtime.video_reader import VideoFileSource
