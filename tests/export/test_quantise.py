@@ -114,22 +114,36 @@ def test_nothing_else_is_left_in_the_folder(style: Path) -> None:
     assert sorted(path.name for path in style.iterdir()) == ["fast.int8.onnx", "fast.onnx", "style.json"]
 
 
-def test_photos_are_handed_out_as_frames_cut_to_the_stride(tmp_path: Path) -> None:
+def test_photos_are_handed_out_as_frames_of_one_size_from_their_middle(tmp_path: Path) -> None:
     save_image(tmp_path / "a.png", soft_photo(0, 70, 100))
-    reader = PhotoReader([tmp_path / "a.png"])
+    reader = PhotoReader([tmp_path / "a.png"], side=64)
     frame = reader.get_next()["frame"]
-    assert frame.shape == (1, 64, 96, 3)
+    assert frame.shape == (1, 64, 64, 3)
     assert frame.dtype == np.uint8
-    assert np.array_equal(frame[0, 5, 7, ::-1], load_image(tmp_path / "a.png")[:, 5, 7].numpy())
+    assert np.array_equal(frame[0, 5, 7, ::-1], load_image(tmp_path / "a.png")[:, 5 + 3, 7 + 18].numpy())
     assert reader.get_next() is None
 
 
-def test_photos_of_which_nothing_is_left_are_passed_over(tmp_path: Path) -> None:
+def test_photos_smaller_than_that_are_enlarged(tmp_path: Path) -> None:
     save_image(tmp_path / "tiny.png", soft_photo(0, 20, 100))
-    save_image(tmp_path / "large.png", soft_photo(0, 40, 100))
-    reader = PhotoReader([tmp_path / "tiny.png", tmp_path / "large.png", tmp_path / "tiny.png"])
-    assert reader.get_next()["frame"].shape == (1, 32, 96, 3)
+    save_image(tmp_path / "large.png", soft_photo(0, 140, 100))
+    reader = PhotoReader([tmp_path / "tiny.png", tmp_path / "large.png"], side=64)
+    assert [reader.get_next()["frame"].shape for _ in range(2)] == [(1, 64, 64, 3)] * 2
     assert reader.get_next() is None
+
+
+def test_no_step_is_spent_on_what_a_relu_throws_away(style: Path) -> None:
+    """A ReLU left between two quantised tensors halves or quarters the steps of the one before it."""
+    model = onnx.load(style / "fast.int8.onnx")
+    assert [node.name for node in model.graph.node if node.op_type == "Relu"] == []
+
+
+def test_making_it_prints_one_line(style: Path, content: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    copy = Path(shutil.copytree(style, tmp_path / "wave"))
+    assert quantise.main([str(copy), "--content", str(content)]) == 0
+    said = capfd.readouterr()
+    assert len(said.out.splitlines()) == 1
+    assert said.err == ""
 
 
 def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
