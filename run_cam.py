@@ -28,10 +28,11 @@ from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # 
 from realtime.gallery import find_style, load_gallery  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
+from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
-from realtime.sources import PICTURE_SUFFIXES, Source, choose_source  # noqa: E402
+from realtime.sources import PictureSource, Source, choose_source  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.stylizer import ModelChoice  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 def _output_sink(args: argparse.Namespace, source: Source) -> Sink:
     path: Path = args.output
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureSink(path, args.overwrite)
+        return PictureSink(path, args.overwrite, lambda: source.alpha if isinstance(source, PictureSource) else None)
     from realtime.video_writer import VideoFileSink  # PyAV takes a fifth of a second to load: only for files
 
     asked = Fraction(source.fps or args.fps or 30).limit_denominator(1001) or Fraction(1, 1001)

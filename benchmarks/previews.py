@@ -17,7 +17,7 @@ import realtime.quiet  # noqa: F401
 from realtime.errors import EXIT_DONE, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import SHIPPED, load_gallery
-from realtime.sinks import write_picture
+from realtime.picture_files import write_picture
 from realtime.stylizer import ModelChoice, Stylizer
 
 _BANNER = SHIPPED.parent / "docs" / "banner.jpg"

@@ -6,14 +6,15 @@ import os
 import platform
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import cv2
-import numpy as np
 
 from realtime.errors import OutputError
 from realtime.frame import Image
+from realtime.picture_files import write_picture
 
 WINDOW_NAME = "StyleCam"
 _NO_KEY = -1
@@ -109,40 +110,23 @@ class WindowSink:
 
 
 class PictureSink:
-    """One painted picture, written whole or not at all."""
+    """One painted picture, written whole or not at all.
 
-    def __init__(self, path: Path, overwrite: bool) -> None:
-        self._path = path
+    Args:
+        alpha: gives the photo's transparency (H, W) uint8 once it is read, None where it has none.
+    """
+
+    def __init__(self, path: Path, overwrite: bool, alpha: Callable[[], Image | None] = lambda: None) -> None:
+        self._path, self._alpha = path, alpha
         check_output(path, overwrite)
 
     def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
         """Writes the picture."""
-        write_picture(self._path, image_bgr)
+        write_picture(self._path, image_bgr, self._alpha())
         return _NO_KEY
 
     def close(self, complete: bool) -> None:
         """Nothing is open."""
-
-
-def write_picture(path: Path, image_bgr: Image) -> None:
-    """Writes a picture beside its place and moves it there.
-
-    Raises:
-        OutputError: a format that is not known, or a place that cannot be written.
-    """
-    try:
-        done, data = cv2.imencode(path.suffix, np.ascontiguousarray(image_bgr), [cv2.IMWRITE_JPEG_QUALITY, 95])
-    except cv2.error:
-        done, data = False, np.zeros(0, np.uint8)
-    if not done:
-        raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png or .jpg")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(data.tobytes())
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
 
 
 def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from realtime.errors import OutputError
 from realtime.frame import Image
-from realtime.sinks import write_picture
+from realtime.picture_files import write_picture
 
 Now = Callable[[], time.struct_time]
 

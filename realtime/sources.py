@@ -16,11 +16,10 @@ from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
 from realtime.frame import Image
-from realtime.quiet import silent_libraries
+from realtime.picture_files import PICTURE_SUFFIXES, read_picture
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
 PICTURE_FPS = 10.0  # a still is shown again so often, so that keys and fades answer
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _STREAM = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -59,7 +58,10 @@ class Source(Protocol):
 
 
 class PictureSource:
-    """A still picture: once for a file, again and again for a window."""
+    """A still picture: once for a file, again and again for a window.
+
+    alpha: its transparency (H, W) uint8 once it is open, None where it has none.
+    """
 
     is_mirrored = False
     is_hardware = False
@@ -71,23 +73,14 @@ class PictureSource:
         self.fps: float | None = PICTURE_FPS if repeated else None
         self.frame_count: int | None = None if repeated else 1
         self._path = path
+        self.alpha: Image | None = None
         self._picture: Image | None = None
         self._read = 0
         self._pace = Pace(PICTURE_FPS)
 
     def open(self) -> None:
-        try:
-            data = np.frombuffer(self._path.read_bytes(), np.uint8)
-        except OSError as error:
-            raise SourceError(f"{self.description}: cannot be read ({error.strerror})") from None
-        try:
-            with silent_libraries():
-                picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        except cv2.error:  # more pixels than OpenCV takes
-            picture = None
-        if picture is None:
-            raise SourceError(f"{self.description}: not a picture that OpenCV can read; expected JPEG, PNG, WebP, BMP or TIFF")
-        self._picture = np.asarray(picture, np.uint8)
+        picture = read_picture(self._path)
+        self._picture, self.alpha = picture.image_bgr, picture.alpha
 
     def read(self) -> tuple[Image, float | None] | None:
         if self._picture is None or (self._read and not self.is_live):

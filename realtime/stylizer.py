@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -12,7 +13,9 @@ import numpy as np
 from realtime.errors import ModelError, UserError
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style, verify
+from realtime.memory import available_bytes
 from realtime.providers import Choice, create_session, has_fast_int8, nvidia_driver_loads
+from realtime.tiles import measure_reach, paint_in_tiles, paint_smaller
 
 _CONTRACT_VERSION = "1"
 _LARGEST_STRIDE = 32
@@ -20,6 +23,12 @@ _KNOWN = (
     "uint8 [batch, height, width, 3] (StyleCam), float32 [batch, 3, height, width] (fast-neural-style) "
     "or float32 [batch, height, width, 3] (AnimeGAN)"
 )
+# What a network may take for itself at once; a larger picture is painted in tiles.
+_WORKING_BYTES_ON_CPU = 512 * 2**20
+_WORKING_BYTES_ON_GPU = 4 * 2**30
+# Bytes that onnxruntime takes for each pixel, as measured: fast 52, the network of Johnson et al. 835.
+_BYTES_PER_PIXEL = {"fast": 64, "fine": 400}
+_BYTES_PER_PIXEL_OF_FOREIGN = 900
 
 
 class Layout(Enum):
@@ -65,9 +74,12 @@ class Stylizer:
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.stride = self._read_stride(metadata, model.path.name)
         self._fixed_hw = _fixed_size(self._input.shape, self._layout)
+        self._bytes_per_pixel = _BYTES_PER_PIXEL[self.tier] if self._layout is Layout.FRAME else _BYTES_PER_PIXEL_OF_FOREIGN
+        working_bytes = _WORKING_BYTES_ON_CPU if self.provider == "cpu" else _WORKING_BYTES_ON_GPU
+        self.whole_pixels = working_bytes // self._bytes_per_pixel
 
     def style(self, image_bgr: Image) -> Image:
-        """Paints one picture.
+        """Paints one picture, in tiles where the network would need too much memory for the whole.
 
         Args:
             image_bgr: (H, W, 3) uint8, of any size.
@@ -76,6 +88,20 @@ class Stylizer:
         Raises:
             ModelError: the network failed or returned something else than a picture.
         """
+        pixels = image_bgr.shape[0] * image_bgr.shape[1]
+        if self._fixed_hw is not None or pixels <= self.whole_pixels:
+            return self._style_whole(image_bgr)
+        if self.reach is not None:
+            return paint_in_tiles(self._style_whole, image_bgr, self.whole_pixels, self.reach)
+        room = max(self.whole_pixels, (available_bytes() or 0) // 2 // self._bytes_per_pixel)
+        return self._style_whole(image_bgr) if pixels <= room else paint_smaller(self._style_whole, image_bgr, room)
+
+    @cached_property
+    def reach(self) -> int | None:
+        """How far in pixels the network sees, measured when first asked for; None where that is the whole picture."""
+        return measure_reach(self._style_whole)
+
+    def _style_whole(self, image_bgr: Image) -> Image:
         height, width = image_bgr.shape[:2]
         if self._fixed_hw is not None:
             fitted = cv2.resize(image_bgr, self._fixed_hw[::-1], interpolation=cv2.INTER_AREA)

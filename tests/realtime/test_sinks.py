@@ -9,6 +9,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -20,10 +21,9 @@ from realtime.sinks import (
     WindowSink,
     check_output,
     display_problem,
-    write_picture,
 )
 from realtime.video_writer import VideoFileSink
-from tests.fakes import coloured_picture, noisy_picture, read_picture
+from tests.fakes import coloured_picture, noisy_picture
 
 NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
 SINKS: dict[str, Callable[[Path], Sink]] = {
@@ -89,31 +89,12 @@ def test_sink_keeps_what_was_made_and_nothing_half_made(make_sink: Callable[[], 
 # ----------------------------------------------------------------------------------------------- pictures
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])
-def test_picture_is_written_byte_by_byte(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"gemälde{suffix}"
-    PictureSink(path, overwrite=False).write(noisy_picture(), None)
-    np.testing.assert_array_equal(read_picture(path), noisy_picture())
-
-
-def test_jpeg_is_written_in_good_quality(tmp_path: Path) -> None:
-    write_picture(tmp_path / "out.jpg", coloured_picture())
-    read = read_picture(tmp_path / "out.jpg")
-    assert np.abs(read.astype(int) - coloured_picture()).mean() < 3
-
-
-@pytest.mark.parametrize("name", ["out", "out.xyz"])
-def test_picture_of_an_unknown_kind(tmp_path: Path, name: str) -> None:
-    with pytest.raises(OutputError, match="OpenCV cannot write"):
-        write_picture(tmp_path / name, noisy_picture())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_picture_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "out.png").mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_picture(tmp_path / "out.png", noisy_picture())
-    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+def test_picture_is_written_with_the_transparency_of_its_photo(tmp_path: Path) -> None:
+    alpha = noisy_picture()[:, :, 0]
+    PictureSink(tmp_path / "out.png", overwrite=False, alpha=lambda: alpha).write(noisy_picture(), None)
+    written = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
+    assert written is not None
+    np.testing.assert_array_equal(written, np.dstack([noisy_picture(), alpha]))
 
 
 # ---------------------------------------------------------------------------------------- outputs refused

@@ -1,0 +1,79 @@
+"""Time and peak memory of painting large stills: python -m benchmarks.stills.
+
+Each size is painted by the program itself in a process of its own, from a JPEG of the demo's scene to a JPEG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import realtime.quiet  # noqa: F401
+from benchmarks.report import print_table, write_json
+from realtime.demo import DemoScene
+from realtime.errors import EXIT_DONE, UserError
+from realtime.picture_files import write_picture
+
+_SIZES_WH = ((1920, 1080), (4000, 3000), (6000, 4000), (8000, 6000))
+_PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
+
+
+def measure(size_wh: tuple[int, int], style: str | None, precision: str, folder: Path) -> dict[str, Any]:
+    """Wall time in seconds and peak memory in megabytes of one still.
+
+    Raises:
+        UserError: the program failed; it has said why.
+    """
+    photo, painted = folder / "photo.jpg", folder / "painted.jpg"
+    write_picture(photo, DemoScene(size_wh).draw(2.0))
+    command = [sys.executable, str(_PROGRAM), "--source", str(photo), "--output", str(painted), "--overwrite"]
+    command += ["--provider", "cpu", "--precision", precision, *(["--style", style] if style else [])]
+    started = time.monotonic()
+    code, peak_bytes = _run(command)
+    if code != EXIT_DONE:
+        raise UserError(f"run_cam.py ended with {code}")
+    return {
+        "size_wh": size_wh,
+        "megapixels": round(size_wh[0] * size_wh[1] / 1e6, 1),
+        "precision": precision,
+        "seconds": round(time.monotonic() - started, 2),
+        "peak_mb": round(peak_bytes / 1e6),
+    }
+
+
+def _run(command: list[str]) -> tuple[int, int]:
+    """Exit code and largest resident size in bytes of a program."""
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stills")
+    parser.add_argument("--style", help="default: the first of the gallery")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            results = [
+                measure(size_wh, args.style, precision, Path(folder)) for size_wh in _SIZES_WH for precision in ("fp32", "int8")
+            ]
+        rows = [[f"{r['size_wh'][0]}x{r['size_wh'][1]}", *list(r.values())[1:]] for r in results]
+        print_table(["size", "megapixels", "precision", "seconds", "peak MB"], rows)
+        write_json(args.json, {"stills": results})
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

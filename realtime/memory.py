@@ -1,0 +1,30 @@
+"""How much memory the machine has left, as far as the system tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_bytes() -> int | None:
+    """Bytes that can be taken without swapping, a container's limit respected; None where the system does not tell."""
+    found = [value for value in (_of_machine(), _of_container()) if value is not None]
+    return min(found) if found else None
+
+
+def _of_machine() -> int | None:
+    try:
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
+
+
+def _of_container() -> int | None:
+    try:
+        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))  # "max" where there is no limit
+        return max(0, limit - int((_CGROUP / "memory.current").read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return None
