@@ -9,9 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import cv2
-import numpy as np
-
 from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError

@@ -69,7 +69,7 @@ def modules_of(room: str) -> list[str]:
 def test_modules_were_found() -> None:
     assert "realtime.sources" in modules_of("realtime")
     assert "models.losses" in modules_of("models")
-    assert "cv2" in IMPORTS["realtime.sources"]
+    assert "cv2" in IMPORTS["realtime.cameras"]
     assert any(what == "torch" for _, what in reached_from("export.to_onnx"))
 
 
