@@ -17,8 +17,9 @@ import realtime.quiet  # noqa: F401
 from realtime.errors import EXIT_DONE, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import SHIPPED, load_gallery
+from realtime.model_choice import ModelChoice
 from realtime.picture_files import write_picture
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.stylizer import Stylizer
 
 _BANNER = SHIPPED.parent / "docs" / "banner.jpg"
 _BANNER_HEIGHT = 420

@@ -25,7 +25,8 @@ from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.model_choice import ModelChoice
+from realtime.stylizer import Stylizer
 
 PAINTING_SIZES = (256, 384, 512, 768)
 

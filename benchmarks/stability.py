@@ -22,7 +22,8 @@ from benchmarks.report import data_folder, print_table, write_json
 from realtime.errors import EXIT_DONE, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.model_choice import ModelChoice
+from realtime.stylizer import Stylizer
 from realtime.video_reader import VideoFileSource
 
 FRAMES = 24

@@ -16,9 +16,11 @@ from realtime import __version__
 from realtime.cameras import list_cameras
 from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import Style
-from realtime.providers import PROVIDERS, has_fast_int8, why_not
+from realtime.model_choice import ModelChoice
+from realtime.processor import has_fast_int8
+from realtime.providers import PROVIDERS, why_not
 from realtime.sinks import display_problem
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.stylizer import Stylizer
 
 _SIZES_WH = ((640, 480), (1280, 720), (1920, 1080))
 _RUNS = 3

@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import json
 import os
-import platform
 import re
 import sys
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.errors import ModelError
+from realtime.folders import user_data_folder
 
 SHIPPED = Path(__file__).resolve().parent.parent / "styles"
 TIERS = ("fast", "fine")
@@ -52,13 +52,7 @@ class Style:
 
 def user_styles_folder() -> Path:
     """Where a user's own styles live, by the platform's convention."""
-    if platform.system() == "Windows":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif platform.system() == "Darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "stylecam" / "styles"
+    return user_data_folder() / "styles"
 
 
 def load_gallery(extra: Path | None = None) -> list[Style]:

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from realtime.gallery import Style
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.model_choice import ModelChoice
+from realtime.stylizer import Stylizer
 
 _KEPT = 4  # the style on show, its two neighbours, and the one before
 

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
 
-from realtime.errors import ModelError, UserError
+from realtime.errors import ModelError
 from realtime.frame import Image
-from realtime.gallery import PRECISIONS, TIERS, Style, verify
+from realtime.gallery import Style, verify
+from realtime.gpu_session import GpuSession, Shape
+from realtime.layouts import KNOWN, Layout, fixed_size, recognise
 from realtime.memory import available_bytes
-from realtime.providers import Choice, create_session, has_fast_int8, nvidia_driver_loads
+from realtime.model_choice import ModelChoice, choose_file
+from realtime.placement import Placement
+from realtime.providers import NVIDIA_PROVIDERS, Choice, create_session, expected_provider, placement_of
 from realtime.tiles import measure_reach, paint_in_tiles, paint_smaller
 
 _CONTRACT_VERSION = "1"
 _LARGEST_STRIDE = 32
-_KNOWN = (
-    "uint8 [batch, height, width, 3] (StyleCam), float32 [batch, 3, height, width] (fast-neural-style) "
-    "or float32 [batch, height, width, 3] (AnimeGAN)"
-)
 # What a network may take for itself at once; a larger picture is painted in tiles.
 _WORKING_BYTES_ON_CPU = 512 * 2**20
 _WORKING_BYTES_ON_GPU = 4 * 2**30
 # Bytes that onnxruntime takes for each pixel, as measured: fast 52, the network of Johnson et al. 835.
 _BYTES_PER_PIXEL = {"fast": 64, "fine": 400}
 _BYTES_PER_PIXEL_OF_FOREIGN = 900
-
-
-class Layout(Enum):
-    """How a network wants its picture."""
-
-    FRAME = "uint8 NHWC BGR"
-    PLANES = "float NCHW RGB"
-    PIXELS = "float NHWC RGB"
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """What the user asks for: tier, precision, provider, and the value range of a foreign model."""
-
-    tier: str = "auto"
-    precision: str = "auto"
-    provider: str = "auto"
-    value_range: tuple[float, float] | None = None
-    threads: int = 0
 
 
 class Stylizer:
@@ -63,20 +43,26 @@ class Stylizer:
     """
 
     def __init__(self, style: Style, choice: ModelChoice) -> None:
-        self.tier, self.precision = _choose_file(style, choice)
-        model = style.models[self.tier][self.precision]
-        data = verify(model)
-        self._session, self.provider = create_session(data, Choice(choice.provider, choice.threads), model.path.name)
-        self._input = self._one(self._session.get_inputs(), "inputs", model.path.name)
-        self._output_name = self._one(self._session.get_outputs(), "outputs", model.path.name).name
-        self._layout = _recognise(self._input, model.path.name)
+        self.tier, self.precision = choose_file(style, choice)
+        data, wanted, name = self._load(style, choice)
+        self._session, self.provider = create_session(data, wanted, name)
+        if self.provider == "cpu" and expected_provider(choice.provider) != "cpu":  # the GPU's file is not the processor's
+            self.tier, self.precision = choose_file(style, replace(choice, provider="cpu"))
+            data, wanted, name = self._load(style, choice)
+            self._session, self.provider = create_session(data, replace(wanted, provider="cpu"), name)
+        self._input = self._one(self._session.get_inputs(), "inputs", name)
+        self._output_name = self._one(self._session.get_outputs(), "outputs", name).name
+        self._layout = recognise(self._input, name)
         self._range = choice.value_range or ((-1.0, 1.0) if self._layout is Layout.PIXELS else (0.0, 255.0))
         metadata = self._session.get_modelmeta().custom_metadata_map
-        self.stride = self._read_stride(metadata, model.path.name)
-        self._fixed_hw = _fixed_size(self._input.shape, self._layout)
+        self.stride = self._read_stride(metadata, name)
+        self._fixed_hw = fixed_size(self._input.shape, self._layout)
         self._bytes_per_pixel = _BYTES_PER_PIXEL[self.tier] if self._layout is Layout.FRAME else _BYTES_PER_PIXEL_OF_FOREIGN
         working_bytes = _WORKING_BYTES_ON_CPU if self.provider == "cpu" else _WORKING_BYTES_ON_GPU
         self.whole_pixels = working_bytes // self._bytes_per_pixel
+        self._gpu: GpuSession | None = None
+        if self.provider in NVIDIA_PROVIDERS and self._layout is Layout.FRAME:
+            self._gpu = self._gpu_session(data, replace(wanted, provider=self.provider), name)
 
     def style(self, image_bgr: Image) -> Image:
         """Paints one picture, in tiles where the network would need too much memory for the whole.
@@ -120,8 +106,31 @@ class Stylizer:
         """Runs once at a size, so that the first frame shown does not pay for memory and kernels."""
         self.style(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
 
+    def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, Choice, str]:
+        """Bytes of the chosen file, what its session shall run on, and its name for messages."""
+        model = style.models[self.tier][self.precision]
+        return verify(model), Choice(choice.provider, choice.threads, precision=self.precision), model.path.name
+
+    def placement(self, size_wh: tuple[int, int]) -> Placement | None:
+        """Which nodes the provider runs at a size; None on the processor, which runs all, and where it cannot be told."""
+        if self._gpu is None:
+            return None if self.provider == "cpu" else placement_of(self._session, self.provider)
+        height, width = (-(-side // self.stride) * self.stride for side in size_wh[::-1])
+        return self._gpu.prepare((1, height, width, 3)).placement
+
+    def _gpu_session(self, data: bytes, wanted: Choice, name: str) -> GpuSession:
+        dimensions = self._input.shape[:3]
+
+        def make(shape: Shape, uses_graph: bool) -> Any:
+            sizes = {free: size for free, size in zip(dimensions, shape, strict=False) if isinstance(free, str)}
+            return create_session(data, replace(wanted, sizes=sizes, cuda_graph=uses_graph), name)[0]
+
+        return GpuSession(make, lambda session: placement_of(session, self.provider))
+
     def _run(self, batch: Any) -> Any:
         try:
+            if self._gpu is not None:
+                return self._gpu.run(batch)
             return self._session.run([self._output_name], {self._input.name: batch})[0]
         except Exception as error:  # onnxruntime's own exception types have no common base but Exception
             raise ModelError(f"model: the network failed ({str(error).splitlines()[0][:160]})") from None
@@ -165,58 +174,8 @@ class Stylizer:
     @staticmethod
     def _one(found: list[Any], what: str, name: str) -> Any:
         if len(found) != 1:
-            raise ModelError(f"model {name}: has {len(found)} {what}, expected one; known are {_KNOWN}")
+            raise ModelError(f"model {name}: has {len(found)} {what}, expected one; known are {KNOWN}")
         return found[0]
-
-
-def parse_range(text: str) -> tuple[float, float]:
-    """ "0..1" as two numbers.
-
-    Raises:
-        UserError: not of that form, or empty.
-    """
-    low, separator, high = text.partition("..")
-    try:
-        values = (float(low), float(high))
-    except ValueError:
-        separator, values = "", (0.0, 0.0)
-    if not separator or not values[0] < values[1] or not np.isfinite(values).all():
-        raise UserError(f"--model-range {text}: expected LOW..HIGH, as in 0..255, 0..1 or -1..1")
-    return values
-
-
-def _choose_file(style: Style, choice: ModelChoice) -> tuple[str, str]:
-    """Tier and precision among the files that a style has."""
-    tiers = [tier for tier in TIERS if style.models.get(tier)]
-    tier = tiers[0] if choice.tier == "auto" else choice.tier
-    if tier not in tiers:
-        raise ModelError(f"--tier {tier}: the style {style.name} has {', '.join(tiers)}")
-    precisions = [precision for precision in PRECISIONS if precision in style.models[tier]]
-    if choice.precision != "auto":
-        if choice.precision not in precisions:
-            raise ModelError(f"--precision {choice.precision}: {style.name} ({tier}) has {', '.join(precisions)}")
-        return tier, choice.precision
-    on_processor = choice.provider == "cpu" or (choice.provider == "auto" and not nvidia_driver_loads())
-    if "int8" in precisions and on_processor and has_fast_int8():
-        return tier, "int8"
-    return tier, precisions[0]
-
-
-def _recognise(found: Any, name: str) -> Layout:
-    shape = found.shape
-    if len(shape) == 4:
-        if found.type == "tensor(uint8)" and shape[3] == 3:
-            return Layout.FRAME
-        if found.type == "tensor(float)" and shape[1] == 3:
-            return Layout.PLANES
-        if found.type == "tensor(float)" and shape[3] == 3:
-            return Layout.PIXELS
-    raise ModelError(f"model {name}: takes {found.type} {shape}; known are {_KNOWN}")
-
-
-def _fixed_size(shape: list[Any], layout: Layout) -> tuple[int, int] | None:
-    height, width = (shape[2], shape[3]) if layout is Layout.PLANES else (shape[1], shape[2])
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def _pad(image_bgr: Image, stride: int) -> Image:

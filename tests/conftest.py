@@ -17,6 +17,7 @@ from tests.fakes import FakeClock, write_clip, write_style, write_style_onnx
 def _own_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the styles of whoever runs it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data_home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache_home"))
 
 
 @pytest.fixture

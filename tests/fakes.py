@@ -27,8 +27,9 @@ import realtime.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime.errors import SourceError
 from realtime.frame import Frame, Image
 from realtime.gallery import ModelFile, Style
+from realtime.model_choice import ModelChoice
 from realtime.sinks import WindowSink
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.stylizer import Stylizer
 
 SMALL_WH = (64, 48)
 CLIP_FRAMES = 20

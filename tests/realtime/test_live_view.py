@@ -14,11 +14,12 @@ from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style
 from realtime.live_view import LiveView
+from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
 from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
 from tests.fakes import (
     FakeClock,

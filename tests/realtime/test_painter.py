@@ -12,9 +12,10 @@ from realtime.compositor import blend, keep_colours
 from realtime.controls import ControlState
 from realtime.errors import ModelError
 from realtime.gallery import Style
+from realtime.model_choice import ModelChoice
 from realtime.painter import FADE_S, Painter, paint_at
 from realtime.studio import Studio
-from realtime.stylizer import ModelChoice, Stylizer
+from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
 from tests.fakes import (
     SMALL_WH,

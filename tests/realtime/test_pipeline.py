@@ -16,13 +16,13 @@ from realtime.controls import ControlState
 from realtime.errors import ModelError, OutputError, SourceError
 from realtime.frame import Image
 from realtime.live_view import LiveView
+from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
 from realtime.sinks import Sink
 from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
-from realtime.stylizer import ModelChoice
 from realtime.timing import RunTimes
 from tests.fakes import (
     SMALL_WH,

@@ -1,0 +1,28 @@
+"""Where a user's own files live, by the platform's convention."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+_NAME = "stylecam"
+
+
+def user_data_folder() -> Path:
+    """Styles of the user's own."""
+    return _folder("LOCALAPPDATA", "Application Support", "XDG_DATA_HOME", ".local/share")
+
+
+def user_cache_folder() -> Path:
+    """What can be made again: measured times, TensorRT's engines."""
+    base = _folder("LOCALAPPDATA", "Caches", "XDG_CACHE_HOME", ".cache")
+    return base / "cache" if platform.system() == "Windows" else base  # Windows has one folder for both
+
+
+def _folder(windows_variable: str, macos_name: str, linux_variable: str, linux_default: str) -> Path:
+    if platform.system() == "Windows":
+        return Path(os.environ.get(windows_variable) or Path.home() / "AppData" / "Local") / _NAME
+    if platform.system() == "Darwin":
+        return Path.home() / "Library" / macos_name / _NAME
+    return Path(os.environ.get(linux_variable) or Path.home() / linux_default) / _NAME

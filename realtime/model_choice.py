@@ -1,0 +1,69 @@
+"""Which of a style's files is run: what the user asks for, then what was measured, then what the processor is good at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.errors import ModelError
+from realtime.gallery import PRECISIONS, TIERS, Style
+from realtime.processor import has_fast_int8
+from realtime.providers import NVIDIA_PROVIDERS, expected_provider
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What the user asks for: tier, precision, provider, and the value range of a foreign model.
+
+    preferred: (tier, precision) pairs that calibration found, the best first; they fill in for "auto".
+    """
+
+    tier: str = "auto"
+    precision: str = "auto"
+    provider: str = "auto"
+    value_range: tuple[float, float] | None = None
+    threads: int = 0
+    preferred: tuple[tuple[str, str], ...] = ()
+
+
+def choose_file(style: Style, choice: ModelChoice) -> tuple[str, str]:
+    """Tier and precision among the files that a style has.
+
+    Raises:
+        ModelError: the style has no such file.
+    """
+    _check(style, choice)
+    allowed = allowed_files(style, choice)
+    for pair in (*choice.preferred, *by_rule(choice.provider)):
+        if pair in allowed:
+            return pair
+    return allowed[0]
+
+
+def allowed_files(style: Style, choice: ModelChoice) -> list[tuple[str, str]]:
+    """The (tier, precision) pairs of a style among which "auto" may choose."""
+    return [
+        (tier, precision)
+        for tier in TIERS
+        for precision in PRECISIONS
+        if precision in style.models.get(tier, {}) and choice.tier in ("auto", tier) and choice.precision in ("auto", precision)
+    ]
+
+
+def by_rule(provider: str) -> list[tuple[str, str]]:
+    """The order without a measurement: on a GPU fine and float16, on a processor fast, int8 where it is good at bytes."""
+    if expected_provider(provider) in NVIDIA_PROVIDERS or provider == "coreml":
+        return [(tier, precision) for tier in ("fine", "fast") for precision in ("fp16", "fp32", "int8")]
+    precisions = ("int8", "fp32", "fp16") if has_fast_int8() else ("fp32", "int8", "fp16")
+    return [(tier, precision) for tier in ("fast", "fine") for precision in precisions]
+
+
+def _check(style: Style, choice: ModelChoice) -> None:
+    tiers = [tier for tier in TIERS if style.models.get(tier)]
+    if choice.tier != "auto" and choice.tier not in tiers:
+        raise ModelError(f"--tier {choice.tier}: the style {style.name} has {', '.join(tiers)}")
+    if choice.precision == "auto":
+        return
+    among = tiers if choice.tier == "auto" else [choice.tier]
+    precisions = [p for p in PRECISIONS if any(p in style.models[tier] for tier in among)]
+    if choice.precision not in precisions:
+        raise ModelError(f"--precision {choice.precision}: {style.name} ({', '.join(among)}) has {', '.join(precisions)}")

@@ -1,0 +1,126 @@
+"""The GPU's way of a frame, on the processor: onnxruntime binds tensors of both in the same manner."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime.gpu_session import KEPT_SIZES, GpuSession, Shape
+from realtime.model_choice import ModelChoice
+from realtime.placement import Placement
+from realtime.providers import Choice, create_session
+from realtime.stylizer import Stylizer
+from tests.fakes import noisy_picture, style_of
+
+WHOLE = Placement(3, {})
+
+
+def maker(model: Path, made: list[tuple[Shape, bool]], graphs: bool = True) -> Callable[[Shape, bool], Any]:
+    """Makes sessions with fixed sizes on the processor, which knows no CUDA graphs: they are accepted or refused."""
+
+    def make(shape: Shape, uses_graph: bool) -> Any:
+        made.append((shape, uses_graph))
+        if uses_graph and not graphs:
+            raise RuntimeError("This session cannot use the graph capture feature")
+        sizes = dict(zip(("batch", "height", "width"), shape, strict=False))
+        return create_session(model.read_bytes(), Choice("cpu", threads=1, sizes=sizes), "tiny")[0]
+
+    return make
+
+
+def batch_of(width: int = 64, height: int = 48, seed: int = 0) -> Any:
+    return noisy_picture((width, height), seed)[np.newaxis]
+
+
+def test_frames_come_back_painted_each_on_its_own(inversion_onnx: Path) -> None:
+    session = GpuSession(maker(inversion_onnx, []), lambda _: WHOLE, device="cpu")
+    painted = [session.run(batch_of(seed=seed)) for seed in range(3)]
+    for seed, picture in enumerate(painted):  # no result is overwritten by a later frame
+        np.testing.assert_array_equal(picture, 255 - batch_of(seed=seed))
+
+
+def test_session_is_made_once_for_each_size(inversion_onnx: Path) -> None:
+    made: list[tuple[Shape, bool]] = []
+    session = GpuSession(maker(inversion_onnx, made), lambda _: WHOLE, device="cpu")
+    for width in (64, 32, 64, 32):
+        np.testing.assert_array_equal(session.run(batch_of(width)), 255 - batch_of(width))
+    assert made == [((1, 48, 64, 3), True), ((1, 48, 32, 3), True)]
+    assert session.is_prepared((1, 48, 64, 3))
+    assert not session.is_prepared((1, 48, 16, 3))
+
+
+def test_sizes_not_used_lately_are_given_up(inversion_onnx: Path) -> None:
+    made: list[tuple[Shape, bool]] = []
+    session = GpuSession(maker(inversion_onnx, made), lambda _: WHOLE, device="cpu")
+    for width in range(16, 16 + 4 * (KEPT_SIZES + 1), 4):
+        session.prepare((1, 16, width, 3))
+    assert not session.is_prepared((1, 16, 16, 3))
+    assert session.is_prepared((1, 16, 20, 3))
+
+
+def test_network_that_cannot_be_recorded_runs_without_a_graph(inversion_onnx: Path) -> None:
+    made: list[tuple[Shape, bool]] = []
+    session = GpuSession(maker(inversion_onnx, made, graphs=False), lambda _: WHOLE, device="cpu")
+    np.testing.assert_array_equal(session.run(batch_of()), 255 - batch_of())
+    assert not session.prepare((1, 48, 64, 3)).uses_graph
+    session.prepare((1, 48, 32, 3))
+    assert [uses_graph for _, uses_graph in made] == [True, False, False]  # it is not tried a second time
+
+
+def test_placement_is_that_of_the_session_that_runs(inversion_onnx: Path) -> None:
+    session = GpuSession(maker(inversion_onnx, []), lambda _: Placement(5, {"Pad": 1}), device="cpu")
+    placement = session.prepare((1, 48, 64, 3)).placement
+    assert placement is not None
+    assert not placement.is_whole
+
+
+def test_snapshot_and_live_picture_do_not_mix(inversion_onnx: Path) -> None:
+    session = GpuSession(maker(inversion_onnx, []), lambda _: WHOLE, device="cpu")
+    wrong: list[int] = []
+
+    def paint(seed: int) -> None:
+        right = [np.array_equal(session.run(batch_of(seed=seed)), 255 - batch_of(seed=seed)) for _ in range(20)]
+        wrong.extend(seed for is_right in right if not is_right)
+
+    threads = [threading.Thread(target=paint, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Choice] = []
+
+    def pretend(model: bytes, choice: Choice, name: str) -> tuple[Any, str]:
+        asked.append(choice)
+        session, _ = create_session(model, replace(choice, provider="cpu"), name)
+        return session, "cuda"
+
+    monkeypatch.setattr("realtime.stylizer.create_session", pretend)
+    monkeypatch.setattr("realtime.stylizer.GpuSession", lambda make, placement: GpuSession(make, placement, device="cpu"))
+    stylizer = Stylizer(style_of(inversion_onnx), ModelChoice(provider="cuda"))
+    photo = noisy_picture((66, 50))
+    np.testing.assert_array_equal(stylizer.style(photo), 255 - photo)
+    assert stylizer.provider == "cuda"
+    assert asked[-1] == Choice("cuda", sizes={"batch": 1, "height": 52, "width": 68}, cuda_graph=True, precision="fp32")
+
+
+def test_gpu_that_does_not_start_leaves_its_file_for_the_processors(
+    tmp_path: Path, inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """float16 is the GPU's: on a processor it would be the slowest of all."""
+    style = style_of(inversion_onnx)
+    model = style.models["fast"]["fp32"]
+    rich = replace(style, models={"fine": {"fp16": model}, "fast": {"fp32": model}})
+    monkeypatch.setattr("realtime.model_choice.expected_provider", lambda wanted: "cuda" if wanted == "auto" else wanted)
+    monkeypatch.setattr("realtime.stylizer.expected_provider", lambda wanted: "cuda" if wanted == "auto" else wanted)
+    stylizer = Stylizer(rich, ModelChoice(threads=1))
+    assert (stylizer.provider, stylizer.tier, stylizer.precision) == ("cpu", "fast", "fp32")
