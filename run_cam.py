@@ -21,35 +21,76 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
+from realtime.batch import Report, paint_batch  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
 from realtime.gallery import find_style, load_gallery  # noqa: E402
+from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, make_folder, plan_work  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
+from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
-from realtime.sources import PictureSource, Source, choose_source  # noqa: E402
+from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
 
 
 def run(args: argparse.Namespace) -> int:
-    """Wires source, capture, painter and sink, runs them and reports.
+    """Runs one source, or one after the other.
 
     Raises:
         UserError: something the user can mend.
     """
     styles, first_style = find_style(load_gallery(args.styles), args.style)
-    studio = Studio(styles, ModelChoice(args.tier, args.precision, args.provider, args.model_range))
-    has_window = args.output is None and not args.headless
+    work = plan_work(args.source, args.output)
     if args.stats is not None:
         check_output(args.stats, overwrite=True, option="--stats")
-    source = choose_source(args.source, size_wh=args.size, fps=args.fps, has_window=has_window, as_camera=args.live)
+
+    def report(stats: dict[str, Any]) -> None:
+        if args.stats is not None:
+            write_stats(args.stats, stats)
+
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    studio = Studio(styles, ModelChoice(args.tier, args.precision, args.provider, args.model_range))
+    try:
+        if not isinstance(work, Batch):
+            return run_one(args, work, studio, first_style, report, stop)
+        studio.require(first_style)  # one line where it is unusable, not one for each file
+        make_folder(args.output)
+
+        def paint(job: Job, report_one: Report) -> int:
+            check_output(job.output, args.overwrite)
+            changed = argparse.Namespace(**vars(args) | {"output": job.output})
+            return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop)
+
+        return paint_batch(work, paint, report, stop)
+    finally:
+        studio.close()
+
+
+def run_one(
+    args: argparse.Namespace,
+    work: Single | Sequence,
+    studio: Studio,
+    first_style: int,
+    report: Report,
+    stop: threading.Event,
+) -> int:
+    """Wires source, capture, painter and sink, runs them and reports.
+
+    Raises:
+        UserError: something the user can mend.
+    """
+    styles = studio.styles
+    has_window = args.output is None and not args.headless
+    source = _source(args, work, has_window)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
     state = ControlState(
@@ -62,10 +103,8 @@ def run(args: argparse.Namespace) -> int:
         fullscreen=args.fullscreen,
     )
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
-    stop = threading.Event()
-    _stop_on_signals(stop)
     snapshots = SnapshotFolder(args.snapshot_dir)
-    closing = [capture.stop, studio.close, snapshots.close]
+    closing = [capture.stop, snapshots.close]
     try:
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
         capture.start()
@@ -78,15 +117,13 @@ def run(args: argparse.Namespace) -> int:
         options = RunOptions(
             max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
             paced=has_window and not source.is_live,
-            progress=args.output is not None,
+            progress=args.output is not None and not isinstance(sink, PictureSink),
         )
         pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop)
         try:
             pipeline.run()
         finally:
-            style_name = styles[painter.style].name
-            if args.stats is not None:
-                write_stats(args.stats, collect_stats(pipeline, capture, painter, times, style_name, _STARTED_S))
+            report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
     finally:
         join_all(*closing)
     if capture.abandoned:
@@ -94,8 +131,17 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
 
 
+def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool) -> Source:
+    if isinstance(work, Single):
+        return choose_source(work.source, size_wh=args.size, fps=args.fps, has_window=has_window, as_camera=args.live)
+    film = PictureSequence(work.pictures, args.fps)
+    return PacedFile(film) if args.live else film
+
+
 def _output_sink(args: argparse.Namespace, source: Source) -> Sink:
     path: Path = args.output
+    if path.suffix.lower() in PICTURE_SUFFIXES and is_numbered(path):
+        return NumberedPictures(path, args.overwrite)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureSink(path, args.overwrite, lambda: source.alpha if isinstance(source, PictureSource) else None)
     from realtime.video_writer import VideoFileSink  # PyAV takes a fifth of a second to load: only for files

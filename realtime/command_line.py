@@ -24,10 +24,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     frames = parser.add_argument_group("frames")
     frames.add_argument(
-        "--source", default="0", help="camera's number, rtsp:// or http:// address, video, picture, or demo (default 0)"
+        "--source",
+        nargs="+",
+        action="extend",
+        help="camera's number, rtsp:// or http:// address, video, picture, folder, pattern (frames/%%04d.png, 'photos/*.jpg'), "
+        "several files, or demo (default 0)",
     )
     frames.add_argument("--size", type=_size, metavar="WxH", help="asked of the camera")
-    frames.add_argument("--fps", type=_positive, metavar="N", help="asked of the camera")
+    frames.add_argument(
+        "--fps", type=_positive, metavar="N", help="asked of the camera; of pictures: frames a second (default 25)"
+    )
     frames.add_argument("--live", action="store_true", help="play a file as a camera: its own pace, newest frame wins")
     frames.add_argument(
         "--retry", type=_positive, metavar="SECONDS", help="how long to wait for a lost camera (default: for ever)"
@@ -52,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     window.add_argument("--fullscreen", action="store_true")
     window.add_argument("--snapshot-dir", type=Path, default=Path("snapshots"), metavar="DIR", help="default snapshots/")
     output = parser.add_argument_group("output")
-    output.add_argument("--output", type=Path, metavar="OUT.mp4|OUT.png", help="write a file, show no window")
+    output.add_argument("--output", type=Path, metavar="OUT.mp4|OUT.png|%04d.png|FOLDER", help="write files, show no window")
     output.add_argument("--overwrite", action="store_true", help="replace an existing output file")
     output.add_argument("--headless", action="store_true", help="no window, no output: for measuring")
     output.add_argument("--stats", type=Path, metavar="FILE.json", help="write rates, latencies and counts")
@@ -72,7 +78,9 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         if given[number] == "--model-range" and re.match(r"-[\d.]", given[number + 1]):
             given[number : number + 2] = [f"--model-range={given[number + 1]}"]
             break
-    return build_parser().parse_args(given)
+    args = build_parser().parse_args(given)
+    args.source = args.source or ["0"]
+    return args
 
 
 def list_styles(styles: list[Style]) -> int:

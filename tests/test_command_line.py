@@ -160,6 +160,38 @@ def test_one_frame_of_a_video_becomes_a_picture(run_cam: RunCam, clip: Path, wor
     assert read_picture(work / "painted.png").shape == (SMALL_WH[1], SMALL_WH[0], 3)
 
 
+def test_folder_into_folder(run_cam: RunCam, work: Path) -> None:
+    (work / "photos").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(work / "photos" / f"{number}.png"), flat_picture(50 * number))
+    write_clip(work / "photos" / "clip.mp4", frames=4)
+    (work / "photos" / "1b.jpg").write_bytes(b"no picture")
+    arguments = ["--source", "photos", "--output", "painted", "--stats", "stats.json"]
+    outcome = run_cam(*arguments)
+    assert outcome.code == EXIT_SOURCE
+    assert len(outcome.errors.splitlines()) == 2
+    assert outcome.errors.splitlines()[0].startswith("error: picture photos/1b.jpg: not a picture")
+    assert outcome.errors.splitlines()[1] == "4 of 5 files painted"
+    assert sorted(path.name for path in (work / "painted").iterdir()) == ["0.png", "1.png", "2.png", "clip.mp4"]
+    np.testing.assert_array_equal(read_picture(work / "painted" / "2.png"), flat_picture(155))
+    assert len(levels(work / "painted" / "clip.mp4")) == 4
+    stats = stats_of(work / "stats.json")
+    assert (stats["painted"], stats["failed"]) == (4, 1)
+    again = run_cam(*arguments)
+    assert again.code == EXIT_OUTPUT
+    assert again.errors.count("exists already") == 4
+    assert run_cam("--source", "photos/0.png", "photos/2.png", "--output", "painted", "--overwrite").code == EXIT_DONE
+
+
+def test_pictures_become_a_film_and_a_film_pictures(run_cam: RunCam, work: Path) -> None:
+    for number in range(1, 6):
+        cv2.imwrite(str(work / f"{number:03d}.png"), flat_picture(40 * number))
+    run_cam("--source", "%03d.png", "--fps", 5, "--output", "film.mkv").succeeds()
+    np.testing.assert_allclose(levels(work / "film.mkv"), [40 * number for number in range(1, 6)], atol=6)
+    run_cam("--source", "film.mkv", "--output", "back%d.png").succeeds()
+    assert abs(int(read_picture(work / "back5.png")[0, 0, 0]) - 200) <= 12
+
+
 def test_demo_without_window_and_output(run_cam: RunCam, work: Path) -> None:
     run_cam("--source", "demo", "--size", "96x64", "--headless", "--max-frames", 5, "--stats", "stats.json").succeeds()
     stats = stats_of(work / "stats.json")
@@ -290,7 +322,7 @@ def test_range_that_begins_with_a_minus(arguments: list[str]) -> None:
 
 def test_defaults() -> None:
     args = parse_arguments([])
-    assert (args.source, args.style, args.strength, args.colours) == ("0", None, 1.0, "style")
+    assert (args.source, args.style, args.strength, args.colours) == (["0"], None, 1.0, "style")
     assert (args.tier, args.provider, args.precision, args.model_range) == ("auto", "auto", "auto", None)
     assert not any((args.headless, args.live, args.overwrite, args.split, args.no_mirror, args.fullscreen))
 
@@ -315,7 +347,7 @@ def test_empty_file(run_cam: RunCam, work: Path) -> None:
 
 
 def test_folder_in_place_of_a_source(run_cam: RunCam) -> None:
-    run_cam("--source", ".", "--headless").complains(EXIT_SOURCE, "a folder")
+    run_cam("--source", ".", "--headless").complains(EXIT_SOURCE, "no pictures or videos found")
 
 
 def test_clip_cut_short_keeps_the_frames_before(run_cam: RunCam, clip: Path, work: Path) -> None:

@@ -1,0 +1,54 @@
+"""Many files, one after the other: what goes wrong with one is told and does not stop the others."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
+
+from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, UserError
+from realtime.inputs import Batch, Job
+
+Report = Callable[[dict[str, Any]], None]
+PaintFile = Callable[[Job, Report], int]
+
+
+def paint_batch(batch: Batch, paint: PaintFile, report: Report, stop: threading.Event) -> int:
+    """Paints every file of a batch.
+
+    Args:
+        paint: paints one file, hands over its figures, and returns an exit code or raises a UserError.
+        report: gets the figures of all of them at the end: painted, failed, and one entry for each file.
+        stop: set from outside to end after the file under way.
+    Returns:
+        0 where all went well, 130 where it was stopped, else the code of the first failure.
+    """
+    entries: list[dict[str, Any]] = []
+    bar = tqdm(batch.jobs, unit="file", disable=None, leave=False)
+    for job in bar:
+        if stop.is_set():
+            break
+        bar.set_postfix_str(job.source.name, refresh=False)
+        entries.append(_paint_one(job, paint))
+    bar.close()
+    failed = [entry for entry in entries if entry["exit_code"] != EXIT_DONE]
+    painted = len(entries) - len(failed)
+    report({"painted": painted, "failed": len(failed), "files": entries})
+    if failed or painted < len(batch.jobs):
+        print(f"{painted} of {len(batch.jobs)} files painted", file=sys.stderr)
+    if stop.is_set():
+        return EXIT_INTERRUPTED
+    return int(failed[0]["exit_code"]) if failed else EXIT_DONE
+
+
+def _paint_one(job: Job, paint: PaintFile) -> dict[str, Any]:
+    entry: dict[str, Any] = {"source": str(job.source), "output": str(job.output)}
+    try:
+        entry["exit_code"] = paint(job, entry.update)
+    except UserError as error:
+        tqdm.write(f"error: {error}", file=sys.stderr)
+        entry |= {"exit_code": error.exit_code, "error": str(error)}
+    return entry

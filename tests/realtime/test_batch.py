@@ -1,0 +1,71 @@
+"""Many files one after the other: failures are told and do not stop the others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.batch import Report, paint_batch
+from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
+from realtime.inputs import Batch, Job
+
+JOBS = tuple(Job(Path(f"{name}.png"), Path(f"painted/{name}.png")) for name in "abcd")
+
+
+class Painter:
+    """Paints nothing, fails where it is told to, and may be stopped."""
+
+    def __init__(self, faults: dict[str, Exception] | None = None, stop_at: str = "") -> None:
+        self.faults, self.stop_at = faults or {}, stop_at
+        self.stop = threading.Event()
+        self.painted: list[str] = []
+        self.reports: list[dict[str, Any]] = []
+
+    def __call__(self, job: Job, report: Report) -> int:
+        if job.source.stem in self.faults:
+            raise self.faults[job.source.stem]
+        self.painted.append(job.source.stem)
+        report({"frames_styled": 1})
+        if job.source.stem == self.stop_at:
+            self.stop.set()
+            return EXIT_INTERRUPTED
+        return EXIT_DONE
+
+    def run(self) -> int:
+        return paint_batch(Batch(JOBS), self, self.reports.append, self.stop)
+
+
+def test_all_well(capsys: pytest.CaptureFixture[str]) -> None:
+    painter = Painter()
+    assert painter.run() == EXIT_DONE
+    assert capsys.readouterr().err == ""
+    assert (painter.reports[0]["painted"], painter.reports[0]["failed"]) == (4, 0)
+    assert painter.reports[0]["files"][2] == {
+        "source": "c.png",
+        "output": str(Path("painted/c.png")),
+        "frames_styled": 1,
+        "exit_code": EXIT_DONE,
+    }
+
+
+def test_failures_are_told_and_the_first_one_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    painter = Painter({"b": SourceError("b is damaged"), "d": OutputError("d exists")})
+    assert painter.run() == EXIT_SOURCE
+    assert painter.painted == ["a", "c"]
+    assert capsys.readouterr().err.splitlines() == ["error: b is damaged", "error: d exists", "2 of 4 files painted"]
+    assert [entry["exit_code"] for entry in painter.reports[0]["files"]] == [EXIT_DONE, EXIT_SOURCE, EXIT_DONE, EXIT_OUTPUT]
+
+
+def test_interruption_ends_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    painter = Painter(stop_at="b")
+    assert painter.run() == EXIT_INTERRUPTED
+    assert painter.painted == ["a", "b"]
+    assert capsys.readouterr().err == "1 of 4 files painted\n"
+
+
+def test_bug_is_not_taken_for_a_bad_file() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Painter({"b": ZeroDivisionError()}).run()
