@@ -133,7 +133,9 @@ def run_one(
 
 def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool) -> Source:
     if isinstance(work, Single):
-        return choose_source(work.source, size_wh=args.size, fps=args.fps, has_window=has_window, as_camera=args.live)
+        as_still = args.output is not None and args.output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(args.output)
+        wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
+        return choose_source(work.source, size_wh=args.size, fps=args.fps, **wishes)
     film = PictureSequence(work.pictures, args.fps)
     return PacedFile(film) if args.live else film
 

@@ -65,7 +65,7 @@ def read_picture(path: Path) -> Picture:
         SourceError: not there, not a picture, cut short, or larger than fits into memory.
     """
     with open_picture(path) as opened:
-        _check_size(path, opened.size)
+        check_size(path, opened.size)
         try:
             return _convert(opened)
         except Exception as error:  # Pillow raises whatever its plugins stumble over: struct.error, zlib.error, ...
@@ -118,7 +118,7 @@ def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None) -> N
         raise OutputError(f"picture {path}: {format_name} holds {limit} pixels on a side, found {longest}; try .png or .tif")
     if alpha is not None and format_name not in _WITH_ALPHA:
         say_once(f"{format_name} has no transparency: such pictures are put on white (.png, .webp and .tif keep it)")
-        image_bgr, alpha = _on_white(image_bgr, alpha), None
+        image_bgr, alpha = on_white(image_bgr, alpha), None
     if alpha is None:
         picture = PIL.Image.fromarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
     else:
@@ -161,6 +161,8 @@ def _convert(opened: PIL.Image.Image) -> Picture:
 
     if any(";16" in str(tile) for tile in getattr(opened, "tile", ())) or opened.mode.startswith("I;16"):
         say_once("16 bits a channel are reduced to 8, which is what the networks paint in")
+    if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:  # a camera's MPO holds small copies beside the photo
+        say_once("of a file with several pictures the first is painted; give a video or %04d.png as --output for an animation")
     with warnings.catch_warnings(), silent_libraries():
         warnings.simplefilter("ignore")
         opened.load()
@@ -202,12 +204,13 @@ def _grey_of_more_bits(levels: Any) -> Image:
     return np.ascontiguousarray(np.repeat(grey.astype(np.uint8)[:, :, np.newaxis], 3, axis=2))
 
 
-def _on_white(image_bgr: Image, alpha: Image) -> Image:
+def on_white(image_bgr: Image, alpha: Image) -> Image:
+    """A picture (H, W, 3) with its transparency (H, W), laid on white."""
     darkness = cv2.multiply(_WHITE - image_bgr, cv2.merge([alpha] * 3), scale=1 / 255)
     return np.asarray(_WHITE - darkness, np.uint8)
 
 
-def _check_size(path: Path, size_wh: tuple[int, int]) -> None:
+def check_size(path: Path, size_wh: tuple[int, int]) -> None:
     """Refuses a picture that would not fit, by its header alone.
 
     Raises:

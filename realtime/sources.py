@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from realtime.animation import AnimatedPicture, is_animated
 from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
@@ -190,6 +191,7 @@ def choose_source(
     fps: float | None = None,
     has_window: bool = True,
     as_camera: bool = False,
+    as_still: bool = False,
 ) -> Source:
     """The source that a --source text names.
 
@@ -198,6 +200,7 @@ def choose_source(
         size_wh, fps: asked of a camera (and of the demo).
         has_window: a still is repeated, and the demo paced, only for a window.
         as_camera: play a file at its own pace, the newest frame wins.
+        as_still: of an animated picture only the first is wanted.
     Raises:
         SourceError: no such file.
     """
@@ -214,6 +217,9 @@ def choose_source(
         )
     if path.is_dir():
         raise SourceError(f"source {text}: a folder; expected a video file or a picture")
+    if not as_still and is_animated(path):
+        animation = AnimatedPicture(path)
+        return PacedFile(animation) if as_camera else animation
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureSource(path, repeated=has_window)
     from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
