@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 from pathlib import Path
 
 from realtime import __version__
+from realtime.argument_types import count as _count
+from realtime.argument_types import positive as _positive
+from realtime.argument_types import share as _share
+from realtime.argument_types import size as _size
 from realtime.cameras import list_cameras
 from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import Style
@@ -103,45 +106,8 @@ def print_cameras() -> int:
     return EXIT_DONE
 
 
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
-    if match is None or min(int(match[1]), int(match[2])) < 16:
-        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT of at least 16x16, found {text!r}")
-    return int(match[1]), int(match[2])
-
-
-def _positive(text: str) -> float:
-    value = _number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
-    return int(text)
-
-
 def _range(text: str) -> tuple[float, float]:
     try:
         return parse_range(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"expected a number, found {text!r}")
-    return value

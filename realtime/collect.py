@@ -1,0 +1,206 @@
+"""Photographs for training from one's own camera or clip: python -m realtime.collect --out DIR."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import realtime.quiet  # noqa: F401  (before cv2 is loaded)
+from realtime import argument_types
+from realtime.capture import Capture, Policy
+from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
+from realtime.frame import Frame
+from realtime.photo_choice import Candidate, PhotoChooser, fit_for_training
+from realtime.picture_files import write_picture
+from realtime.sources import Source, choose_source
+
+_USUAL_SECONDS = 30.0
+_USUAL_COUNT = 100
+_RETRY_S = 5.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how much to collect.
+
+    seconds: of the camera's or the clip's time; None for the whole clip.
+    count: photographs at most, spread over that time.
+    """
+
+    seconds: float | None
+    count: int
+
+    def interval_s(self, length_s: float | None) -> float:
+        """Time from which one photograph may be kept.
+
+        Args:
+            length_s: of a clip as its header states it.
+        """
+        lengths = [length for length in (self.seconds, length_s) if length]
+        return min(lengths, default=_USUAL_SECONDS) / self.count
+
+
+class PhotoFolder:
+    """Photographs named by their time; no file is ever replaced.
+
+    Args:
+        folder: made if need be.
+        suffix: .jpg or .png.
+        name_of: the name, without suffix, of a photograph taken at so many seconds.
+    Raises:
+        OutputError: the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path, suffix: str, name_of: Callable[[float], str]) -> None:
+        self.written = 0
+        self._folder, self._suffix, self._name_of = folder, suffix, name_of
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"--out {folder}: the folder cannot be made ({error.strerror})") from None
+
+    def write(self, photo: Candidate) -> None:
+        """Writes a photograph under the first free name of its time."""
+        stem, number = self._name_of(photo.at_s), 1
+        path = self._folder / f"{stem}{self._suffix}"
+        while path.exists():
+            number += 1
+            path = self._folder / f"{stem}_{number}{self._suffix}"
+        write_picture(path, fit_for_training(photo.image_bgr))
+        self.written += 1
+
+
+def frames_of(capture: Capture, is_live: bool, stop: threading.Event) -> Iterator[tuple[Frame, float]]:
+    """Every frame with its seconds from the start, until the source ends or `stop` is set."""
+    first_s: float | None = None
+    while not stop.is_set() and not capture.is_exhausted:
+        frame = capture.get(_POLL_S)
+        if frame is None:
+            continue
+        now_s = frame.captured_at_s if is_live or frame.presented_at_s is None else frame.presented_at_s
+        first_s = now_s if first_s is None else first_s
+        yield frame, now_s - first_s
+
+
+def collect(source: Source, folder: PhotoFolder, limits: Limits, stop: threading.Event) -> PhotoChooser:
+    """Collects photographs until the time or the count is reached, the source ends, or `stop` is set.
+
+    Returns:
+        The chooser, which has counted what was left out.
+    Raises:
+        SourceError: the source cannot be opened, or ended damaged; what was collected stays.
+        OutputError: a photograph cannot be written.
+    """
+    capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=_RETRY_S)
+    bar = tqdm(total=limits.count, unit="photo", disable=None, leave=False)
+
+    def keep(photo: Candidate | None) -> None:
+        if photo is not None and folder.written < limits.count:
+            folder.write(photo)
+            bar.update()
+
+    try:
+        capture.start()
+        length_s = source.frame_count / source.fps if source.frame_count and source.fps else None
+        chooser = PhotoChooser(limits.interval_s(length_s))
+        try:
+            for frame, at_s in frames_of(capture, source.is_live, stop):
+                if limits.seconds is not None and at_s >= limits.seconds:
+                    break
+                keep(chooser.offer(frame.image_bgr, at_s))
+                if folder.written >= limits.count:
+                    break
+        finally:
+            keep(chooser.finish())
+    finally:
+        capture.stop()
+        bar.close()
+    return chooser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Collects as the command line asks for it and says what was found."""
+    source = choose_source(args.source, size_wh=args.size, has_window=False, as_still=True)
+    is_file = not source.is_live and args.source != "demo"
+    limits = Limits(args.seconds or (None if is_file else _USUAL_SECONDS), args.count)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    folder = PhotoFolder(args.out, f".{args.format}", _names(Path(args.source).stem if is_file else None))
+    if source.is_hardware:
+        print("move the camera slowly over what you will film; Ctrl-C ends early and keeps what is there", file=sys.stderr)
+    try:
+        chooser = collect(source, folder, limits, stop)
+    except UserError as error:
+        kept = f"; {folder.written} photographs before that were kept" if folder.written else ""
+        raise type(error)(f"{error}{kept}") from None
+    left_out = f"left out: {chooser.blurred} blurred, {chooser.blank} blank, {chooser.repeated} like others"
+    if not folder.written:
+        if stop.is_set():
+            return EXIT_INTERRUPTED
+        raise SourceError(
+            f"{source.description}: no photograph in {chooser.seen} frames ({left_out}); more light, more motion?"
+        )
+    print(f"{args.out}: {folder.written} photographs ({left_out})")
+    return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
+
+
+def _names(clip: str | None) -> Callable[[float], str]:
+    """Names by the time in a clip, or by the clock."""
+    if clip is not None:
+        safe = re.sub(r"[^\w.-]", "_", clip)
+        return lambda at_s: f"{safe}_{at_s:09.3f}s"
+    started_s = time.time()
+
+    def by_clock(at_s: float) -> str:
+        now_s = started_s + at_s
+        return f"{time.strftime('%Y-%m-%d_%H-%M-%S', time.localtime(now_s))}-{int(now_s * 1000) % 1000:03d}"
+
+    return by_clock
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def ask(_number: int, _frame: Any) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of python -m realtime.collect."""
+    parser = argparse.ArgumentParser(prog="python -m realtime.collect", description=__doc__)
+    number, length, size = argument_types.count, argument_types.positive, argument_types.size
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the photographs")
+    parser.add_argument("--source", default="0", help="camera's number, address, or clip (default 0)")
+    parser.add_argument("--seconds", type=length, help="default: half a minute of a camera, the whole of a clip")
+    parser.add_argument("--count", type=number, default=_USUAL_COUNT, metavar="N", help="at most (default %(default)s)")
+    parser.add_argument("--size", type=size, metavar="WxH", help="asked of the camera")
+    parser.add_argument("--format", choices=("jpg", "png"), default="jpg")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; a user's mistake becomes one line and an exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        return run(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

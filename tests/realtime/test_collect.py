@@ -1,0 +1,157 @@
+"""Photographs collected from cameras and clips: named by time, nothing replaced, kept whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime.collect import Limits, PhotoFolder, collect, main
+from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
+from realtime.photo_choice import Candidate
+from realtime.picture_files import read_picture
+from tests.fakes import ScriptedSource, Step, noisy_picture, wait_until, write_clip
+from tests.realtime.test_photo_choice import scene
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def clip_of_scenes(path: Path, count: int) -> Path:
+    """A clip of ten frames a second in which each scene stays for a second."""
+    return write_clip(path, pictures=[scene(number // 10) for number in range(count * 10)])
+
+
+def collected(folder: Path) -> list[str]:
+    """Names of the photographs."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---------------------------------------------------------------------------------------------- the program
+
+
+def test_clip_gives_a_photograph_of_each_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = clip_of_scenes(tmp_path / "my clip.mp4", 4)
+    assert main(["--source", str(clip), "--out", str(tmp_path / "photos" / "mine"), "--count", "8"]) == EXIT_DONE
+    names = collected(tmp_path / "photos" / "mine")
+    assert len(names) == 4
+    assert [float(name.removeprefix("my_clip_").removesuffix("s.jpg")) // 1 for name in names] == [0, 1, 2, 3]
+    assert read_picture(tmp_path / "photos" / "mine" / names[0]).image_bgr.shape == scene(0).shape
+    output = capsys.readouterr().out
+    assert output.splitlines()[0].endswith("4 photographs (left out: 0 blurred, 0 blank, 4 like others)")
+
+
+def test_nothing_is_replaced(tmp_path: Path) -> None:
+    clip = clip_of_scenes(tmp_path / "clip.mp4", 2)
+    for _ in range(2):
+        assert main(["--source", str(clip), "--out", str(tmp_path / "photos"), "--count", "2", "--format", "png"]) == EXIT_DONE
+    names = collected(tmp_path / "photos")
+    assert len(names) == 4
+    assert len([name for name in names if name.endswith("_2.png")]) == 2
+
+
+def test_count_and_seconds_bound_what_is_collected(tmp_path: Path) -> None:
+    clip = clip_of_scenes(tmp_path / "clip.mp4", 6)
+    assert main(["--source", str(clip), "--out", str(tmp_path / "a"), "--count", "3"]) == EXIT_DONE
+    assert len(collected(tmp_path / "a")) == 3
+    assert main(["--source", str(clip), "--out", str(tmp_path / "b"), "--seconds", "2"]) == EXIT_DONE
+    assert len(collected(tmp_path / "b")) == 2
+
+
+def test_demo_is_a_source_as_well(tmp_path: Path) -> None:
+    arguments = ["--source", "demo", "--size", "160x120", "--seconds", "4", "--count", "4"]
+    assert main([*arguments, "--out", str(tmp_path / "photos")]) == EXIT_DONE
+    assert collected(tmp_path / "photos")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["--source", "gone.mp4", "--out", "photos"], EXIT_SOURCE, "no such file"),
+        (["--source", "dark.mp4", "--out", "photos"], EXIT_SOURCE, "no photograph in 5 frames (left out: 0 blurred, 5 blank"),
+        (["--source", "dark.mp4", "--out", "dark.mp4/photos"], EXIT_OUTPUT, "cannot be made"),
+    ],
+)
+def test_mistakes_take_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    reason: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "dark.mp4", pictures=[np.zeros((48, 64, 3), np.uint8)] * 5)
+    assert main(arguments) == code
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("error: ")
+    assert reason in errors[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--out", "photos", "--count", "0"], ["--out", "photos", "--seconds", "-1"]])
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == EXIT_ARGUMENTS
+
+
+def test_ctrl_c_keeps_what_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    command = [sys.executable, "-m", "realtime.collect", "--source", "demo", "--size", "1920x1080", "--seconds", "100000"]
+    process = subprocess.Popen(
+        [*command, "--count", "100000", "--out", str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until(lambda: folder.is_dir() and any(path.suffix == ".jpg" for path in folder.iterdir()), 60)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == EXIT_INTERRUPTED
+    assert "photographs" in output
+    assert errors == ""
+    assert not [name for name in collected(folder) if not name.endswith(".jpg")]
+    assert all(read_picture(folder / name).image_bgr.size for name in collected(folder))
+
+
+# ------------------------------------------------------------------------------------------------ the parts
+
+
+def test_source_that_ends_damaged_leaves_its_photographs(tmp_path: Path) -> None:
+    steps: list[Step] = [*(scene(number) for number in range(3)), SourceError("ends damaged")]
+    folder = PhotoFolder(tmp_path / "photos", ".jpg", lambda at_s: f"{at_s:.1f}")
+    with pytest.raises(SourceError, match="ends damaged"):
+        collect(ScriptedSource([steps]), folder, Limits(1.0, 10), threading.Event())
+    assert collected(tmp_path / "photos") == ["0.0.jpg", "0.1.jpg", "0.2.jpg"]
+
+
+def test_stop_ends_the_collection(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    folder = PhotoFolder(tmp_path / "photos", ".jpg", str)
+    source = ScriptedSource([[scene(1)] * 3])
+    assert collect(source, folder, Limits(None, 10), stop).seen == 0
+    assert source.closed
+
+
+def test_interval_is_the_time_over_the_count() -> None:
+    assert Limits(30.0, 100).interval_s(None) == pytest.approx(0.3)
+    assert Limits(None, 100).interval_s(None) == pytest.approx(0.3)
+    assert Limits(None, 10).interval_s(20.0) == pytest.approx(2.0)
+    assert Limits(30.0, 10).interval_s(20.0) == pytest.approx(2.0)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="needs a folder that nobody can write into")
+def test_folder_that_cannot_be_written() -> None:
+    with pytest.raises(OutputError):
+        PhotoFolder(Path("/proc/self"), ".jpg", str).write(Candidate(noisy_picture(), 1.0, 1.0, 1.0))
