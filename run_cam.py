@@ -22,6 +22,7 @@ from typing import Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
 from realtime.batch import Report, paint_batch  # noqa: E402
+from realtime.calibration import Goal, calibrate  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
@@ -35,6 +36,7 @@ from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
+from realtime.size_control import SizeControl  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     stop = threading.Event()
     _stop_on_signals(stop)
-    studio = Studio(styles, ModelChoice(args.tier, args.precision, args.provider, args.model_range))
+    studio = Studio(styles, calibrate(styles, first_style, _wanted(args), _goal(args), again=args.recalibrate))
     try:
         if not isinstance(work, Batch):
             return run_one(args, work, studio, first_style, report, stop)
@@ -101,6 +103,7 @@ def run_one(
         split=args.split,
         mirror=source.is_mirrored and not args.no_mirror,
         fullscreen=args.fullscreen,
+        adapts=source.is_live and args.processing_size is None,
     )
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
     snapshots = SnapshotFolder(args.snapshot_dir)
@@ -119,7 +122,7 @@ def run_one(
             paced=has_window and not source.is_live,
             progress=args.output is not None and not isinstance(sink, PictureSink),
         )
-        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop)
+        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, SizeControl(args.target_fps))
         try:
             pipeline.run()
         finally:
@@ -129,6 +132,14 @@ def run_one(
     if capture.abandoned:
         print(f"warning: {source.description}: its driver does not answer; left behind", file=sys.stderr)
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
+
+
+def _wanted(args: argparse.Namespace) -> ModelChoice:
+    return ModelChoice(args.tier, args.precision, args.provider, args.model_range)
+
+
+def _goal(args: argparse.Namespace) -> Goal:
+    return Goal(args.target_fps, args.processing_size or args.size or Goal.size_wh)
 
 
 def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool) -> Source:
@@ -172,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.doctor:
             from realtime.doctor import report
 
-            return report(load_gallery(args.styles))
+            return report(load_gallery(args.styles), _wanted(args), _goal(args))
         return run(args)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -106,6 +107,29 @@ def list_cameras(limit: int = 10) -> Iterator[tuple[int, tuple[int, int], float]
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         capture.release()
         yield number, size_wh, fps
+
+
+def measure_camera(number: int, seconds: float = 1.5, clock: Callable[[], float] = time.monotonic) -> float | None:
+    """Frames a second that a camera really gives; None where none came. What a driver states is often wrong.
+
+    Args:
+        seconds: how long to look, after the first frame, which waits for exposure.
+    """
+    capture = _open_camera(number, [])
+    if capture is None:
+        return None
+    try:
+        if not capture.read()[0]:
+            return None
+        began, frames = clock(), 0
+        while clock() - began < seconds:
+            if not capture.read()[0]:
+                break
+            frames += 1
+        passed = clock() - began
+        return frames / passed if frames and passed > 0 else None
+    finally:
+        capture.release()
 
 
 def describe_cameras() -> str:

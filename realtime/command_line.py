@@ -53,9 +53,22 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument("--provider", choices=PROVIDERS, default="auto")
     network.add_argument("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto")
     network.add_argument(
+        "--target-fps",
+        type=_positive,
+        default=30.0,
+        metavar="N",
+        help="rate that auto chooses for, and that a live picture holds by its processing size (default 30)",
+    )
+    network.add_argument("--recalibrate", action="store_true", help="measure again what auto takes, instead of once a machine")
+    network.add_argument(
         "--model-range", type=_range, metavar="LOW..HIGH", help="value range of a foreign ONNX file: 0..255, 0..1, -1..1"
     )
-    network.add_argument("--processing-size", type=_size, metavar="WxH", help="box that bounds the size the network works at")
+    network.add_argument(
+        "--processing-size",
+        type=_size,
+        metavar="WxH",
+        help="box that bounds the size the network works at, which is then fixed",
+    )
     window = parser.add_argument_group("window")
     window.add_argument("--no-mirror", action="store_true", help="show a camera as others see you")
     window.add_argument("--fullscreen", action="store_true")

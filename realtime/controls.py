@@ -88,6 +88,7 @@ class ControlState:
     colours_of_photo: bool = False
     split: bool = False
     processing_share: float = 1.0
+    adapts: bool = False  # the share follows the machine; [ and ] take it over
     mirror: bool = False
     fullscreen: bool = False
     diagnostics: bool = False
@@ -137,10 +138,10 @@ def apply_command(state: ControlState, press: KeyPress) -> ControlState:
             return replace(state, split=not state.split)
         case Command.SMALLER:
             smaller = [share for share in PROCESSING_STEPS if share < state.processing_share]
-            return replace(state, processing_share=smaller[-1]) if smaller else state
+            return replace(state, processing_share=smaller[-1] if smaller else state.processing_share, adapts=False)
         case Command.LARGER:
             larger = [share for share in PROCESSING_STEPS if share > state.processing_share]
-            return replace(state, processing_share=larger[0]) if larger else state
+            return replace(state, processing_share=larger[0] if larger else state.processing_share, adapts=False)
         case Command.SNAPSHOT:
             return replace(state, snapshots_asked=state.snapshots_asked + 1)
         case Command.MIRROR:

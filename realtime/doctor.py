@@ -1,86 +1,122 @@
-"""--doctor: what this machine has, and which part of it really runs a network."""
+"""--doctor: what this machine has, which part of it really runs a network, how fast, and what is to be mended."""
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 import time
-from importlib import metadata
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 
 from realtime import __version__
-from realtime.cameras import list_cameras
-from realtime.errors import EXIT_DONE, UserError
+from realtime.calibration import Goal, explain, measure, order
+from realtime.cameras import list_cameras, measure_camera
+from realtime.displays import list_displays
+from realtime.errors import EXIT_DONE, ModelError, UserError
+from realtime.faults import find_faults
 from realtime.gallery import Style
-from realtime.model_choice import ModelChoice
-from realtime.processor import has_fast_int8
-from realtime.providers import PROVIDERS, why_not
+from realtime.model_choice import ModelChoice, choose_file
+from realtime.probe import problem_of
+from realtime.processor import core_count, has_fast_int8, processor_features, processor_name
+from realtime.providers import PROVIDERS, installation
 from realtime.sinks import display_problem
 from realtime.stylizer import Stylizer
 
 _SIZES_WH = ((640, 480), (1280, 720), (1920, 1080))
 _RUNS = 3
+_NAME_WIDTH = 13
 
 
-def report(styles: list[Style]) -> int:
-    """Prints the report; every line is something that was tried just now."""
+def report(styles: list[Style], choice: ModelChoice, goal: Goal) -> int:
+    """Prints the report; every line is something that was tried just now. The last ones are faults with what mends them.
+
+    Args:
+        styles: the gallery; the first one is measured.
+        choice: what the other options ask for.
+        goal: rate and size that "auto" chooses for.
+    """
     _print_versions()
     _print_processor()
-    _print_providers(styles)
+    _print_gpus()
+    working = [provider for provider in PROVIDERS[1:] if _print_provider(provider)]
     _print_cameras()
-    problem = display_problem()
-    print(f"display      {problem or 'answers'}")
-    _print_speed(styles)
-    advice = _advice()
-    print("advice       " + (advice or "nothing to mend"))
+    _print_displays()
+    if styles:
+        for provider in working:
+            _print_speed(styles[0], provider)
+        _print_automatic(styles[0], choice, goal)
+    else:
+        _line("styles", "none found: nothing to measure")
+    _print_faults()
     return EXIT_DONE
 
 
+def _line(name: str, text: str) -> None:
+    print(f"{name:{_NAME_WIDTH}}{text}", flush=True)
+
+
 def _print_versions() -> None:
-    print(f"StyleCam     {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    print(f"packages     onnxruntime {ort.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}")
+    _line("StyleCam", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
+    cuda = installation().cuda_major
+    built = f" (built for CUDA {cuda})" if cuda else ""
+    _line("packages", f"onnxruntime {ort.__version__}{built}, OpenCV {cv2.__version__}, NumPy {np.__version__}")
 
 
 def _print_processor() -> None:
-    bytes_note = "fast 8-bit dot products" if has_fast_int8() else "no fast 8-bit dot products"
-    print(f"processor    {os.cpu_count()} cores, {platform.machine()}, {bytes_note}")
+    features = ", ".join(processor_features()) or "no known instruction sets"
+    note = "fast 8-bit dot products" if has_fast_int8() else "no fast 8-bit dot products"
+    _line("processor", f"{processor_name()}, {core_count()} cores, {platform.machine()}: {features}; {note}")
 
 
-def _print_providers(styles: list[Style]) -> None:
-    if not styles:
-        print("providers    cannot be tried: no styles found")
+def _print_gpus() -> None:
+    driver = installation().driver
+    if driver is None:
+        _line("GPU", "no NVIDIA driver was found")
         return
-    for provider in PROVIDERS[1:]:
-        try:
-            stylizer = Stylizer(styles[0], ModelChoice(provider=provider))
-            stylizer.warm_up((64, 64))
-            print(f"{provider:12} runs")
-        except UserError:
-            print(f"{provider:12} does not run: {why_not(provider)}")
+    supported = f"driver for CUDA {driver.cuda[0]}.{driver.cuda[1]}"
+    for gpu in driver.gpus:
+        _line("GPU", f"{gpu.name}, {gpu.memory_bytes / 2**30:.1f} GiB, compute {gpu.compute}, {supported}")
+    if not driver.gpus:
+        _line("GPU", f"none, although there is a {supported}")
+
+
+def _print_provider(provider: str) -> bool:
+    problem = problem_of(provider)
+    _line(provider, "runs" if problem is None else f"does not run: {problem}")
+    return problem is None
 
 
 def _print_cameras() -> None:
-    found = [f"{number} ({wh[0]}x{wh[1]}, {fps:g} fps stated)" for number, wh, fps in list_cameras()]
-    print(f"cameras      {', '.join(found) or 'none found'}")
+    found = False
+    for number, size_wh, stated_fps in list_cameras():
+        found = True
+        measured_fps = measure_camera(number)
+        rate = f"{measured_fps:.1f} frames a second measured" if measured_fps else "no frame came"
+        _line("camera", f"{number}: {size_wh[0]}x{size_wh[1]}, {rate} ({stated_fps:g} stated)")
+    if not found:
+        _line("camera", "none found")
 
 
-def _print_speed(styles: list[Style]) -> None:
-    if not styles:
+def _print_displays() -> None:
+    problem = display_problem()
+    if problem is not None:
+        _line("display", problem)
         return
-    for tier, models in styles[0].models.items():
+    screens = ", ".join(f"{width}x{height}" for width, height in list_displays())
+    _line("display", screens or "answers")
+
+
+def _print_speed(style: Style, provider: str) -> None:
+    for tier, models in style.models.items():
         for precision in models:
+            name = f"{tier} {precision}"
             try:
-                stylizer = Stylizer(styles[0], ModelChoice(tier, precision))
-                figures = ", ".join(f"{wh[0]}x{wh[1]} {_milliseconds(stylizer, wh):.0f} ms" for wh in _SIZES_WH)
+                stylizer = Stylizer(style, ModelChoice(tier, precision, provider))
+                figures = ", ".join(f"{wh[0]}x{wh[1]} {_milliseconds(stylizer, wh):.1f} ms" for wh in _SIZES_WH)
+                _line(name, f"on {provider}: {figures}{_placement(stylizer)}")
             except UserError as error:
-                figures = str(error)
-            print(f"{tier} {precision:7} {figures}")
-    chosen = Stylizer(styles[0], ModelChoice())
-    print(f"auto         {chosen.tier} {chosen.precision} on {chosen.provider}")
+                _line(name, f"on {provider}: {error}")
 
 
 def _milliseconds(stylizer: Stylizer, size_wh: tuple[int, int]) -> float:
@@ -94,19 +130,34 @@ def _milliseconds(stylizer: Stylizer, size_wh: tuple[int, int]) -> float:
     return float(np.median(trials))
 
 
-def _advice() -> str | None:
-    installed = {
-        distribution.metadata["Name"].lower() for distribution in metadata.distributions() if distribution.metadata["Name"]
-    }
-    pip = f"{sys.executable} -m pip"
-    if {"onnxruntime", "onnxruntime-gpu"} <= installed:
-        return (
-            "onnxruntime and onnxruntime-gpu are both installed, which hides CUDA: "
-            f"{pip} uninstall -y onnxruntime onnxruntime-gpu && {pip} install 'onnxruntime-gpu[cuda,cudnn]'"
-        )
-    if "opencv-python-headless" in installed:
-        return (
-            f"opencv-python-headless has no windows: {pip} uninstall -y opencv-python-headless "
-            f"&& {pip} install --force-reinstall opencv-python"
-        )
-    return None
+def _placement(stylizer: Stylizer) -> str:
+    """Which nodes run elsewhere than asked; nothing on the processor, where all of them belong."""
+    if stylizer.provider == "cpu":
+        return ""
+    placement = stylizer.placement(_SIZES_WH[0])
+    return f"; {stylizer.provider} runs {placement.describe()}" if placement else "; where its nodes run cannot be told"
+
+
+def _print_automatic(style: Style, choice: ModelChoice, goal: Goal) -> None:
+    try:
+        measured = measure(style, choice, None)
+        if len(measured) > 1:
+            tier, precision = order(measured, goal)[0]
+            reason = explain(measured, goal)
+        else:
+            tier, precision = choose_file(style, choice)
+            reason = f"{tier} {precision}: there is nothing else to choose from"
+        stylizer = Stylizer(style, ModelChoice(tier, precision, choice.provider))
+    except ModelError as error:
+        _line("auto", str(error))
+        return
+    _line("auto", f"would run on {stylizer.provider}, {reason}")
+
+
+def _print_faults() -> None:
+    faults = find_faults(installation())
+    for fault in faults:
+        _line("fault", fault.what)
+        _line("  to mend it", fault.mend)
+    if not faults:
+        _line("faults", "none known: nothing to mend")

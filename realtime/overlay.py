@@ -125,6 +125,8 @@ def _status_line(hud: Hud, state: ControlState) -> str:
         parts.append(f"{state.strength:.0%}")
     if state.colours_of_photo:
         parts.append("photo's colours")
+    if state.processing_share < 1:
+        parts.append(f"{state.processing_share:.0%} size")
     parts += [f"{hud.rate_fps:.0f} fps", f"{hud.latency_ms:.0f} ms", hud.device, "H help"]
     return "   ".join(parts)
 

@@ -17,6 +17,7 @@ from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
 
 FADE_S = 0.5
+SIZE_FADE_S = 0.2  # from one processing size to the next: brush strokes would otherwise jump
 _SMALLEST_SIDE = 32
 
 
@@ -64,7 +65,8 @@ class Painter:
         self._warms_neighbours, self._clock = warms_neighbours, clock
         self._last: Image | None = None
         self._fading_from: Image | None = None
-        self._swapped_at_s = 0.0
+        self._fade_s, self._fade_began_s = FADE_S, 0.0
+        self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # of the last frame, and at which it was painted
 
     def paint(self, frame: Frame, state: ControlState) -> PaintedFrame:
         """Paints a frame as the controls ask for it.
@@ -74,6 +76,7 @@ class Painter:
         """
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         self._follow(state.style, size_wh)
+        size_wh = self._ready_size(frame.size_wh, size_wh)
         with self._times.stage("style"):
             painted = frame.image_bgr if state.effective_strength <= 0 else paint_at(self.stylizer, frame.image_bgr, size_wh)
         with self._times.stage("composite"):
@@ -107,12 +110,26 @@ class Painter:
         stylizer = self._studio.ready(wanted)
         if stylizer is not None:
             self.style, self.stylizer = wanted, stylizer
-            self._fading_from, self._swapped_at_s = self._last, self._clock()
+            self._start_fade(FADE_S)
+
+    def _ready_size(self, frame_wh: tuple[int, int], wanted_wh: tuple[int, int]) -> tuple[int, int]:
+        """The wanted size, or the one before while a GPU gets ready for the wanted one in the background."""
+        size_wh = wanted_wh
+        if self._sizes is not None and self._sizes[0] == frame_wh and self._sizes[1] != wanted_wh:
+            if self._studio.is_ready_at(self.style, wanted_wh):
+                self._start_fade(SIZE_FADE_S)
+            else:
+                size_wh = self._sizes[1]
+        self._sizes = (frame_wh, size_wh)
+        return size_wh
+
+    def _start_fade(self, seconds: float) -> None:
+        self._fading_from, self._fade_s, self._fade_began_s = self._last, seconds, self._clock()
 
     def _fade(self, picture: Image) -> tuple[Image, bool]:
         if self._fading_from is None:
             return picture, False
-        share = (self._clock() - self._swapped_at_s) / FADE_S
+        share = (self._clock() - self._fade_began_s) / self._fade_s
         if share >= 1:
             self._fading_from = None
             return picture, False

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from realtime.frame import Frame
 from realtime.live_view import LiveView
 from realtime.painter import PaintedFrame, Painter
 from realtime.sinks import Sink
+from realtime.size_control import SizeControl
 from realtime.timing import RunTimes
 
 _POLL_S = 0.05
+_KEYS_S = 0.02  # between two looks for a key while a file's frame is not due
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Pipeline:
         view: of the live window; None without one.
         state: of the controls where there is no window.
         stop: set from outside to end the run.
+        size_control: holds the rate of a live run by the processing size, as long as the state adapts.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Pipeline:
         times: RunTimes,
         options: RunOptions,
         stop: threading.Event,
+        size_control: SizeControl | None = None,
     ) -> None:
         self.frames_styled = 0
         self.source_wh: tuple[int, int] | None = None
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
-        self._state, self._times, self._options, self._stop = state, times, options, stop
+        self.state, self._times, self._options, self._stop = state, times, options, stop
+        self._size_control = size_control
         self._file_started_s: float | None = None
         self._lost_at_s: float | None = None
 
@@ -114,7 +119,8 @@ class Pipeline:
         return self._at_its_time(frame) if self._options.paced else frame
 
     def _handle(self, frame: Frame) -> None:
-        state = self._view.state if self._view is not None else self._state
+        began_s = self._times.clock()
+        state = self._view.state if self._view is not None else self.state
         painted = self._painter.paint(frame, state)
         self.frames_styled += 1
         self.source_wh = frame.size_wh
@@ -124,6 +130,15 @@ class Pipeline:
                 self._view.show(painted)
             else:
                 self._write(painted, state)
+        self._adapt(self._times.clock() - began_s)
+
+    def _adapt(self, work_s: float) -> None:
+        """Lets the processing size follow the time that the frame took."""
+        holder: Pipeline | LiveView = self._view if self._view is not None else self
+        if self._size_control is not None and holder.state.adapts:
+            share = self._size_control.frame_done(work_s)
+            if share != holder.state.processing_share:
+                holder.state = replace(holder.state, processing_share=share)
 
     def _write(self, painted: PaintedFrame, state: ControlState) -> None:
         picture = painted.picture_bgr
@@ -154,8 +169,8 @@ class Pipeline:
                 self._view.idle()
                 if self._view.state.quit:
                     return None
-            else:
-                self._stop.wait(left_s)
+                left_s = min(left_s - 0.002, _KEYS_S)  # not a loop that asks for keys and nothing else
+            self._stop.wait(left_s)
         return Frame(frame.image_bgr, frame.index, max(frame.captured_at_s, due_s), frame.presented_at_s)
 
 

@@ -7,7 +7,7 @@ import base64
 import numpy as np
 
 from realtime.errors import ModelError
-from realtime.providers import Choice, create_session
+from realtime.providers import Choice, create_session, why_not
 
 # One 3x3 convolution that doubles a picture of 4x4 pixels (opset 18); tests/realtime/test_probe.py builds it again.
 PROBE_ONNX = base64.b64decode(
@@ -25,8 +25,8 @@ def problem_of(provider: str) -> str | None:
     """
     try:
         session, _ = create_session(PROBE_ONNX, Choice(provider, threads=1), "probe")
-    except ModelError as error:
-        return str(error)
+    except ModelError:
+        return why_not(provider)
     try:
         doubled = session.run(None, {"x": np.ones((1, 1, 4, 4), np.float32)})[0]
     except Exception as error:  # onnxruntime's own exception types have no common base but Exception

@@ -59,6 +59,14 @@ class Studio:
                 self._ready.move_to_end(number)
             return stylizer
 
+    def is_ready_at(self, number: int, size_wh: tuple[int, int]) -> bool:
+        """Whether a style paints a size without preparation; where it does not, that is begun in the background."""
+        stylizer = self.ready(number)
+        if stylizer is None or stylizer.is_ready_at(size_wh):
+            return True
+        self.warm(number, size_wh)
+        return False
+
     def failure(self, number: int) -> str | None:
         """Why a style could not be made in the background, if so."""
         with self._lock:
@@ -97,7 +105,7 @@ class Studio:
                 self._wake.clear()
                 continue
             try:
-                stylizer = self._make(self.styles[number], self._choice)
+                stylizer = self.ready(number) or self._make(self.styles[number], self._choice)
                 assert self._size_wh is not None
                 stylizer.warm_up(self._size_wh)
             except Exception as error:  # one style's failure must not keep the others from being made
@@ -109,9 +117,13 @@ class Studio:
     def _next_wanted(self) -> int | None:
         with self._lock:
             for number in self._wanted:
-                if number not in self._ready and number not in self._failed:
+                if number not in self._failed and not self._is_warm(number):
                     return number
             return None
+
+    def _is_warm(self, number: int) -> bool:
+        stylizer = self._ready.get(number)
+        return stylizer is not None and (self._size_wh is None or stylizer.is_ready_at(self._size_wh))
 
     def _keep(self, number: int, stylizer: Stylizer) -> None:
         with self._lock:

@@ -42,6 +42,8 @@ class Stylizer:
         ModelError: the file is missing, damaged, or takes a shape that is not known.
     """
 
+    _gpu: GpuSession | None = None
+
     def __init__(self, style: Style, choice: ModelChoice) -> None:
         self.tier, self.precision = choose_file(style, choice)
         data, wanted, name = self._load(style, choice)
@@ -60,7 +62,6 @@ class Stylizer:
         self._bytes_per_pixel = _BYTES_PER_PIXEL[self.tier] if self._layout is Layout.FRAME else _BYTES_PER_PIXEL_OF_FOREIGN
         working_bytes = _WORKING_BYTES_ON_CPU if self.provider == "cpu" else _WORKING_BYTES_ON_GPU
         self.whole_pixels = working_bytes // self._bytes_per_pixel
-        self._gpu: GpuSession | None = None
         if self.provider in NVIDIA_PROVIDERS and self._layout is Layout.FRAME:
             self._gpu = self._gpu_session(data, replace(wanted, provider=self.provider), name)
 
@@ -102,6 +103,10 @@ class Stylizer:
             painted = np.asarray(cv2.resize(painted, fitted.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
         return painted[:height, :width]
 
+    def is_ready_at(self, size_wh: tuple[int, int]) -> bool:
+        """Whether a picture of this size is painted without preparation; a GPU records a run for each size first."""
+        return self._gpu is None or self._gpu.is_prepared(self._shape_of(size_wh))
+
     def warm_up(self, size_wh: tuple[int, int]) -> None:
         """Runs once at a size, so that the first frame shown does not pay for memory and kernels."""
         self.style(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
@@ -115,8 +120,11 @@ class Stylizer:
         """Which nodes the provider runs at a size; None on the processor, which runs all, and where it cannot be told."""
         if self._gpu is None:
             return None if self.provider == "cpu" else placement_of(self._session, self.provider)
+        return self._gpu.prepare(self._shape_of(size_wh)).placement
+
+    def _shape_of(self, size_wh: tuple[int, int]) -> Shape:
         height, width = (-(-side // self.stride) * self.stride for side in size_wh[::-1])
-        return self._gpu.prepare((1, height, width, 3)).placement
+        return (1, height, width, 3)
 
     def _gpu_session(self, data: bytes, wanted: Choice, name: str) -> GpuSession:
         dimensions = self._input.shape[:3]

@@ -226,6 +226,11 @@ class FakeStylizer(Stylizer):
         self.provider, self.tier, self.precision, self.stride = "fake", "fast", "fp32", 1
         self.styled_wh: list[tuple[int, int]] = []
         self.warmed_wh: list[tuple[int, int]] = []
+        self.prepares_each_size = False  # as a GPU does
+
+    def is_ready_at(self, size_wh: tuple[int, int]) -> bool:
+        """At once, or after a warm-up at that size."""
+        return not self.prepares_each_size or size_wh in self.warmed_wh
 
     def style(self, image_bgr: Image) -> Image:
         """255 minus the picture."""

@@ -117,6 +117,14 @@ def test_processing_size_moves_through_its_steps() -> None:
     assert press(state, *"]" * 10).processing_share == 1.0
 
 
+def test_size_keys_take_over_from_the_automatic() -> None:
+    automatic = ControlState(processing_share=0.8, adapts=True)
+    assert press(automatic, "[") == ControlState(processing_share=0.7, adapts=False)
+    assert press(automatic, "]") == ControlState(processing_share=0.85, adapts=False)
+    assert press(ControlState(adapts=True), "]") == ControlState(processing_share=1.0, adapts=False)
+    assert press(automatic, "c").adapts
+
+
 @pytest.mark.parametrize(
     ("letter", "name"),
     [("c", "colours_of_photo"), ("v", "split"), ("m", "mirror"), ("f", "fullscreen"), ("d", "diagnostics"), ("h", "help")],

@@ -13,7 +13,7 @@ from realtime.controls import ControlState
 from realtime.errors import ModelError
 from realtime.gallery import Style
 from realtime.model_choice import ModelChoice
-from realtime.painter import FADE_S, Painter, paint_at
+from realtime.painter import FADE_S, SIZE_FADE_S, Painter, paint_at
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
@@ -134,6 +134,30 @@ def test_smallest_size_is_remembered(make_painter: MakePainter) -> None:
     for share in (1.0, 0.5, 0.7):
         painter.paint(frame_of(flat_picture(0, (128, 96))), ControlState(processing_share=share))
     assert painter.smallest_processed_wh == (64, 48)
+
+
+def test_strokes_of_another_size_fade_in(make_painter: MakePainter, clock: FakeClock) -> None:
+    painter, photo = make_painter(), noisy_picture((128, 96))
+    first = painter.paint(frame_of(photo), ControlState()).picture_bgr
+    smaller = ControlState(processing_share=0.5)
+    at_once = painter.paint(frame_of(photo), smaller)
+    np.testing.assert_array_equal(at_once.picture_bgr, first)  # nothing jumps
+    clock.advance(SIZE_FADE_S / 2)
+    half_way = painter.paint(frame_of(photo), smaller).picture_bgr
+    clock.advance(SIZE_FADE_S)
+    after = painter.paint(frame_of(photo), smaller).picture_bgr
+    np.testing.assert_allclose(half_way, (first.astype(float) + after) / 2, atol=1)
+
+
+def test_gpu_gets_ready_for_another_size_off_the_live_path(make_painter: MakePainter) -> None:
+    painter, frame = make_painter(), frame_of(noisy_picture((128, 96)))
+    painter.paint(frame, ControlState())
+    stylizer = stylizer_of(painter)
+    stylizer.prepares_each_size = True
+    smaller = ControlState(processing_share=0.5)
+    assert painter.paint(frame, smaller).processed_wh == (128, 96)  # goes on at the size before
+    wait_until(lambda: (64, 48) in stylizer.warmed_wh)
+    assert painter.paint(frame, smaller).processed_wh == (64, 48)
 
 
 def test_frame_that_changes_size_is_painted_at_the_new_one(make_painter: MakePainter) -> None:

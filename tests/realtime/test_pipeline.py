@@ -21,6 +21,7 @@ from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
 from realtime.sinks import Sink
+from realtime.size_control import SizeControl
 from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
 from realtime.timing import RunTimes
@@ -79,6 +80,7 @@ class Run:
         window: FakeWindow | None = None,
         clock: FakeClock | None = None,
         retry_s: float | None = None,
+        size_control: SizeControl | None = None,
     ) -> None:
         self.source = source
         self.stop = threading.Event()
@@ -94,7 +96,7 @@ class Run:
             sink = window
         self.capture.start()
         self.pipeline = Pipeline(
-            self.capture, self.painter, sink, self.view, shown, self.times, options or RunOptions(), self.stop
+            self.capture, self.painter, sink, self.view, shown, self.times, options or RunOptions(), self.stop, size_control
         )
 
     def stats(self) -> dict[str, Any]:
@@ -126,6 +128,19 @@ def test_every_frame_of_a_file_is_painted_and_written_in_order() -> None:
     assert sink.closed == [True]
     assert run.source.closed >= 1
     assert run.pipeline.frames_styled == 30
+
+
+@pytest.mark.parametrize("adapts", [True, False])
+def test_processing_size_follows_a_machine_that_is_too_slow(adapts: bool) -> None:
+    """Every frame takes a tenth of a second on a clock of its own; 30 a second are wanted."""
+    clock = FakeClock()
+    sink = ListSink(lambda _: clock.advance(0.1))
+    state = ControlState(adapts=adapts)
+    run = Run(file_of(80, (64, 64)), sink, state=state, clock=clock, size_control=SizeControl(30.0, clock))
+    run.pipeline.run()
+    assert (run.pipeline.state.processing_share < 0.8) is adapts
+    assert (run.stats()["processed_wh"] < (64, 64)) is adapts
+    assert run.pipeline.frames_styled == 80
 
 
 def test_limit_ends_the_run_after_so_many_styled_frames() -> None:
@@ -322,6 +337,18 @@ def test_slow_machine_shows_every_frame_and_does_not_race_afterwards(clock: Fake
     sink = ListSink(before_write=show)
     paced_run(file_of(5), sink, clock).pipeline.run()
     assert shown_at_s == pytest.approx([100.0, 100.1, 110.1, 110.2, 110.3])
+
+
+@pytest.mark.usefixtures("waited_s")
+def test_waiting_for_a_files_frame_leaves_the_cores_idle(clock: FakeClock) -> None:
+    """Keys are looked for every few hundredths of a second, not in a loop that does nothing else."""
+    window = FakeWindow()
+    run = Run(file_of(5), ListSink(), options=RunOptions(paced=True), clock=clock, window=window)
+    run.stop = PacedStop()
+    run.pipeline._stop = run.stop
+    run.pipeline.run()
+    assert len(window.shown) == 5
+    assert 4 <= window.polled <= 40
 
 
 # -------------------------------------------------------------------------------------------------- report

@@ -1,0 +1,124 @@
+"""Keeps a live picture at its rate by making the processing size a little smaller or larger: pure, with an injected clock."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+_STEP = 0.93  # of width and height: about a seventh of the work, and hardly seen
+_SMALLEST = 0.25
+SHARES = tuple(_STEP**k for k in range(math.floor(math.log(_SMALLEST, _STEP)) + 1))  # from 1 downwards
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how clearly something has to be so before the size follows.
+
+    too_slow_s: frames took too long for this time.
+    has_room_s: the next larger size would have fitted for this time; doubled, up to longest_s, each time that it
+        turned out not to fit after all, and set back once a larger size has held for settled_s.
+    ignored_s: after a change nothing is judged: memory and caches settle.
+    limit: a frame that takes longer than this share of its time is too slow.
+    room: the next larger size fits if it would take less than this share. Far below the limit, or it would go back
+        and forth.
+    """
+
+    too_slow_s: float = 1.0
+    has_room_s: float = 3.0
+    longest_s: float = 240.0
+    settled_s: float = 20.0
+    ignored_s: float = 0.3
+    limit: float = 1.0
+    room: float = 0.8
+    least_frames: int = 3
+    judged_every_s: float = 0.25
+
+
+class SizeControl:
+    """Follows the times of the frames with a share of width and height.
+
+    Args:
+        target_fps: rate to hold.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, target_fps: float, clock: Callable[[], float] = time.monotonic, patience: Patience | None = None
+    ) -> None:
+        self._interval_s = 1 / target_fps
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._step = 0
+        self._changed_s = self._judged_s = clock()
+        self._larger_at_s: float | None = None
+        self._has_room_s = self._patience.has_room_s
+        self._times: deque[tuple[float, float]] = deque()
+
+    @property
+    def share(self) -> float:
+        """Of the source's width and height, in (0, 1]."""
+        return SHARES[self._step]
+
+    def frame_done(self, work_s: float) -> float:
+        """Takes the time that a frame took and returns the share for the next one.
+
+        Args:
+            work_s: seconds from taking the frame until it was shown, without waiting for it.
+        """
+        now = self._clock()
+        if now - self._changed_s < self._patience.ignored_s:
+            return self.share
+        self._times.append((now, work_s))
+        if now - self._judged_s >= self._patience.judged_every_s:
+            self._judged_s = now
+            self._judge(now)
+        return self.share
+
+    def _judge(self, now: float) -> None:
+        longest_s = max(self._patience.too_slow_s, self._has_room_s)
+        while len(self._times) > self._patience.least_frames and self._times[0][0] < now - longest_s:
+            self._times.popleft()
+        if self._larger_at_s is not None and now - self._larger_at_s > self._patience.settled_s:
+            self._larger_at_s, self._has_room_s = None, self._patience.has_room_s
+        load = self._load(now, self._patience.too_slow_s)
+        if load is not None and load > self._patience.limit:
+            self._make_smaller(now, load)
+        elif self._fits_larger(now):
+            self._larger_at_s = now
+            self._move(now, -1)
+
+    def _load(self, now: float, seconds: float) -> float | None:
+        """Median share of a frame's time that frames took over the last seconds; None while that is not known."""
+        if now - self._changed_s < self._patience.ignored_s + seconds:
+            return None
+        if len(self._times) < self._patience.least_frames:
+            return None
+        recent = [work for at, work in self._times if at >= now - seconds]
+        if len(recent) < self._patience.least_frames:  # so slow that the time holds hardly a frame
+            recent = [work for _, work in list(self._times)[-self._patience.least_frames :]]
+        return float(np.median(recent)) / self._interval_s
+
+    def _make_smaller(self, now: float, load: float) -> None:
+        if self._step == len(SHARES) - 1:
+            return
+        if self._larger_at_s is not None:  # the step up was a mistake: wait longer before the next
+            self._has_room_s = min(2 * self._has_room_s, self._patience.longest_s)
+            self._larger_at_s = None
+        self._move(now, 2 if load > 1.3 * self._patience.limit else 1)
+
+    def _fits_larger(self, now: float) -> bool:
+        if self._step == 0:
+            return False
+        load = self._load(now, self._has_room_s)
+        growth = (SHARES[self._step - 1] / self.share) ** 2  # work grows with the pixels, at most
+        return load is not None and load * growth < self._patience.room
+
+    def _move(self, now: float, steps: int) -> None:
+        self._step = min(max(self._step + steps, 0), len(SHARES) - 1)
+        self._changed_s = now
+        self._times.clear()

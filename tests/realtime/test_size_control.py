@@ -1,0 +1,102 @@
+"""The processing size in simulated runs: it settles, stays, and comes back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from realtime.size_control import SHARES, SizeControl
+from tests.fakes import FakeClock
+
+TARGET_FPS = 30.0
+Work = Callable[[float, float], float]  # share, seconds since the start -> seconds for a frame
+
+
+def work_of(full_ms: float, fixed_ms: float = 3.0, spread: float = 0.1, seed: int = 0) -> Work:
+    """Painting that grows with the pixels, a part that does not, and noise."""
+    random = np.random.default_rng(seed)
+    return lambda share, _: (fixed_ms + (full_ms - fixed_ms) * share**2) / 1000 * random.lognormal(0, spread)
+
+
+def simulate(clock: FakeClock, work: Work, seconds: float, source_fps: float = 30.0) -> list[float]:
+    """The share of every frame of a run: newest frame wins, so a slow frame delays only the next."""
+    control = SizeControl(TARGET_FPS, clock)
+    began, shares = clock(), []
+    share = control.share
+    while clock() - began < seconds:
+        took = work(share, clock() - began)
+        clock.advance(took)
+        share = control.frame_done(took)
+        shares.append(share)
+        clock.advance(max(0.0, 1 / source_fps - took))
+    return shares
+
+
+def changes(shares: list[float]) -> int:
+    return sum(before != after for before, after in itertools.pairwise(shares))
+
+
+def test_machine_that_is_fast_enough_works_at_full_size(clock: FakeClock) -> None:
+    assert set(simulate(clock, work_of(28), 60)) == {1.0}
+
+
+@pytest.mark.parametrize("full_ms", [40.0, 60.0, 100.0, 200.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_slow_machine_settles_where_it_holds_the_rate(clock: FakeClock, full_ms: float, seed: int) -> None:
+    shares = simulate(clock, work_of(full_ms, seed=seed), 90)
+    settled = shares[len(shares) // 2 :]
+    assert changes(settled) <= 2  # no going back and forth
+    work_ms = 3 + (full_ms - 3) * settled[-1] ** 2
+    assert work_ms <= 1000 / TARGET_FPS * 1.02
+    assert work_ms >= 1000 / TARGET_FPS * 0.65  # and not smaller than it must be
+
+
+def test_it_gets_there_in_seconds(clock: FakeClock) -> None:
+    shares = simulate(clock, work_of(100), 15)
+    assert 3 + 97 * shares[-1] ** 2 <= 1000 / TARGET_FPS * 1.02
+
+
+def test_no_step_is_large(clock: FakeClock) -> None:
+    shares = simulate(clock, work_of(150), 60)
+    assert min(after / before for before, after in itertools.pairwise(shares)) > 0.86
+
+
+def test_load_that_passes_is_recovered_from(clock: FakeClock) -> None:
+    slow, free = work_of(90), work_of(20)
+    shares = simulate(clock, lambda share, at_s: slow(share, at_s) if at_s < 20 else free(share, at_s), 120)
+    assert min(shares) < 0.75
+    assert shares[-1] == 1.0
+
+
+def test_single_slow_frames_change_nothing(clock: FakeClock) -> None:
+    number = itertools.count()
+    work = work_of(25)
+    assert set(simulate(clock, lambda share, at_s: 0.2 if next(number) % 20 == 0 else work(share, at_s), 60)) == {1.0}
+
+
+def test_machine_that_lies_between_two_sizes_does_not_swing(clock: FakeClock) -> None:
+    """A larger size that always looks as if it would fit, and never does, is tried less and less often."""
+    shares = simulate(clock, lambda share, _: 0.040 if share > 0.9 else 0.020, 600)
+    assert changes(shares) <= 20
+    assert changes(shares[-len(shares) // 5 :]) <= 2  # the last two minutes
+
+
+def test_slow_source_is_not_taken_for_a_slow_machine(clock: FakeClock) -> None:
+    assert set(simulate(clock, work_of(28), 60, source_fps=5)) == {1.0}
+
+
+def test_smallest_size_is_the_end(clock: FakeClock) -> None:
+    shares = simulate(clock, lambda share, at_s: 1.0, 200)
+    assert shares[-1] == SHARES[-1]
+    assert 0.25 <= SHARES[-1] < 0.27
+
+
+def test_frames_are_judged_against_the_target(clock: FakeClock) -> None:
+    control = SizeControl(60.0, clock)
+    for _ in range(200):
+        clock.advance(0.025)
+        control.frame_done(0.025)
+    assert control.share < 1.0  # 25 ms are enough for 30 frames a second, not for 60
