@@ -67,6 +67,45 @@ def save_image(path: Path, picture_rgb: Tensor) -> None:
         raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
 
 
+def decode_deep_image(data: bytes) -> Tensor | None:
+    """A picture of 16 bits a channel, its EXIF orientation applied.
+
+    Returns:
+        (3, H, W) float32, 0..1, RGB; None where the picture has another depth or cannot be decoded.
+    """
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    try:
+        image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        return None
+    if image_bgr is None or image_bgr.dtype != np.uint16:
+        return None
+    levels = np.ascontiguousarray(image_bgr[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32)
+    return torch.from_numpy(levels / 65535)
+
+
+def encode_image(suffix: str, picture_rgb: Tensor, bits: int = 8) -> bytes:
+    """The bytes of a picture file.
+
+    Args:
+        suffix: of the format, such as ".png".
+        picture_rgb: (3, H, W) float 0..1; values outside are clamped.
+        bits: 8 or 16 a channel.
+    Raises:
+        OutputError: OpenCV cannot write the format.
+    """
+    highest, kind = (65535, np.uint16) if bits == 16 else (255, np.uint8)
+    levels = (picture_rgb.detach().cpu().double() * highest).round().clamp(0, highest).numpy().astype(kind)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    try:
+        done, data = cv2.imencode(suffix, np.ascontiguousarray(levels.transpose(1, 2, 0)[:, :, ::-1]), quality)
+    except cv2.error:
+        done = False
+    if not done:
+        raise OutputError(f"OpenCV cannot write {suffix or 'a file without suffix'}; try .png")
+    return data.tobytes()
+
+
 def resize_short_side(picture_rgb: Tensor, short_side: int) -> Tensor:
     """Resizes so that the shorter side has the given number of pixels, areas averaged when shrinking.
 

@@ -22,6 +22,7 @@ _MEAN_RGB = (0.485, 0.456, 0.406)
 _STD_RGB = (0.229, 0.224, 0.225)
 _MAX_FILE_BYTES = 700 * 2**20  # torchvision's whole VGG-19 has 548 MiB
 WEIGHTS_VARIABLE = "STYLECAM_VGG"
+POOLINGS = ("max", "average")
 
 
 def _convolution_names() -> tuple[str, ...]:
@@ -62,16 +63,20 @@ class VGGFeatures(nn.Module):
     Args:
         layers: names such as "relu4_2" or "conv3_1".
         state: weights as in `torchvision.models.vgg19().features.state_dict()`.
+        pooling: "max", as the network was trained, or "average", which Gatys et al. 2016 (section 2) found better.
     Raises:
-        UserError: an unknown layer name.
+        UserError: an unknown layer name or pooling.
         ModelError: a tensor is missing or has another shape.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layers: Sequence[str], state: Mapping[str, Any]) -> None:
+    def __init__(self, layers: Sequence[str], state: Mapping[str, Any], pooling: str = "max") -> None:
         super().__init__()
+        if pooling not in POOLINGS:
+            raise UserError(f"pooling {pooling}: expected one of {' '.join(POOLINGS)}")
+        self.pooling = pooling
         unknown = [name for name in layers if name not in LAYERS]
         if unknown or not layers:
             raise UserError(f"VGG-19 has no layer {', '.join(unknown) or '(none given)'}; known: {' '.join(LAYERS)}")
@@ -104,11 +109,12 @@ class VGGFeatures(nn.Module):
         features = (batch_rgb - self.mean) / self.std
         for name, layer in self.convolutions.items():
             if name.endswith("_1") and name != "conv1_1":
-                features = F.max_pool2d(features, 2)
+                features = F.max_pool2d(features, 2) if self.pooling == "max" else F.avg_pool2d(features, 2)
             features = layer(features)
             if name in wanted:
                 found[name] = features
-            features = F.relu(features)
+            # In place where nobody asked for what lies before it: half the memory of a backward pass.
+            features = F.relu(features, inplace=name not in wanted)
             rectified = name.replace("conv", "relu")
             if rectified in wanted:
                 found[rectified] = features
@@ -126,7 +132,7 @@ class LossNetwork:
     source: str
 
 
-def load_loss_network(layers: Sequence[str], weights: Path | None = None) -> LossNetwork:
+def load_loss_network(layers: Sequence[str], weights: Path | None = None, pooling: str = "max") -> LossNetwork:
     """VGG-19 from a file, else from the variable STYLECAM_VGG, else torchvision's own (downloaded once).
 
     Raises:
@@ -135,10 +141,10 @@ def load_loss_network(layers: Sequence[str], weights: Path | None = None) -> Los
     chosen = weights or (Path(os.environ[WEIGHTS_VARIABLE]) if os.environ.get(WEIGHTS_VARIABLE) else None)
     if chosen is not None:
         state, sha256 = read_weights(chosen)
-        return LossNetwork(VGGFeatures(layers, state), sha256, chosen.name)
+        return LossNetwork(VGGFeatures(layers, state, pooling), sha256, chosen.name)
     path = _torchvision_weights()
     state, sha256 = read_weights(path)
-    return LossNetwork(VGGFeatures(layers, state), sha256, "torchvision VGG19_Weights.IMAGENET1K_V1")
+    return LossNetwork(VGGFeatures(layers, state, pooling), sha256, "torchvision VGG19_Weights.IMAGENET1K_V1")
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], str]:

@@ -1,0 +1,167 @@
+"""One run of python -m models.gatys: pictures in, search, picture out."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from models.gatys_arguments import settings_of
+from models.gatys_files import check_format, check_place, encode_still, read_mask, read_still, write_somewhere
+from models.gatys_objective import StylePicture
+from models.gatys_paint import Painting, Progress, paint
+from models.gatys_progress import ProgressBar, ProgressLines, write_line
+from models.gatys_settings import INITS, GatysSettings
+from models.vgg import LossNetwork, load_loss_network
+from realtime.errors import EXIT_DONE, EXIT_OUTPUT, ModelError, OutputError, UserError
+from realtime.gallery import load_gallery
+
+EXEMPLAR = "exemplar.jpg"
+EVERYWHERE = "none"  # in place of a mask
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paints as the command line asks for.
+
+    Returns:
+        An exit code: 0 done, 5 the picture lies in another place than the one asked for.
+    Raises:
+        UserError: something the user can mend.
+    """
+    settings = settings_of(args)
+    output = Path(args.output)
+    check_format(output, args.bits)
+    check_place(output, args.overwrite)
+    if args.progress_picture is not None:
+        check_format(Path(args.progress_picture), 8)
+    if args.save_every is not None and args.save_every < 1:
+        raise UserError(f"--save-every {args.save_every}: expected at least 1")
+    content = read_still(Path(args.content))
+    styles = _styles(args)
+    start = read_still(Path(args.init)) if args.init not in (None, *INITS) else None
+    device = _device(args)
+    network = load_loss_network(settings.layers(), Path(args.vgg) if args.vgg else None, settings.pooling)
+    watch, close = _watchers(args, output)
+    try:
+        painting = paint(content, styles, settings, network.features.to(device), start, watch)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "memory" not in str(error):
+            raise
+        raise UserError(f"not enough memory for {settings.size} pixels; try a smaller --size, --tile or --history") from None
+    finally:
+        close()
+    text = {"Software": "StyleCam", "StyleCam": _description(args, settings, network, painting)}
+    place, reason = write_somewhere(output, encode_still(output, painting.picture, args.bits, text))
+    if painting.fallbacks:
+        count = painting.fallbacks
+        print(f"note: {count} steps ended in values that are not finite and were taken back", file=sys.stderr)
+    if reason is not None:
+        print(f"error: {output}: cannot be written ({reason}); the picture lies in {place}", file=sys.stderr)
+    if args.progress_lines:
+        write_line(event="done", output=str(place), seconds=round(painting.seconds, 2), loss=painting.loss)
+    elif not args.quiet:
+        print(f"{place}: loss {painting.loss:.4g} after {painting.evaluations} evaluations, {painting.seconds:.1f} s")
+    return EXIT_DONE if reason is None else EXIT_OUTPUT
+
+
+def _styles(args: argparse.Namespace) -> list[StylePicture]:
+    masks = args.masks or [EVERYWHERE] * len(args.style)
+    if len(masks) != len(args.style):
+        raise UserError(f"--masks: {len(masks)} given for {len(args.style)} styles; give one for each, or {EVERYWHERE}")
+    extra = Path(args.styles) if args.styles else None
+    return [
+        StylePicture(read_still(style_picture(style, extra)), None if mask.lower() == EVERYWHERE else read_mask(Path(mask)))
+        for style, mask in zip(args.style, masks, strict=True)
+    ]
+
+
+def style_picture(wanted: str, extra: Path | None = None) -> Path:
+    """The picture of a style: a file, or the exemplar of a style of the gallery.
+
+    Args:
+        wanted: a path or a style's name.
+        extra: one more folder of styles.
+    Raises:
+        ModelError: a style without exemplar, or no such style.
+    """
+    path = Path(wanted)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        return path  # reading it says what is wrong with it
+    folders = {
+        style.name: next(model.path.parent for files in style.models.values() for model in files.values())
+        for style in load_gallery(extra)
+    }
+    if wanted not in folders:
+        near = difflib.get_close_matches(wanted, folders, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else "the known ones: " + ", ".join(folders)
+        raise ModelError(f"style {wanted}: no such file and no such style; {hint}")
+    exemplar = folders[wanted] / EXEMPLAR
+    if not exemplar.is_file():
+        raise ModelError(
+            f"style {wanted}: has no {EXEMPLAR}; make one from its painting with python -m models.exemplar PAINTING -o "
+            f"{exemplar}, or give the painting's picture"
+        )
+    return exemplar
+
+
+def _device(args: argparse.Namespace) -> torch.device:
+    if args.threads is not None:
+        if args.threads < 1:
+            raise UserError(f"--threads {args.threads}: expected at least 1")
+        torch.set_num_threads(args.threads)
+    if args.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(args.device)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise UserError(f"--device {args.device}: not to be had here; expected auto, cpu, cuda or cuda:N") from None
+    return device
+
+
+def _watchers(args: argparse.Namespace, output: Path) -> tuple[Callable[[Progress], None], Callable[[], None]]:
+    """What is called at each step, and at the end."""
+    bar = ProgressBar(args.quiet or args.progress_lines)
+    picture = None if args.progress_picture is None else Path(args.progress_picture)
+    lines = ProgressLines(args.progress_lines, picture) if args.progress_lines or picture is not None else None
+
+    def watch(progress: Progress) -> None:
+        bar(progress)
+        if lines is not None:
+            lines(progress)
+        if args.save_every is not None and progress.step % args.save_every == 0:
+            _save_step(output, progress, args)
+
+    return watch, bar.close
+
+
+def _save_step(output: Path, progress: Progress, args: argparse.Namespace) -> None:
+    path = output.with_name(f"{output.stem}_{progress.step:06d}{output.suffix}")
+    _, reason = write_somewhere(path, encode_still(path, progress.picture(), args.bits, {}))
+    if reason is not None:
+        raise OutputError(f"{path}: cannot be written ({reason}); leave out --save-every or make room")
+
+
+def _description(args: argparse.Namespace, settings: GatysSettings, network: LossNetwork, painting: Painting) -> str:
+    """How the picture was made, as JSON: settings and names, never folders, which are the user's own affair."""
+    return json.dumps(
+        settings.as_plain()
+        | {
+            "preset": args.preset,
+            "content": Path(args.content).name,
+            "styles": [Path(style).name for style in args.style],
+            "masks": [Path(mask).name for mask in args.masks or []],
+            "started_from": "photo" if args.init is None else Path(args.init).name,
+            "vgg": network.source,
+            "vgg_sha256": network.sha256,
+            "computed_in": painting.precision,
+            "loss": painting.loss,
+            "evaluations": painting.evaluations,
+            "seconds": round(painting.seconds, 1),
+        }
+    )

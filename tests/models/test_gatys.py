@@ -1,0 +1,221 @@
+"""The command line of the optimisation of stills: pictures in, a picture or one line out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+from PIL import Image
+
+from models import gatys_files
+from models.gatys import main
+from tests.fakes import write_style
+from tests.models.gatys_fakes import painting, photo, picture_file, weights_file
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = ["--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1=0.5"]
+SHORT = ["--size", "48", "--levels", "1", "--iterations", "3", "--precision", "float32", "--threads", "1"]
+
+
+class Desk:
+    """A folder with everything that a run needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.content = picture_file(folder / "photo.png", photo())
+        self.style = picture_file(folder / "painting.png", painting())
+        self.output = folder / "out.png"
+        self.vgg = weights_file(folder)
+
+    def arguments(self, *more: str) -> list[str]:
+        """A short run; what comes later on a command line holds."""
+        common = [str(self.content), str(self.style), "-o", str(self.output), "--vgg", str(self.vgg)]
+        return [*common, *LAYERS, *SHORT, *more]
+
+    def run(self, *more: str) -> int:
+        return main(self.arguments(*more))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_a_picture_is_painted_and_says_how(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert desk.run() == 0
+    with Image.open(desk.output) as opened:
+        assert opened.size == (48, 40)
+        recipe = json.loads(opened.text["StyleCam"])
+    assert recipe["size"] == 48
+    assert recipe["style_layers"] == {"relu1_1": 1.0, "relu2_1": 0.5}
+    assert recipe["styles"] == ["painting.png"]
+    assert str(desk.folder) not in json.dumps(recipe)
+    shown = capsys.readouterr()
+    assert "loss" in shown.out
+    assert shown.err == ""
+
+
+def test_progress_comes_as_json_lines_with_a_small_picture(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    small = desk.folder / "small.png"
+    assert desk.run("--progress-lines", "--progress-picture", str(small)) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    first, last = lines[0], lines[-1]
+    assert first["event"] == "progress"
+    assert set(first) == {"event", "share", "step", "steps", "seconds", "remaining_s", "loss", "picture"}
+    assert first["step"] == 1 and first["steps"] == 3 and 0 < first["share"] <= 1
+    assert first["picture"] == str(small)
+    assert cv2.imread(str(small)).shape == (40, 48, 3)
+    assert last == {"event": "done", "output": str(desk.output), "seconds": last["seconds"], "loss": last["loss"]}
+
+
+def test_a_style_of_the_gallery_is_its_exemplar(desk: Desk) -> None:
+    styles = desk.folder / "styles"
+    write_style(styles, "night_sky", order=1)
+    picture_file(styles / "night_sky" / "exemplar.jpg", painting())
+    desk.style = Path("night_sky")
+    assert desk.run("--styles", str(styles)) == 0
+    with Image.open(desk.output) as opened:
+        assert json.loads(opened.text["StyleCam"])["styles"] == ["night_sky"]
+
+
+def test_a_style_without_exemplar_says_how_to_make_one(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    styles = desk.folder / "styles"
+    write_style(styles, "night_sky", order=1)
+    desk.style = Path("night_sky")
+    assert desk.run("--styles", str(styles)) == 4
+    assert "models.exemplar" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (["--content-layers", "relu4_9"], 2, "no relu4_9; known: conv1_1"),
+        (["--style-layers", "relu1_1=lots"], 2, "lots is no weight"),
+        (["--style-weight", "-1"], 2, "style weight: expected a number of at least 0, found -1"),
+        (["--style-weight", "0", "--content-weight", "0"], 2, "both 0"),
+        (["--style-weights", "1", "2"], 2, "2 given for 1 styles"),
+        (["--size", "9000"], 2, "expected 32 to 2048"),
+        (["--scaling", "published", "--statistics", "covariance"], 2, "use relative"),
+        (["--device", "cuda:77"], 2, "not to be had here"),
+        (["--vgg", "gone.pth"], 4, "cannot be read"),
+        (["-o", "nowhere/out.png"], 5, "cannot be written"),
+        (["-o", "out.xyz"], 5, "expected .png"),
+        (["-o", "out.jpg", "--bits", "16"], 5, "no 16 bits"),
+        (["--init", "gone.png"], 3, "cannot be read"),
+        (["--save-every", "0"], 2, "at least 1"),
+    ],
+)
+def test_mistakes_give_one_line(
+    more: list[str], code: int, words: str, desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.folder)
+    assert desk.run(*more) == code
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not desk.output.exists()
+
+
+def test_pictures_that_cannot_be_used_are_named(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.content.write_bytes(b"no picture")
+    assert desk.run() == 3
+    assert "photo.png: not a picture" in capsys.readouterr().err
+    picture_file(desk.content, photo()[:, :9])
+    assert desk.run() == 2
+    assert "content: 48x9 pixels" in capsys.readouterr().err
+    desk.style = Path("misspelt_style")
+    picture_file(desk.content, photo())
+    assert desk.run() == 4
+    assert "no such file and no such style" in capsys.readouterr().err
+
+
+def test_a_mask_of_another_size_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = picture_file(desk.folder / "mask.png", photo()[:, :, :32])
+    assert desk.run("--masks", str(mask)) == 2
+    assert "mask: expected the content's size, 48x40, found 32x40" in capsys.readouterr().err
+    assert desk.run("--masks", str(mask), "none") == 2
+
+
+def test_a_picture_that_exists_is_kept(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.output.write_bytes(b"dear to somebody")
+    assert desk.run() == 5
+    assert "--overwrite" in capsys.readouterr().err
+    assert desk.output.read_bytes() == b"dear to somebody"
+    assert desk.run("--overwrite") == 0
+
+
+def test_a_disk_that_is_full_at_the_end_gives_the_picture_a_second_place(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = desk.folder / "spare"
+    spare.mkdir()
+    whole = gatys_files.write_whole
+
+    def fails_beside(path: Path, data: bytes) -> None:
+        if path.parent == desk.folder:
+            raise OSError(28, "No space left on device")
+        whole(path, data)
+
+    monkeypatch.setattr(gatys_files, "write_whole", fails_beside)
+    monkeypatch.setattr(gatys_files.tempfile, "tempdir", str(spare))
+    assert desk.run("--progress-lines") == 5
+    shown = capsys.readouterr()
+    assert f"No space left on device); the picture lies in {spare / 'out.png'}" in shown.err
+    assert json.loads(shown.out.splitlines()[-1])["output"] == str(spare / "out.png")
+    assert cv2.imread(str(spare / "out.png")).shape == (40, 48, 3)
+
+
+def test_pictures_on_the_way_are_kept(desk: Desk) -> None:
+    assert desk.run("--iterations", "5", "--save-every", "2") == 0
+    names = sorted(path.name for path in desk.folder.glob("out*"))
+    assert names == ["out.png", "out_000002.png", "out_000004.png"]
+
+
+def test_16_bits_are_16_bits(desk: Desk) -> None:
+    assert desk.run("--bits", "16") == 0
+    levels = cv2.imread(str(desk.output), cv2.IMREAD_UNCHANGED)
+    assert levels.dtype.name == "uint16"
+    assert (levels % 257 != 0).any()
+
+
+def test_the_same_seed_gives_the_same_file_content(desk: Desk) -> None:
+    pictures = []
+    for seed in ("1", "1", "2"):
+        assert desk.run("--init", "noise", "--seed", seed, "--overwrite") == 0
+        pictures.append(cv2.imread(str(desk.output)).tobytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_sigterm_ends_it_with_130_and_no_file(desk: Desk) -> None:
+    command = [sys.executable, "-m", "models.gatys", *desk.arguments("--iterations", "100000", "--progress-lines")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as worker:
+        assert worker.stdout is not None
+        assert json.loads(worker.stdout.readline())["event"] == "progress"
+        worker.send_signal(signal.SIGTERM)
+        _, error = worker.communicate(timeout=60)
+    assert worker.returncode == 130
+    assert error == "interrupted: nothing was written\n"
+    assert not [path for path in desk.folder.iterdir() if path.name not in ("photo.png", "painting.png", "vgg.pth")]
+
+
+def test_a_reader_that_goes_ends_it_without_a_word(desk: Desk) -> None:
+    command = [sys.executable, "-m", "models.gatys", *desk.arguments("--iterations", "100000", "--progress-lines")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None and worker.stderr is not None
+        worker.stdout.readline()
+        worker.stdout.close()
+        until = time.monotonic() + 60
+        while worker.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        assert worker.poll() == 130
+        assert "Traceback" not in worker.stderr.read()
