@@ -26,15 +26,19 @@ from realtime.calibration import Goal, calibrate  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
+from realtime.errands import Errands  # noqa: E402
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
 from realtime.gallery import find_style, load_gallery  # noqa: E402
 from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, make_folder, plan_work  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
+from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
+from realtime.outlets import Outlet  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
+from realtime.recorder import Recorder  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.size_control import SizeControl  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
@@ -104,9 +108,13 @@ def run_one(
         mirror=source.is_mirrored and not args.no_mirror,
         fullscreen=args.fullscreen,
         adapts=source.is_live and args.processing_size is None,
+        recording=args.record,
     )
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
     snapshots = SnapshotFolder(args.snapshot_dir)
+    messages = Messages(on_terminal=not has_window)
+    recorder = Recorder(args.recording_dir, messages.say)
+    outlets: list[Outlet] = [recorder]
     closing = [capture.stop, snapshots.close]
     try:
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
@@ -116,16 +124,22 @@ def run_one(
         view = None
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
-            view = LiveView(sink, state, studio, painter, snapshots, times, source.description)
+            errands = Errands(state, studio, painter, snapshots, recorder, messages)
+            view = LiveView(sink, state, studio, painter, errands, messages, times, source.description)
+        elif args.record:
+            recorder.begin(styles[first_style].name)
         options = RunOptions(
             max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
             paced=has_window and not source.is_live,
             progress=args.output is not None and not isinstance(sink, PictureSink),
         )
-        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, SizeControl(args.target_fps))
+        rate = SizeControl(args.target_fps)
+        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets)
         try:
             pipeline.run()
         finally:
+            messages.on_terminal = True  # the window is gone
+            join_all(*(outlet.close for outlet in outlets))
             report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
     finally:
         join_all(*closing)

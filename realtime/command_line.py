@@ -73,6 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
     window.add_argument("--no-mirror", action="store_true", help="show a camera as others see you")
     window.add_argument("--fullscreen", action="store_true")
     window.add_argument("--snapshot-dir", type=Path, default=Path("snapshots"), metavar="DIR", help="default snapshots/")
+    window.add_argument("--record", action="store_true", help="record from the start, with or without a window (key R)")
+    window.add_argument("--recording-dir", type=Path, default=Path("recordings"), metavar="DIR", help="default recordings/")
     output = parser.add_argument_group("output")
     output.add_argument("--output", type=Path, metavar="OUT.mp4|OUT.png|%04d.png|FOLDER", help="write files, show no window")
     output.add_argument("--overwrite", action="store_true", help="replace an existing output file")
@@ -94,8 +96,11 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         if given[number] == "--model-range" and re.match(r"-[\d.]", given[number + 1]):
             given[number : number + 2] = [f"--model-range={given[number + 1]}"]
             break
-    args = build_parser().parse_args(given)
+    parser = build_parser()
+    args = parser.parse_args(given)
     args.source = args.source or ["0"]
+    if args.record and args.output is not None:
+        parser.error("--record: --output writes a file already; leave out one of the two")
     return args
 
 

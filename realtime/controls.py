@@ -23,6 +23,7 @@ class Command(Enum):
     SMALLER = "smaller processing size (faster)"
     LARGER = "larger processing size (finer)"
     SNAPSHOT = "snapshot"
+    RECORD = "record, stop recording"
     MIRROR = "mirror"
     FULLSCREEN = "full screen"
     DIAGNOSTICS = "diagnostics"
@@ -60,6 +61,7 @@ KEY_TABLE = (
     KeyBinding("[", _codes("[{"), Command.SMALLER),
     KeyBinding("]", _codes("]}"), Command.LARGER),
     KeyBinding("S", _codes("sS"), Command.SNAPSHOT),
+    KeyBinding("R", _codes("rR"), Command.RECORD),
     KeyBinding("M", _codes("mM"), Command.MIRROR),
     KeyBinding("F", _codes("fF"), Command.FULLSCREEN),
     KeyBinding("D", _codes("dD"), Command.DIAGNOSTICS),
@@ -94,6 +96,7 @@ class ControlState:
     diagnostics: bool = False
     help: bool = False
     snapshots_asked: int = 0
+    recording: bool = False
     quit: bool = False
 
     @property
@@ -144,6 +147,8 @@ def apply_command(state: ControlState, press: KeyPress) -> ControlState:
             return replace(state, processing_share=larger[0] if larger else state.processing_share, adapts=False)
         case Command.SNAPSHOT:
             return replace(state, snapshots_asked=state.snapshots_asked + 1)
+        case Command.RECORD:
+            return replace(state, recording=not state.recording)
         case Command.MIRROR:
             return replace(state, mirror=not state.mirror)
         case Command.FULLSCREEN:

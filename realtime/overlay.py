@@ -14,6 +14,8 @@ from realtime.frame import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
+_RED = (90, 90, 255)
+_JOB_SHARE = 0.25  # of the picture's width and height, for the small picture of a re-painting
 _SMALLEST_SCALE = 0.25
 _PANEL_SHADE = 0.45  # how much of the picture shines through behind text
 
@@ -23,6 +25,9 @@ class Hud:
     """The figures and texts of one frame.
 
     rate_fps, latency_ms: measured over the last second.
+    recording: time and size of the recording that runs.
+    job: how far the re-painting is.
+    job_picture: what it looks like so far, a small picture.
     details: lines for the diagnostics key.
     """
 
@@ -32,6 +37,9 @@ class Hud:
     latency_ms: float
     device: str
     message: str = ""
+    recording: str = ""
+    job: str = ""
+    job_picture: Image | None = None
     details: tuple[str, ...] = ()
 
 
@@ -46,9 +54,13 @@ def draw_overlay(shown: Image, hud: Hud, state: ControlState) -> Image:
     scale = max(0.4, min(1.6, width / 1280 + 0.1))
     status = Panel.fit([(_status_line(hud, state),)], scale, (width, height))
     status.draw(picture, height - status.height)
+    _draw_job(picture, hud, scale)
     top = 0
+    if hud.recording:
+        top = Panel.fit([(hud.recording,)], scale, (width, height)).draw(picture, top, colour=_RED)
     if hud.message:
-        top = Panel.fit([(hud.message,)], scale, (width, height)).draw(picture, top)
+        rows = [(line,) for line in hud.message.splitlines()]
+        top = Panel.fit(rows, scale, (width, height)).draw(picture, top)
     if state.diagnostics:
         rows = [(line,) for line in hud.details]
         top = Panel.fit(rows, scale, (width, height - top - status.height)).draw(picture, top)
@@ -104,19 +116,36 @@ class Panel:
         """In pixels."""
         return self._line_height * len(self.rows) + round(8 * self.scale)
 
-    def draw(self, picture: Image, top: int) -> int:
-        """Draws on the left side from a row downwards; returns the row below."""
+    def draw(self, picture: Image, top: int, first_column: int = 0, colour: tuple[int, int, int] = _WHITE) -> int:
+        """Draws from a row downwards and a column to the right; returns the row below."""
         if not self.rows:
             return top
-        shaded = picture[max(0, top) : top + self.height, : self.width]
+        shaded = picture[max(0, top) : top + self.height, first_column : first_column + self.width]
         shaded[:] = (shaded * np.float32(_PANEL_SHADE)).astype(np.uint8)
         for number, row in enumerate(self.rows):
-            left = round(12 * self.scale)
+            left = first_column + round(12 * self.scale)
             base = top + self._line_height * (number + 1) - round(10 * self.scale)
             for text, width in zip(row, self._column_widths, strict=False):
-                cv2.putText(picture, text, (left, base), _FONT, self.scale, _WHITE, self._thickness, cv2.LINE_AA)
+                cv2.putText(picture, text, (left, base), _FONT, self.scale, colour, self._thickness, cv2.LINE_AA)
                 left += width
         return top + self.height
+
+
+def _draw_job(picture: Image, hud: Hud, scale: float) -> None:
+    """The re-painting in the upper right corner: the small picture, and how far it is."""
+    if not hud.job:
+        return
+    height, width = picture.shape[:2]
+    top = 0
+    if hud.job_picture is not None:
+        small_height, small_width = hud.job_picture.shape[:2]
+        share = min(width * _JOB_SHARE / small_width, height * _JOB_SHARE / small_height)
+        size_wh = (max(1, round(small_width * share)), max(1, round(small_height * share)))
+        small = cv2.resize(hud.job_picture, size_wh, interpolation=cv2.INTER_AREA)
+        picture[: size_wh[1], width - size_wh[0] :] = small
+        top = size_wh[1]
+    panel = Panel.fit([(hud.job,)], scale * 0.75, (width // 2, height))
+    panel.draw(picture, top, first_column=max(0, width - panel.width))
 
 
 def _status_line(hud: Hud, state: ControlState) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from typing import Any
 from tqdm import tqdm
 
 from realtime.capture import Capture, CaptureState
-from realtime.compositor import split_view
 from realtime.controls import ControlState
 from realtime.errors import OutputError
 from realtime.frame import Frame
 from realtime.live_view import LiveView
-from realtime.painter import PaintedFrame, Painter
+from realtime.outlets import Outlet, collect_figures, picture_for_others
+from realtime.painter import Painter
 from realtime.sinks import Sink
 from realtime.size_control import SizeControl
 from realtime.timing import RunTimes
@@ -52,6 +52,7 @@ class Pipeline:
         state: of the controls where there is no window.
         stop: set from outside to end the run.
         size_control: holds the rate of a live run by the processing size, as long as the state adapts.
+        outlets: take the picture beside the sink.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class Pipeline:
         options: RunOptions,
         stop: threading.Event,
         size_control: SizeControl | None = None,
+        outlets: Sequence[Outlet] = (),
     ) -> None:
+        self.outlets = outlets
         self.frames_styled = 0
         self.source_wh: tuple[int, int] | None = None
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
@@ -124,12 +127,15 @@ class Pipeline:
         painted = self._painter.paint(frame, state)
         self.frames_styled += 1
         self.source_wh = frame.size_wh
+        for outlet in self.outlets:
+            outlet.offer(picture_for_others(painted, state.split), frame.captured_at_s)
         with self._times.stage("present"):
             if self._view is not None:
                 self._view.frames_dropped = self._capture.frames_dropped
                 self._view.show(painted)
             else:
-                self._write(painted, state)
+                self._sink.write(picture_for_others(painted, state.split), frame.presented_at_s)
+                self._times.frame_shown(frame.captured_at_s)
         self._adapt(self._times.clock() - began_s)
 
     def _adapt(self, work_s: float) -> None:
@@ -139,13 +145,6 @@ class Pipeline:
             share = self._size_control.frame_done(work_s)
             if share != holder.state.processing_share:
                 holder.state = replace(holder.state, processing_share=share)
-
-    def _write(self, painted: PaintedFrame, state: ControlState) -> None:
-        picture = painted.picture_bgr
-        if state.split:
-            picture = split_view(painted.frame.image_bgr, picture)
-        self._sink.write(picture, painted.frame.presented_at_s)
-        self._times.frame_shown(painted.frame.captured_at_s)
 
     def _wait_for_source(self, view: LiveView) -> None:
         """Keeps the window alive while no frame comes, and says so when the source is lost."""
@@ -200,6 +199,7 @@ def collect_stats(
         "source_wh": pipeline.source_wh,
         "processed_wh": painter.smallest_processed_wh,
         "output_wh": pipeline.source_wh,
+        **collect_figures(pipeline.outlets),
     }
 
 

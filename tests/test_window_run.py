@@ -16,7 +16,7 @@ from realtime.errors import EXIT_DONE, EXIT_SOURCE
 from realtime.frame import Image
 from realtime.overlay import Hud
 from realtime.pipeline import RunOptions
-from tests.fakes import Block, FakeWindow, ScriptedSource, noisy_picture, source_without_beginning, write_clip
+from tests.fakes import Block, FakeWindow, ScriptedSource, noisy_picture, read_clip, source_without_beginning, write_clip
 
 QUIT = ord("q")
 
@@ -140,3 +140,23 @@ def test_camera_that_never_opens_ends_the_program(
     assert capsys.readouterr().err == "error: scripted source: cannot be opened\n"
     assert source.opened == 1
     assert all(window.shown == [] for window in stage.windows)
+
+
+def test_recording_from_the_start_holds_the_unmirrored_picture_and_is_counted(
+    stage: Stage, styles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slope = np.tile(np.linspace(40, 215, 64).astype(np.uint8)[None, :, None], (48, 1, 3))
+    source = MirroredCamera([[slope] * 100], frames_per_s=100)
+    monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
+    monkeypatch.setattr("realtime.recorder._QUEUE_FRAMES", 200)
+    stats = tmp_path / "stats.json"
+    folder = tmp_path / "recordings"
+    code = start(styles_folder, "--record", "--recording-dir", str(folder), "--stats", str(stats))
+    assert code == EXIT_DONE
+    assert len(stage.windows[0].shown) == 100
+    (path,) = folder.iterdir()
+    pictures = read_clip(path)
+    figures = json.loads(stats.read_text(encoding="utf-8"))["recording"]
+    assert figures == {"files": 1, "frames_written": len(pictures), "frames_dropped": 0}
+    assert np.abs(pictures[-1].astype(int) - (255 - slope)).mean() < 4
+    assert np.abs(stage.windows[0].shown[-1].astype(int) - (255 - slope[:, ::-1])).mean() == 0

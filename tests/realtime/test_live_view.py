@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from realtime.controls import ControlState
+from realtime.errands import Errands
 from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style
 from realtime.live_view import LiveView
+from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
+from realtime.recorder import Recorder
 from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
@@ -49,8 +52,11 @@ class Scene:
         self.snapshots = SnapshotFolder(folder)
         self.huds: list[Hud] = []
         self.states: list[ControlState] = []
+        self.messages = Messages(clock)
+        self.recorder = Recorder(folder.with_name("recordings"), self.messages.say)
+        errands = Errands(state, self.studio, self.painter, self.snapshots, self.recorder, self.messages)
         self.view = LiveView(
-            self.window, state, self.studio, self.painter, self.snapshots, self.times, "scripted source", clock
+            self.window, state, self.studio, self.painter, errands, self.messages, self.times, "scripted source"
         )
 
     def _make(self, style: Style, choice: ModelChoice) -> Stylizer:
@@ -89,6 +95,7 @@ def make_scene(tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     yield make
     for scene in scenes:
         scene.snapshots.close()
+        scene.recorder.close()
         scene.studio.close()
 
 
@@ -193,7 +200,7 @@ def test_waiting_before_the_first_picture_shows_black(make_scene: MakeScene) -> 
 
 def test_message_goes_after_a_few_seconds(make_scene: MakeScene, clock: FakeClock) -> None:
     scene = make_scene()
-    scene.view.say("hello")
+    scene.messages.say("hello")
     scene.show(flat_picture(0))
     clock.advance(2.9)
     scene.show(flat_picture(0))
@@ -272,3 +279,56 @@ def test_snapshots_asked_for_before_the_start_are_not_taken(make_scene: MakeScen
     scene.show(noisy_picture())
     scene.snapshots.close()
     assert not scene.folder.exists()
+
+
+def test_recording_begins_and_ends_by_key(make_scene: MakeScene) -> None:
+    scene = make_scene(keys="r")
+    scene.show(noisy_picture())
+    scene.show(noisy_picture())
+    assert scene.recorder.is_on
+
+    def some_frames_are_written() -> bool:
+        scene.recorder.offer(noisy_picture(), scene.clock())
+        return bool(scene.recorder.figures()["frames_written"])
+
+    wait_until(some_frames_are_written)
+    scene.window.keys = [ord("r")]
+    scene.show(noisy_picture())
+    scene.show(noisy_picture())
+    assert not scene.recorder.is_on
+    scene.recorder.close()
+    (path,) = scene.folder.with_name("recordings").iterdir()
+    assert path.name.endswith("_night_sky.mp4")
+
+
+def test_recording_is_shown_while_it_runs(make_scene: MakeScene) -> None:
+    scene = make_scene(keys="r")
+    scene.show(flat_picture(0))
+    scene.show(flat_picture(0))
+    assert scene.huds[-1].recording.startswith("REC 0:00")
+
+
+def test_recording_that_fails_is_told_and_can_be_begun_again(make_scene: MakeScene) -> None:
+    scene = make_scene(keys="r")
+    folder = scene.folder.with_name("recordings")
+    folder.touch()  # a file where the folder should be
+    scene.show(flat_picture(0))
+    scene.show(flat_picture(0))
+    wait_until(lambda: not scene.recorder.is_on)
+    scene.show(flat_picture(0))
+    assert not scene.view.state.recording
+    assert "recording stopped: " in scene.huds[-1].message
+    assert scene.huds[-1].recording == ""
+    folder.unlink()
+    scene.window.keys = [ord("r")]
+    scene.show(flat_picture(0))
+    scene.show(flat_picture(0))
+    assert scene.recorder.is_on
+
+
+def test_recording_ends_while_the_camera_is_away(make_scene: MakeScene) -> None:
+    scene = make_scene(keys="rr")
+    scene.show(flat_picture(0))
+    scene.view.wait("camera 0 lost")
+    scene.view.wait("camera 0 lost")
+    assert not scene.recorder.is_on

@@ -52,6 +52,9 @@ def test_message_is_at_the_top() -> None:
         (replace(HUD, latency_ms=99.0), STATE),
         (replace(HUD, device="cuda fp16"), STATE),
         (replace(HUD, message="hello"), STATE),
+        (replace(HUD, recording="REC 0:12   3.4 MB"), STATE),
+        (replace(HUD, job="re-painting 40 %"), STATE),
+        (replace(HUD, job="re-painting 40 %", job_picture=flat_picture(9)), STATE),
         (HUD, replace(STATE, strength=0.5)),
         (HUD, replace(STATE, shows_original=True)),
         (HUD, replace(STATE, colours_of_photo=True)),
@@ -99,3 +102,19 @@ def test_accents_are_taken_off_since_the_font_lacks_them() -> None:
 def test_mirrored_view_of_a_picture_is_taken() -> None:
     shown = coloured_picture((640, 480))[:, ::-1]
     assert draw_overlay(shown, HUD, STATE).shape == shown.shape
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (320, 240), (480, 640)])
+def test_small_picture_of_a_re_painting_is_in_the_upper_right_corner(size_wh: tuple[int, int]) -> None:
+    shown = flat_picture(200, size_wh)
+    drawn = draw_overlay(shown, replace(HUD, job="re-painting 40 %, 12 s left", job_picture=flat_picture(9, (320, 90))), STATE)
+    width, height = size_wh
+    np.testing.assert_array_equal(drawn[2, -width // 8 :], flat_picture(9, size_wh)[2, -width // 8 :])
+    assert not np.any(drawn[: height // 2, : width // 3] != shown[: height // 2, : width // 3])
+
+
+def test_messages_stand_below_each_other() -> None:
+    shown = flat_picture(200, (640, 480))
+    one = changed_rows(shown, draw_overlay(shown, replace(HUD, message="first"), STATE))
+    two = changed_rows(shown, draw_overlay(shown, replace(HUD, message="first\nsecond"), STATE))
+    assert two.sum() > one.sum()

@@ -13,13 +13,16 @@ import pytest
 
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
+from realtime.errands import Errands
 from realtime.errors import ModelError, OutputError, SourceError
 from realtime.frame import Image
 from realtime.live_view import LiveView
+from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
+from realtime.recorder import Recorder
 from realtime.sinks import Sink
 from realtime.size_control import SizeControl
 from realtime.snapshots import SnapshotFolder
@@ -91,8 +94,10 @@ class Run:
         self.capture = Capture(source, policy, retry_s=retry_s)
         self.view: LiveView | None = None
         if window is not None:
-            snapshots = SnapshotFolder(Path("never_used"))
-            self.view = LiveView(window, shown, studio, self.painter, snapshots, self.times, source.description)
+            messages = Messages()
+            recorder = Recorder(Path("never_used"), messages.say)
+            errands = Errands(shown, studio, self.painter, SnapshotFolder(Path("never_used")), recorder, messages)
+            self.view = LiveView(window, shown, studio, self.painter, errands, messages, self.times, source.description)
             sink = window
         self.capture.start()
         self.pipeline = Pipeline(

@@ -1,0 +1,97 @@
+"""What keys set going beside the live picture, and what it has to report: snapshots, recordings."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import replace
+
+from realtime.compositor import compose
+from realtime.controls import ControlState
+from realtime.frame import Image
+from realtime.messages import Messages
+from realtime.painter import PaintedFrame, Painter
+from realtime.recorder import Recorder
+from realtime.snapshots import SnapshotFolder
+from realtime.studio import Studio
+
+
+class Errands:
+    """Carries out what the controls ask for, on threads of others; the picture never waits for it.
+
+    Args:
+        state: the first one; what it counts already is not asked for again.
+        messages: takes what became of it.
+    """
+
+    def __init__(
+        self,
+        state: ControlState,
+        studio: Studio,
+        painter: Painter,
+        snapshots: SnapshotFolder,
+        recorder: Recorder,
+        messages: Messages,
+    ) -> None:
+        self.snapshots_written = 0
+        self._studio, self._painter = studio, painter
+        self._snapshots, self._recorder, self._messages = snapshots, recorder, messages
+        self._snapshots_started = state.snapshots_asked
+        self._is_recording = False
+
+    def follow(self, state: ControlState) -> ControlState:
+        """Begins and ends what needs no frame of its own.
+
+        Returns:
+            The state as it is now: a recording that failed is no longer wanted.
+        """
+        self._report_snapshots()
+        if state.recording == self._is_recording:
+            if not state.recording or self._recorder.is_on:
+                return state
+            state = replace(state, recording=False)
+        if state.recording:
+            self._recorder.begin(self._style_name(self._painter.style))
+        else:
+            self._recorder.end()
+        self._is_recording = state.recording
+        return state
+
+    def take(self, painted: PaintedFrame, state: ControlState) -> None:
+        """Takes the snapshots that were asked for of this frame."""
+        while self._snapshots_started < state.snapshots_asked:
+            self._snapshots_started += 1
+            photo = painted.frame.image_bgr
+            self._snapshots.save(self._at_full_size(painted, state), photo, self._style_name(painted.style))
+
+    def recording_status(self) -> str:
+        """Time and size of the recording that runs, or nothing."""
+        return self._recorder.status()
+
+    def _style_name(self, style: int) -> str:
+        return self._studio.styles[style].name
+
+    def _at_full_size(self, painted: PaintedFrame, state: ControlState) -> Callable[[], Image]:
+        """The picture as shown, or a way to paint it again at full size on the snapshot thread."""
+        if painted.is_full:
+            return lambda: painted.picture_bgr
+        stylizer, photo = self._painter.stylizer, painted.frame.image_bgr
+        return lambda: compose(
+            photo,
+            stylizer.style(photo),
+            strength=state.effective_strength,
+            colours_of_photo=state.colours_of_photo,
+            split=False,
+        )
+
+    def _report_snapshots(self) -> None:
+        try:
+            while True:
+                snapshot = self._snapshots.done.get_nowait()
+                if snapshot.path is None:
+                    self._messages.say(f"no snapshot: {snapshot.problem}")
+                else:
+                    self.snapshots_written += 1
+                    self._messages.say(f"snapshot {self.snapshots_written}: {snapshot.path.name}")
+        except queue.Empty:
+            pass
