@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 import realtime.quiet  # noqa: F401
 from benchmarks.report import data_folder, print_table, write_json
-from models.images import as_batch, evaluation_photos, list_photos, load_image, resize_short_side
+from models.images import as_batch, load_image, resize_short_side
 from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, relative_squared_error
+from models.photos import evaluation_photos, list_photos
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, SourceError, UserError
 from realtime.frame import Image

@@ -29,7 +29,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import realtime.quiet  # noqa: F401
 from export.to_onnx import file_entry, write_metadata, write_style
-from models.images import list_photos, load_image, resize_short_side, training_photos
+from models.images import load_image, resize_short_side
+from models.photos import list_photos, training_photos
 from realtime.errors import EXIT_DONE, ModelError, UserError
 
 _CALIBRATION_PHOTOS = 48
@@ -161,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
-    parser.add_argument("--content", type=Path, required=True, metavar="FOLDER", help="photographs for calibration")
+    parser.add_argument("--content", type=Path, required=True, metavar="FOLDER|VIDEO", help="photographs for calibration")
     parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
     args = parser.parse_args(argv)
     try:

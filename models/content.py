@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.images import list_photos, load_image, resize_short_side, training_photos
+from models.images import load_image, resize_short_side
+from models.photos import list_photos, training_photos
 from realtime.errors import SourceError
 
 _CACHE_BYTES = 2 * 2**30

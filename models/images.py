@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from realtime.errors import OutputError, SourceError
+from realtime.quiet import silent_libraries
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and never trained on
 
 
 def load_image(path: Path) -> Tensor:
@@ -35,7 +37,7 @@ def load_image(path: Path) -> Tensor:
         image_bgr = None
     if image_bgr is None:
         raise SourceError(f"picture {path}: not a picture that OpenCV can read; try JPEG or PNG")
-    return torch.from_numpy(np.ascontiguousarray(image_bgr[:, :, ::-1].transpose(2, 0, 1)))
+    return picture_of(np.asarray(image_bgr, np.uint8))
 
 
 def save_image(path: Path, picture_rgb: Tensor) -> None:
@@ -135,25 +137,35 @@ def crop_to_multiple(picture_rgb: Tensor, stride: int) -> Tensor:
     return picture_rgb[..., : height // stride * stride, : width // stride * stride]
 
 
-def list_photos(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, sorted by name.
+def read_video(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
+    """The frames of a video: (H, W, 3) uint8 BGR, upright, each with its seconds from the start.
 
     Raises:
-        SourceError: no folder, or no pictures in it.
+        SourceError: not there, or not a video.
     """
-    if not folder.is_dir():
-        raise SourceError(f"content folder {folder}: not a folder; give one with photographs")
-    photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
-    if not photos:
-        raise SourceError(f"content folder {folder}: no photographs found (looked for {' '.join(sorted(PICTURE_SUFFIXES))})")
-    return photos
+    with silent_libraries():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        if not capture.isOpened():
+            raise SourceError(f"content {path}: neither a folder nor a video that OpenCV can read")
+        fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
+        number = 0
+        while (found := capture.read())[0]:
+            yield np.asarray(found[1], np.uint8), number / fps
+            number += 1
+    finally:
+        capture.release()
 
 
-def evaluation_photos(photos: list[Path]) -> list[Path]:
-    """Every 50th of the sorted names: for measuring, never for training."""
-    return photos[::EVALUATION_EVERY]
+def video_seconds(path: Path) -> float | None:
+    """Length of a video as its header states it; None where it does not."""
+    with silent_libraries():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    frames, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    return frames / fps if frames > 0 and fps > 0 else None
 
 
-def training_photos(photos: list[Path]) -> list[Path]:
-    """All but the evaluation photos; the only photo of a folder of one serves for both."""
-    return [p for k, p in enumerate(photos) if k % EVALUATION_EVERY] or photos
+def picture_of(image_bgr: npt.NDArray[np.uint8]) -> Tensor:
+    """(H, W, 3) uint8 BGR, as OpenCV gives it -> (3, H, W) uint8 RGB."""
+    return torch.from_numpy(np.ascontiguousarray(image_bgr[:, :, ::-1].transpose(2, 0, 1)))

@@ -29,14 +29,13 @@ from models.generator import TIERS, Generator, build_generator
 from models.images import (
     as_batch,
     crop_to_multiple,
-    evaluation_photos,
-    list_photos,
     load_image,
     resize_short_side,
     save_image,
 )
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
+from models.photos import evaluation_photos, list_photos
 from models.train_arguments import build_parser
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError

@@ -15,7 +15,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.train", description="Train one painting's generator.")
     parser.add_argument("--style", required=True, metavar="PAINTING", help="picture of the painting")
     parser.add_argument(
-        "--content", required=True, metavar="FOLDER", help="folder of photographs (every 50th is kept for measuring)"
+        "--content",
+        required=True,
+        metavar="FOLDER|VIDEO|imagenette",
+        help="photographs: a folder, a video, or imagenette, which is downloaded (every 50th is kept for measuring)",
     )
     parser.add_argument("--out", required=True, metavar="RUN", help="folder for checkpoint, previews and log")
     parser.add_argument("--tier", choices=sorted(TIERS), default=default.tier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from realtime.errors import SourceError
 from realtime.frame import Image
 
 STREAM_TIMEOUT_MS = 2000
+# Read by OpenCV whenever it opens something; with nobuffer it gives no frame of a file, so streams alone set it.
+_STREAM_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "fflags;nobuffer|analyzeduration;500000|probesize;500000")
 
 
 class _Live:
@@ -84,6 +87,7 @@ class StreamSource(_Live):
         self._address = address
 
     def open(self) -> None:
+        os.environ.setdefault(*_STREAM_OPTIONS)
         options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
         try:
             capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, options)

@@ -16,15 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.images import (
-    EVALUATION_EVERY,
     as_batch,
     crop_to_multiple,
-    evaluation_photos,
-    list_photos,
     load_image,
     resize_short_side,
     save_image,
-    training_photos,
 )
 from realtime.errors import OutputError, SourceError
 
@@ -217,39 +213,3 @@ def test_a_batch_is_scaled_to_0_1() -> None:
 def test_cropping_cuts_the_bottom_and_the_right() -> None:
     picture = torch.arange(3 * 19 * 13).reshape(3, 19, 13)
     assert torch.equal(crop_to_multiple(picture, 8), picture[:, :16, :8])
-
-
-def test_photos_are_listed_by_name_and_nothing_else_is(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.PNG", "c.webp", "notes.txt", "clip.mp4"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "folder.jpg").mkdir()
-    assert [path.name for path in list_photos(tmp_path)] == ["a.PNG", "b.jpg", "c.webp"]
-
-
-def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no photographs found"):
-        list_photos(tmp_path)
-
-
-def test_a_missing_content_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="not a folder"):
-        list_photos(tmp_path / "missing")
-
-
-@settings(deadline=None)
-@given(st.integers(2, 260))
-def test_no_photo_is_both_trained_on_and_measured_with(count: int) -> None:
-    photos = [Path(f"{number:04d}.jpg") for number in range(count)]
-    kept, trained = evaluation_photos(photos), training_photos(photos)
-    assert kept == [path for number, path in enumerate(photos) if number % 50 == 0]
-    assert not set(kept) & set(trained)
-    assert sorted(kept + trained) == photos
-
-
-def test_every_fiftieth_photo_is_kept_for_measuring() -> None:
-    assert EVALUATION_EVERY == 50
-
-
-def test_a_single_photo_serves_for_both() -> None:
-    photos = [Path("only.jpg")]
-    assert training_photos(photos) == evaluation_photos(photos) == photos

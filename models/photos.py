@@ -1,0 +1,143 @@
+"""Which photographs a training works on: those of a folder, the frames of a video, or Imagenette, downloaded on request."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from models.images import PICTURE_SUFFIXES, picture_of, read_video, save_image, video_seconds
+from realtime.errors import OutputError, SourceError
+from realtime.folders import user_cache_folder
+from realtime.photo_choice import PhotoChooser, fit_for_training
+
+EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and never trained on
+IMAGENETTE = "imagenette"
+_VIDEO_PHOTOS = 400
+_INTERVAL_S = 0.5  # of a video that does not state its length
+_IMAGENETTE_SIZE = "320px"  # short side, just above what a training crop needs
+
+
+def list_photos(content: Path) -> list[Path]:
+    """The photographs that --content names, sorted by name.
+
+    Args:
+        content: a folder, of which the pictures directly in it are taken; one picture; a video, whose frames are taken
+            out into the user's cache folder; or "imagenette", downloaded there when it is asked for the first time.
+    Raises:
+        SourceError: none of these, or no pictures in it, or no network.
+    """
+    if content.is_dir():
+        photos = sorted(p for p in content.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        if not photos:
+            raise SourceError(
+                f"content folder {content}: no photographs found (looked for {' '.join(sorted(PICTURE_SUFFIXES))})"
+            )
+        return photos
+    if content.is_file():
+        return [content] if content.suffix.lower() in PICTURE_SUFFIXES else video_photos(content)
+    if str(content) == IMAGENETTE:
+        return imagenette_photos()
+    raise SourceError(
+        f"content {content}: not a folder with photographs, nor a video; give one, "
+        f"or '{IMAGENETTE}' to download a data set of 330 MB"
+    )
+
+
+def evaluation_photos(photos: list[Path]) -> list[Path]:
+    """Every 50th of the sorted names: for measuring, never for training."""
+    return photos[::EVALUATION_EVERY]
+
+
+def training_photos(photos: list[Path]) -> list[Path]:
+    """All but the evaluation photos; the only photo of a folder of one serves for both."""
+    return [p for k, p in enumerate(photos) if k % EVALUATION_EVERY] or photos
+
+
+def video_photos(video: Path) -> list[Path]:
+    """Sharp frames of a video, spread over its length, no two alike; taken out once and kept in the user's cache folder.
+
+    Raises:
+        SourceError: not a video, or no frame in it is worth keeping.
+        OutputError: the cache folder cannot be written.
+    """
+    about = video.stat()
+    fingerprint = hashlib.sha256(f"{video.resolve()} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:16]
+    folder = user_cache_folder() / "content" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', video.stem)}-{fingerprint}"
+    if not folder.is_dir():
+        partial = _temporary_folder(folder)
+        try:
+            _take_out(video, partial)
+            _put_in_place(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return sorted(folder.iterdir())
+
+
+def imagenette_photos() -> list[Path]:
+    """The training pictures of Imagenette (fast.ai, ten classes of ImageNet), downloaded by torchvision.
+
+    Raises:
+        SourceError: it cannot be downloaded.
+    """
+    root = user_cache_folder() / IMAGENETTE
+    complete = root / "complete"  # an interrupted unpacking leaves a folder that looks like the whole
+    try:
+        if not complete.is_file():
+            _download_imagenette(root)
+            complete.touch()
+        return sorted(root.glob("*/train/*/*.JPEG"))
+    except Exception as error:  # urllib, tarfile and torchvision each raise their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise SourceError(
+            f"content {IMAGENETTE}: cannot be downloaded into {root} ({reason}); "
+            "check the network, or give a folder or a video of your own"
+        ) from None
+
+
+def _download_imagenette(root: Path) -> None:
+    from torchvision import datasets  # loads slowly, and is wanted here alone
+
+    print(f"downloading Imagenette, 330 MB, into {root}", file=sys.stderr)
+    root.mkdir(parents=True, exist_ok=True)
+    for unpacked in root.glob("*/"):
+        shutil.rmtree(unpacked)
+    datasets.Imagenette(root, split="train", size=_IMAGENETTE_SIZE, download=True)
+    for archive in root.glob("*.tgz"):
+        archive.unlink()
+
+
+def _take_out(video: Path, folder: Path) -> None:
+    length_s = video_seconds(video)
+    chooser = PhotoChooser(length_s / _VIDEO_PHOTOS if length_s else _INTERVAL_S)
+    chosen = (chooser.offer(image_bgr, at_s) for image_bgr, at_s in read_video(video))
+    kept = 0
+    for photo in itertools.chain(chosen, iter(chooser.finish, None)):
+        if photo is not None:
+            save_image(folder / f"{photo.at_s:09.3f}.jpg", picture_of(fit_for_training(photo.image_bgr)))
+            kept += 1
+        if kept == _VIDEO_PHOTOS:
+            break
+    if not kept:
+        raise SourceError(f"content {video}: no usable photograph in {chooser.seen} frames; give another video or a folder")
+
+
+def _temporary_folder(beside: Path) -> Path:
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=beside.name, suffix=".partial", dir=beside.parent))
+    except OSError as error:
+        raise OutputError(f"cache folder {beside.parent}: cannot be written ({error.strerror})") from None
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    try:
+        os.rename(partial, folder)
+    except OSError:
+        if not folder.is_dir():  # else another process of the same training was faster
+            raise
