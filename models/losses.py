@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+COARSE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")  # looked at on the smaller pictures of a pyramid as well
 CONTENT_LAYER = "relu4_2"
 
 
@@ -73,6 +75,28 @@ def style_loss(features: Mapping[str, Tensor], target_grams: Mapping[str, Tensor
         raise ValueError(f"style loss: features lack the layers {', '.join(missing)}")
     terms = [relative_squared_error(gram_matrix(features[name]), gram) for name, gram in target_grams.items()]
     return torch.stack(terms).mean(0)
+
+
+def picture_pyramid(batch_rgb: Tensor, levels: int) -> list[Tensor]:
+    """The picture, and the same at a half, a quarter, ... of its size.
+
+    Shallow layers on a small picture see as far as deep ones on the large one, and their strokes are smoother
+    (Snelgrove 2017, "High-resolution multi-scale neural texture synthesis").
+
+    Args:
+        batch_rgb: (B, C, H, W) float.
+        levels: how many pictures, at least 1; H and W are at least 2 ** (levels - 1).
+    Returns:
+        Pictures of (B, C, H // 2^k, W // 2^k), each the mean of 2x2 pixels of the one before.
+    Raises:
+        ValueError: no levels, or more than the picture can be halved.
+    """
+    if levels < 1 or min(batch_rgb.shape[-2:]) < 2 ** (levels - 1):
+        raise ValueError(f"pyramid: {levels} levels of a picture of {tuple(batch_rgb.shape)}")
+    pictures = [batch_rgb]
+    while len(pictures) < levels:
+        pictures.append(F.avg_pool2d(pictures[-1], 2))
+    return pictures
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

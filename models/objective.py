@@ -13,10 +13,12 @@ from models.content import Views
 from models.generator import Generator
 from models.images import as_batch
 from models.losses import (
+    COARSE_STYLE_LAYERS,
     CONTENT_LAYER,
     STYLE_LAYERS,
     content_loss,
     gram_matrix,
+    picture_pyramid,
     stability_loss,
     style_loss,
     total_variation,
@@ -29,12 +31,16 @@ _STABILITY_FLOOR = 0.01  # grey level noise of 0.01 counts once; fainter noise c
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What makes a recipe; kept in the checkpoint and, from there, in style.json."""
+    """What makes a recipe; kept in the checkpoint and, from there, in style.json.
+
+    style_scales: on how many sizes of the painted picture, each half the one before, style is compared.
+    """
 
     tier: str = "fast"
     batch: int = 4
     size: int = 256
     style_size: int = 384
+    style_scales: int = 3
     style_weight: float = 5.0
     content_weight: float = 0.2
     tv_weight: float = 1.0
@@ -57,8 +63,10 @@ class PerceptualLoss:
         self._dtype = torch.bfloat16 if bfloat16_pays(device) else torch.float32
         self._vgg = network.features.to(device, self._dtype).to(memory_format=torch.channels_last)
         with torch.no_grad():
-            features = self._features(as_batch(painting).to(device), STYLE_LAYERS)
-            self._target_grams = {name: gram_matrix(features[name].float()) for name in STYLE_LAYERS}
+            self._target_grams = [
+                {name: gram_matrix(found.float()) for name, found in self._features(picture, layers).items()}
+                for picture, layers in self._scales(as_batch(painting).to(device))
+            ]
 
     def __call__(self, generator: nn.Module, views: Views, share: float = 1.0) -> tuple[Tensor, dict[str, float]]:
         """Total loss, and each term before its weight.
@@ -73,7 +81,7 @@ class PerceptualLoss:
         photo = views.middle(wide)
         styled_wide, styled_again = generator(wide, photo_again)
         styled = views.middle(styled_wide)
-        features = self._features(styled, (*STYLE_LAYERS, CONTENT_LAYER))
+        features = [self._features(picture, layers) for picture, layers in self._scales(styled, CONTENT_LAYER)]
         with torch.no_grad():
             target = self._features(photo, (CONTENT_LAYER,))[CONTENT_LAYER]
         paintings = views.overlap(styled, styled_again)
@@ -81,8 +89,8 @@ class PerceptualLoss:
         unsteady = stability_loss(paintings[0], paintings[1], photos[0], photos[1])
         noise = views.noise_std.to(self._device)
         terms = {
-            "style": style_loss(features, self._target_grams).mean(),
-            "content": content_loss(features[CONTENT_LAYER], target).mean(),
+            "style": self._style(features),
+            "content": content_loss(features[0][CONTENT_LAYER], target).mean(),
             "tv": total_variation(styled).mean(),
             "stability": (unsteady / (noise.square() + _STABILITY_FLOOR**2)).mean(),
         }
@@ -90,6 +98,16 @@ class PerceptualLoss:
         weights["stability_weight"] *= min(1.0, share / _STABILITY_RAMP)
         total = torch.stack([weights[f"{name}_weight"] * term for name, term in terms.items()]).sum()
         return total, {name: float(term.detach()) for name, term in terms.items()}
+
+    def _scales(self, batch_rgb: Tensor, *more: str) -> list[tuple[Tensor, tuple[str, ...]]]:
+        """The picture and its smaller ones, each with the layers looked at; `more` at full size alone."""
+        pictures = picture_pyramid(batch_rgb, self._settings.style_scales)
+        return [(pictures[0], (*STYLE_LAYERS, *more)), *((picture, COARSE_STYLE_LAYERS) for picture in pictures[1:])]
+
+    def _style(self, features: list[dict[str, Tensor]]) -> Tensor:
+        """Mean over all layers of all scales."""
+        terms = [style_loss(found, grams) * len(grams) for found, grams in zip(features, self._target_grams, strict=True)]
+        return torch.stack(terms).sum(0).mean() / sum(len(grams) for grams in self._target_grams)
 
     def _features(self, batch_rgb: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         return self._vgg(batch_rgb.to(self._dtype, memory_format=torch.channels_last), layers)

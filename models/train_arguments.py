@@ -32,6 +32,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--style-size", type=_positive_int, default=default.style_size, help="short side of the painting (default %(default)s)"
     )
+    parser.add_argument(
+        "--style-scales",
+        type=int,
+        choices=(1, 2, 3, 4),
+        default=default.style_scales,
+        help="sizes of the picture, each half the one before, at which style is compared (default %(default)s)",
+    )
     for name in ("style", "content", "tv", "stability"):
         parser.add_argument(
             f"--{name}-weight", type=_weight, default=getattr(default, f"{name}_weight"), help="default %(default)s"
