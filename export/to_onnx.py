@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -25,10 +24,9 @@ from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_p
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.generator import Generator, count_parameters, kilo_macs_per_pixel
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError
-from realtime.gallery import SHIPPED, user_styles_folder
+from realtime.gallery import NEW_STYLE_NAME, SHIPPED, user_styles_folder
 
 OPSET = 18
-_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")
 _PARITY_SIZES_HW = ((256, 320), (480, 640))
 _LARGEST_SIDE = 16384
 
@@ -185,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     base = SHIPPED if args.shipped else args.styles or user_styles_folder()
     try:
-        if not _NAME.fullmatch(args.name):
+        if not NEW_STYLE_NAME.fullmatch(args.name):
             raise UserError(f"--name {args.name}: expected small letters, digits and _, beginning with a letter or digit")
         facts = {
             "name": args.name,

@@ -33,10 +33,12 @@ from models.images import (
     resize_short_side,
     save_image,
 )
+from models.install import install, style_name
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
 from models.photos import evaluation_photos, list_photos
 from models.train_arguments import build_parser
+from models.trunk import TRUNK_WORD, load_start
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
 
@@ -150,7 +152,7 @@ class Training:
     def _first_generator(self, args: argparse.Namespace) -> Generator:
         if args.start is None:
             return build_generator(TIERS[self.settings.tier])
-        generator = generator_from_checkpoint(load_checkpoint(Path(args.start)))
+        generator = load_start(args.start)
         if generator.settings != TIERS[self.settings.tier]:
             raise UserError(f"--from {args.start}: a {generator.settings.tier} generator of other widths than --tier asks for")
         return generator.train()
@@ -166,7 +168,7 @@ class Training:
                 self.random.set_state(content["random"])
             self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
             earlier = content["recipe"]
-            changed = {name: earlier[name] for name in asdict(self.settings) if earlier[name] != self.recipe[name]}
+            changed = {name: earlier.get(name) for name in asdict(self.settings) if earlier.get(name) != self.recipe[name]}
             stage = {"until_step": self.progress.step} | changed
             self.recipe["earlier_stages"] = [*earlier.get("earlier_stages", []), *([stage] if changed else [])]
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -182,6 +184,7 @@ def train(args: argparse.Namespace) -> int:
         UserError: something the user can mend.
     """
     settings = _settings(args)
+    name = style_name(args.install, Path(args.style)) if args.install is not None else None
     painting = load_painting(Path(args.style), settings.style_size)
     run = Path(args.out)
     photos = list_photos(Path(args.content))
@@ -190,9 +193,12 @@ def train(args: argparse.Namespace) -> int:
     process = join_training(args.device)
     try:
         training = Training(args, settings, process, network, painting)
-        return _loop(training, args, _preview_photos(photos) if process.is_first else [])
+        code = _loop(training, args, _preview_photos(photos) if process.is_first else [])
     finally:
         leave_training(process)
+    if name is None or code != EXIT_DONE or not process.is_first:
+        return code
+    return install(run, name, args.content)
 
 
 def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) -> int:
@@ -304,7 +310,7 @@ def _recipe(args: argparse.Namespace, settings: TrainingSettings, network: LossN
     for name, value in asdict(settings).items():
         command += f" --{name.replace('_', '-')} {value}"
     if args.start is not None:
-        command += " --from RUN_OF_" + Path(args.start).name.upper()
+        command += f" --from {'trunk' if args.start == TRUNK_WORD else 'RUN_OF_' + Path(args.start).name.upper()}"
     return asdict(settings) | {
         "command": command,
         "painting": Path(args.style).name,

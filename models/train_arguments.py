@@ -47,7 +47,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's, downloaded)"
     )
-    parser.add_argument("--from", dest="start", metavar="RUN", help="start from another run's generator")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="TRUNK",
+        help='start from trained weights: "trunk" for those that come with the program, a .safetensors file, or another RUN',
+    )
+    parser.add_argument(
+        "--install",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="when done, export it into your own gallery, float32 and int8 (default name: the painting's file name)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")

@@ -19,6 +19,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "styles"
 TIERS = ("fast", "fine")
 PRECISIONS = ("fp32", "fp16", "int8")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
+NEW_STYLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")  # stricter for those we make: safe on every file system
 _MAX_JSON_BYTES = 1_000_000
 _MAX_MODEL_BYTES = 200_000_000
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from models.losses import (
     content_loss,
     gram_matrix,
+    picture_pyramid,
     relative_squared_error,
     stability_loss,
     style_loss,
@@ -226,3 +227,17 @@ def test_losses_have_gradients_that_are_finite() -> None:
     assert picture.grad is not None
     assert bool(torch.isfinite(picture.grad).all())
     assert float(picture.grad.abs().sum()) > 0
+
+
+def test_a_pyramid_halves_by_means_of_2x2_pixels() -> None:
+    picture = torch.arange(16.0).reshape(1, 1, 4, 4)
+    levels = picture_pyramid(picture, 3)
+    assert [tuple(level.shape[-2:]) for level in levels] == [(4, 4), (2, 2), (1, 1)]
+    torch.testing.assert_close(levels[1][0, 0], torch.tensor([[2.5, 4.5], [10.5, 12.5]]))
+    torch.testing.assert_close(levels[2][0, 0], torch.tensor([[7.5]]))
+
+
+@pytest.mark.parametrize("levels", [0, 4])
+def test_a_pyramid_is_not_higher_than_the_picture(levels: int) -> None:
+    with pytest.raises(ValueError, match="pyramid"):
+        picture_pyramid(torch.zeros(1, 3, 4, 6), levels)

@@ -28,7 +28,14 @@ from models.content import ContentPhotos, Views
 from models.distributed import join_training
 from models.generator import TIERS, GeneratorSettings, build_generator
 from models.images import as_batch, load_image, save_image
-from models.losses import total_variation
+from models.losses import (
+    COARSE_STYLE_LAYERS,
+    STYLE_LAYERS,
+    gram_matrix,
+    picture_pyramid,
+    relative_squared_error,
+    total_variation,
+)
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
 from models.train import Progress, learning_rate, load_painting
 from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
@@ -182,9 +189,9 @@ class Forger(Painter):
 # --- the losses together
 
 
-def loss_of(vgg_file: Path, painting: Tensor) -> PerceptualLoss:
+def loss_of(vgg_file: Path, painting: Tensor, scales: int = TrainingSettings().style_scales) -> PerceptualLoss:
     network = load_loss_network((*train.STYLE_LAYERS, train.CONTENT_LAYER), vgg_file)
-    return PerceptualLoss(network, painting, TrainingSettings(), CPU)
+    return PerceptualLoss(network, painting, TrainingSettings(style_scales=scales), CPU)
 
 
 @pytest.fixture
@@ -215,6 +222,20 @@ def test_a_painting_of_the_painting_has_no_style_error(vgg_file: Path, painting:
     _, terms = loss_of(vgg_file, picture)(Forger(picture), views)
     assert terms["style"] == pytest.approx(0, abs=1e-5)
     assert terms["content"] > 0.1
+
+
+@pytest.mark.usefixtures("exact")
+def test_style_is_the_mean_over_the_layers_of_all_scales(vgg_file: Path, painting: Path, views: Views) -> None:
+    picture = load_image(painting)
+    loss = loss_of(vgg_file, picture, scales=2)
+    _, terms = loss(Painter(), views)
+    expected, pyramids = [], [picture_pyramid(p, 2) for p in (views.middle(views.first), as_batch(picture))]
+    for layers, (photo, target) in zip((STYLE_LAYERS, COARSE_STYLE_LAYERS), zip(*pyramids, strict=True), strict=True):
+        found, wanted = (loss._features(p, layers) for p in (photo, target))
+        expected += [relative_squared_error(gram_matrix(found[name]), gram_matrix(wanted[name])) for name in layers]
+    assert len(expected) == 8
+    assert terms["style"] == pytest.approx(float(torch.stack(expected).mean()), rel=1e-4)
+    assert terms["style"] != pytest.approx(loss_of(vgg_file, picture, scales=1)(Painter(), views)[1]["style"], rel=1e-3)
 
 
 @pytest.mark.usefixtures("exact")

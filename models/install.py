@@ -1,0 +1,51 @@
+"""From a finished training into the user's gallery: the export, run as programs of their own.
+
+models/ never imports onnxruntime; the export does. So it is started, not imported.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from realtime.errors import EXIT_DONE, UserError
+from realtime.gallery import NEW_STYLE_NAME, user_styles_folder
+
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+def style_name(wanted: str, painting: Path) -> str:
+    """The name under which a style is installed: as wanted, or made of the painting's file name.
+
+    Raises:
+        UserError: not a name that a style folder can have.
+    """
+    name = wanted or re.sub(r"[^a-z0-9]+", "_", painting.stem.lower()).strip("_")
+    if not NEW_STYLE_NAME.fullmatch(name):
+        raise UserError(f"--install {name}: expected small letters, digits and _, beginning with a letter or digit")
+    return name
+
+
+def install(run: Path, name: str, content: str) -> int:
+    """Exports a run into the user's gallery and makes its int8 network; a style of that name there is replaced.
+
+    Args:
+        run: folder of the finished training.
+        content: photographs on which int8 is calibrated.
+    Returns:
+        The exit code of the first step that failed, or 0.
+    """
+    folder = user_styles_folder() / name
+    title = name.replace("_", " ").capitalize()
+    steps = (
+        ["export.to_onnx", str(run.resolve()), "--name", name, "--title", title, "--overwrite"],
+        ["export.quantise", str(folder), "--content", str(Path(content).resolve())],
+    )
+    for step in steps:
+        code = subprocess.run([sys.executable, "-m", *step], cwd=_PROJECT, check=False).returncode
+        if code != EXIT_DONE:
+            return code
+    print(f"installed: python run_cam.py --style {name}")
+    return EXIT_DONE

@@ -1,0 +1,110 @@
+"""The shared weights that a new style starts from: python -m models.trunk RUN.
+
+A trunk is a generator without its training: a safetensors file of tensors alone, its shape in the metadata. Starting
+from one, a painting needs minutes instead of hours, because how to keep a picture's edges, how to stay steady and how
+to draw no grid are learnt already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from models.checkpoint import generator_from_checkpoint, load_checkpoint
+from models.generator import Generator
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError
+
+SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
+TRUNK_WORD = "trunk"  # stands for the shipped one on the command line
+_FORMAT = "stylecam-trunk-1"
+_MAX_FILE_BYTES = 64 * 2**20
+
+
+def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
+    """Writes a generator's weights, whole or not at all.
+
+    Args:
+        learnt_from: names of the paintings it was trained on, for whoever asks.
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
+    metadata = {"format": _FORMAT, "settings": json.dumps(asdict(generator.settings)), "learnt_from": learnt_from}
+    try:
+        save_file(tensors, partial, metadata)
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"trunk {path}: cannot be written ({error})") from None
+
+
+def load_trunk(path: Path) -> Generator:
+    """Reads a trunk.
+
+    Raises:
+        ModelError: not there, too large, not a trunk of ours, or tensors that do not fit.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ModelError(f"trunk {path}: cannot be read ({error.strerror})") from None
+    if not 0 < size <= _MAX_FILE_BYTES:
+        raise ModelError(f"trunk {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"trunk {path}: not a safetensors file ({str(error).splitlines()[0]})") from None
+    if metadata.get("format") != _FORMAT:
+        raise ModelError(f"trunk {path}: expected the format {_FORMAT!r}; write one with python -m models.trunk RUN")
+    try:
+        found = json.loads(metadata.get("settings", ""))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ModelError(f"trunk {path}: does not say which generator it belongs to")
+    return generator_from_checkpoint({"settings": found, "generator": tensors})
+
+
+def load_start(start: str) -> Generator:
+    """What a training starts from: "trunk" for the shipped one, a .safetensors file, or another run.
+
+    Raises:
+        ModelError: it cannot be used.
+    """
+    if start == TRUNK_WORD and not Path(start).exists():
+        return load_trunk(SHIPPED_TRUNK)
+    path = Path(start)
+    if path.suffix == ".safetensors":
+        return load_trunk(path)
+    return generator_from_checkpoint(load_checkpoint(path))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m models.trunk", description="Write a run's generator as a trunk.")
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
+    parser.add_argument("--out", type=Path, default=SHIPPED_TRUNK, metavar="FILE", help="default: the shipped trunk")
+    args = parser.parse_args(argv)
+    try:
+        content = load_checkpoint(args.run)
+        generator = generator_from_checkpoint(content)
+        save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

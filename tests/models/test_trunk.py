@@ -1,0 +1,79 @@
+"""The weights that a new style starts from, read as foreign input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from models import trunk
+from models.checkpoint import save_checkpoint
+from models.generator import GeneratorSettings, build_generator
+from models.trunk import load_start, load_trunk, main, save_trunk
+from realtime.errors import ModelError, OutputError
+
+SMALL = GeneratorSettings(stem_width=8, trunk_width=8, blocks=1)
+
+
+def test_a_trunk_paints_as_the_generator_it_was_made_of(tmp_path: Path) -> None:
+    generator = build_generator(SMALL).eval()
+    save_trunk(generator, tmp_path / "t.safetensors", "a painting")
+    again = load_trunk(tmp_path / "t.safetensors")
+    photo = torch.rand(1, 3, 32, 32)
+    assert again.settings == SMALL
+    assert torch.equal(again(photo), generator(photo))
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_run_becomes_a_trunk_and_a_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = build_generator(SMALL)
+    content = {
+        "settings": {"tier": "fast", "stem_width": 8, "trunk_width": 8, "blocks": 1},
+        "generator": generator.state_dict(),
+        "recipe": {"painting": "wave.jpg"},
+    }
+    save_checkpoint(tmp_path, content)
+    out = tmp_path / "trunk.safetensors"
+    assert main([str(tmp_path), "--out", str(out)]) == 0
+    assert "MB" in capsys.readouterr().out
+    for start in (str(tmp_path), str(out)):
+        assert torch.equal(load_start(start).stem.weight, generator.stem.weight)
+
+
+def test_the_word_trunk_is_the_shipped_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    generator = build_generator(SMALL)
+    save_trunk(generator, tmp_path / "t.safetensors", "a painting")
+    monkeypatch.setattr(trunk, "SHIPPED_TRUNK", tmp_path / "t.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert torch.equal(load_start("trunk").stem.weight, generator.stem.weight)
+
+
+def foreign(path: Path, **metadata: str) -> Path:
+    save_file({"stem.weight": torch.zeros(2)}, path, metadata)
+    return path
+
+
+def test_what_is_not_a_trunk_is_refused_by_name(tmp_path: Path) -> None:
+    text = tmp_path / "text.safetensors"
+    text.write_text("not tensors")
+    empty = tmp_path / "empty.safetensors"
+    empty.touch()
+    cases = {
+        text: "not a safetensors file",
+        empty: "expected at most",
+        tmp_path / "missing.safetensors": "cannot be read",
+        foreign(tmp_path / "other.safetensors", format="another"): "expected the format",
+        foreign(tmp_path / "list.safetensors", format="stylecam-trunk-1", settings="[]"): "which generator",
+        foreign(tmp_path / "bad.safetensors", format="stylecam-trunk-1", settings='{"stem_width": 8}'): "cannot be rebuilt",
+        foreign(tmp_path / "huge.safetensors", format="stylecam-trunk-1", settings='{"stem_width": 99999}'): "stem_width",
+    }
+    for path, reason in cases.items():
+        with pytest.raises(ModelError, match=reason):
+            load_trunk(path)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_trunk(build_generator(SMALL), tmp_path / "nowhere" / "t.safetensors", "a painting")
