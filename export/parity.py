@@ -42,7 +42,7 @@ def measure_parity(generator: Generator, path: Path, sizes_hw: Sequence[tuple[in
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     differences = []
     for number, (height, width) in enumerate(sizes_hw):
-        frame = _test_picture(height, width, number)
+        frame = soft_noise(height, width, number)
         exported = session.run(None, {"frame": frame[np.newaxis]})[0][0]
         batch_rgb = torch.from_numpy(frame[:, :, ::-1].transpose(2, 0, 1).copy()).unsqueeze(0).float() / 255
         with torch.no_grad():
@@ -57,7 +57,25 @@ def _to_frame(painted: Tensor) -> Tensor:
     return (painted[0] * 255).round().clamp(0, 255).to(torch.uint8).flip(0).permute(1, 2, 0)
 
 
-def _test_picture(height: int, width: int, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def measure_precision(exact: Path, coarse: Path, sizes_hw: Sequence[tuple[int, int]]) -> Parity:
+    """How far a network of a coarser precision is from its float32 original, both in onnxruntime on the processor.
+
+    Args:
+        exact, coarse: ONNX files by the contract.
+        sizes_hw: multiples of the networks' stride.
+    """
+    sessions = [ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (exact, coarse)]
+    differences = []
+    for number, (height, width) in enumerate(sizes_hw):
+        frame = soft_noise(height, width, number)[np.newaxis]
+        first, second = (session.run(None, {"frame": frame})[0].astype(np.int16) for session in sessions)
+        differences.append(np.abs(first - second).reshape(-1))
+    joined = np.concatenate(differences)
+    return Parity(int(joined.max()), float(joined.mean()))
+
+
+def soft_noise(height: int, width: int, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """A picture (H, W, 3) uint8 of noise at several scales."""
     random = np.random.default_rng(seed)
     picture = np.zeros((height, width, 3), np.float32)
     for size in (3, 12, 48, 192):

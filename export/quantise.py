@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import logging
 import os
 import sys
@@ -28,7 +27,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import realtime.quiet  # noqa: F401
-from export.to_onnx import file_entry, write_metadata, write_style
+from export.to_onnx import file_entry, read_description, write_metadata, write_style
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
 from realtime.errors import EXIT_DONE, ModelError, UserError
@@ -150,14 +149,6 @@ def _middle(path: Path, side: int) -> Any:
     return np.ascontiguousarray(frame_bgr[np.newaxis])
 
 
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"style {path}: cannot be read as JSON ({error}); export the style again") from None
-    return found
-
-
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
@@ -169,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         source, target = args.folder / f"{args.tier}.onnx", args.folder / f"{args.tier}.int8.onnx"
         if not source.is_file():
             raise ModelError(f"{source}: no such file; export the style first")
-        style = _read_description(args.folder / "style.json")
+        style = read_description(args.folder / "style.json")
         photos = training_photos(list_photos(args.content))
         photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
         partial = target.with_name("." + target.name)

@@ -155,6 +155,19 @@ def write_style(folder: Path, facts: dict[str, Any], tier: str, precision: str, 
     save_style(folder, style | {"tiers": tiers, "recipe": recipes})
 
 
+def read_description(path: Path) -> dict[str, Any]:
+    """A style.json that is to be added to.
+
+    Raises:
+        ModelError: missing, or not JSON.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"style {path}: cannot be read as JSON ({error}); export the style again") from None
+    return found
+
+
 def save_style(folder: Path, style: dict[str, Any]) -> None:
     """Replaces style.json in one step."""
     partial = folder / "style.json.partial"

@@ -1,0 +1,126 @@
+"""float16 made from float32: the same painting, with operators that a GPU has."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from export import half, to_onnx
+from export.parity import soft_noise
+from models.checkpoint import save_checkpoint
+from models.generator import GeneratorSettings, build_generator
+from realtime.gallery import read_style, verify
+from realtime.placement import read_placement
+
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
+# From the list of kernels of onnxruntime's CUDA provider: what it runs in float16, and what it moves of any type.
+CUDA_IN_FLOAT16 = frozenset({"Add", "Cast", "Clip", "Conv", "Pad", "Relu", "Round"})
+CUDA_MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A style with its float16 network, made by the command lines."""
+    torch.manual_seed(0)
+    run, styles = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("styles")
+    save_checkpoint(run, {"settings": asdict(NARROW), "generator": build_generator(NARROW).state_dict()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(to_onnx, "_PARITY_SIZES_HW", ((32, 40),))
+        patch.setattr(half, "_PARITY_SIZES_HW", ((64, 96),))
+        assert to_onnx.main([str(run), "--name", "wave", "--styles", str(styles), "--licence", "CC0"]) == 0
+        assert half.main([str(styles / "wave")]) == 0
+    return styles / "wave"
+
+
+def paint(path: Path, frame: np.ndarray) -> np.ndarray:
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"frame": frame[np.newaxis]})[0][0])
+
+
+@pytest.mark.parametrize("size_hw", [(64, 96), (40, 48)])
+def test_it_paints_what_float32_paints(style: Path, size_hw: tuple[int, int]) -> None:
+    frame = soft_noise(*size_hw, seed=7)
+    exact, coarse = paint(style / "fast.onnx", frame), paint(style / "fast.fp16.onnx", frame)
+    assert coarse.dtype == np.uint8
+    assert np.abs(exact.astype(np.int16) - coarse).max() <= 2
+    assert np.abs(exact.astype(np.int16) - frame).mean() > 0.1  # it does paint
+
+
+def test_bright_and_dark_ends_are_clamped(style: Path, tmp_path: Path) -> None:
+    model = onnx.load(style / "fast.onnx")
+    for constant in model.graph.initializer:  # ten times the contrast: far below 0 and above 255
+        if constant.name.endswith("keep.weight"):
+            constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant) * 10 - 0.2, constant.name))
+    onnx.save(model, tmp_path / "hard.onnx")
+    half.halve(tmp_path / "hard.onnx", tmp_path / "hard.fp16.onnx")
+    frame = soft_noise(48, 64, seed=1)
+    exact, coarse = paint(tmp_path / "hard.onnx", frame), paint(tmp_path / "hard.fp16.onnx", frame)
+    assert {0, 255} <= set(exact.reshape(-1).tolist())
+    assert np.abs(exact.astype(np.int16) - coarse).max() <= 4
+
+
+def test_every_node_is_one_that_cuda_runs(style: Path) -> None:
+    """With sizes fixed, as on a GPU, no shape is left to compute, and no node wants bytes or float32."""
+    model = onnx.load(style / "fast.fp16.onnx")
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    for name, size in (("batch", 1), ("height", 64), ("width", 96)):
+        options.add_free_dimension_override_by_name(name, size)
+    session = ort.InferenceSession(style / "fast.fp16.onnx", options, providers=["CPUExecutionProvider"])
+    assert read_placement(session, "CPUExecutionProvider") is not None
+    left = {node.op_type for part in session.get_provider_graph_assignment_info() for node in part.get_nodes()}
+    assert left - {"Max"} <= CUDA_IN_FLOAT16 | CUDA_MOVES  # what a processor makes of a ReLU in float16
+    types = {constant.data_type for constant in model.graph.initializer}
+    assert types == {TensorProto.FLOAT16, TensorProto.INT64}
+
+
+def test_style_lists_it(style: Path) -> None:
+    entry = json.loads((style / "style.json").read_text(encoding="utf-8"))["tiers"]["fast"]["fp16"]
+    assert entry["file"] == "fast.fp16.onnx"
+    assert entry["parity_largest"] <= 2
+    assert verify(read_style(style / "style.json").models["fast"]["fp16"])
+    metadata = {prop.key: prop.value for prop in onnx.load(style / "fast.fp16.onnx").metadata_props}
+    assert (metadata["precision"], metadata["contract"], metadata["stride"]) == ("fp16", "1", "8")
+    assert sorted(path.name for path in style.iterdir()) == ["fast.fp16.onnx", "fast.onnx", "style.json"]
+
+
+def test_weights_that_float16_cannot_hold_are_refused(style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = onnx.load(style / "fast.onnx")
+    constant = next(c for c in model.graph.initializer if c.name.endswith("paint.weight"))
+    constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant) + np.float32(1e6), constant.name))
+    onnx.save(model, tmp_path / "fast.onnx")
+    (tmp_path / "style.json").write_bytes((style / "style.json").read_bytes())
+    assert half.main([str(tmp_path)]) == 4
+    assert "too large for float16" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*fp16*"))
+
+
+def test_painting_that_differs_is_refused(style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(half, "MEAN_DIFFERENCE", -1.0)
+    for name in ("fast.onnx", "style.json"):
+        (tmp_path / name).write_bytes((style / name).read_bytes())
+    assert half.main([str(tmp_path)]) == 4
+    assert not list(tmp_path.glob("*fp16*"))
+
+
+def test_what_is_no_float32_network_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert half.main([str(tmp_path)]) == 4
+    assert "export the style first" in capsys.readouterr().err
+    (tmp_path / "style.json").write_text("{}")
+    (tmp_path / "fast.onnx").write_bytes(b"junk")
+    assert half.main([str(tmp_path)]) == 4
+    assert "not an ONNX model" in capsys.readouterr().err
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
+    onnx.save(helper.make_model(graph), tmp_path / "fast.onnx")
+    assert half.main([str(tmp_path)]) == 4
+    assert "does not take one frame of bytes" in capsys.readouterr().err
