@@ -28,7 +28,8 @@ from realtime.command_line import list_styles, parse_arguments, print_cameras  #
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errands import Errands  # noqa: E402
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
-from realtime.gallery import find_style, load_gallery  # noqa: E402
+from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
+from realtime.gallery_watch import GalleryWatch  # noqa: E402
 from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, make_folder, plan_work  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.messages import Messages  # noqa: E402
@@ -115,7 +116,8 @@ def run_one(
     messages = Messages(on_terminal=not has_window)
     recorder = Recorder(args.recording_dir, messages.say)
     outlets: list[Outlet] = [recorder]
-    closing = [capture.stop, snapshots.close]
+    watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
+    closing = [capture.stop, watch.close, snapshots.close]
     try:
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
         capture.start()
@@ -124,7 +126,8 @@ def run_one(
         view = None
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
-            errands = Errands(state, studio, painter, snapshots, recorder, messages)
+            watch.start()
+            errands = Errands(state, studio, painter, snapshots, recorder, messages, watch)
             view = LiveView(sink, state, studio, painter, errands, messages, times, source.description)
         elif args.record:
             recorder.begin(styles[first_style].name)

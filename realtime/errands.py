@@ -1,4 +1,4 @@
-"""What keys set going beside the live picture, and what it has to report: snapshots, recordings."""
+"""What keys set going beside the live picture, and what it has to report: snapshots, recordings, new styles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from realtime.compositor import compose
 from realtime.controls import ControlState
 from realtime.frame import Image
+from realtime.gallery_watch import GalleryWatch
 from realtime.messages import Messages
 from realtime.painter import PaintedFrame, Painter
 from realtime.recorder import Recorder
@@ -22,6 +23,7 @@ class Errands:
     Args:
         state: the first one; what it counts already is not asked for again.
         messages: takes what became of it.
+        watch: tells of styles that appear; None where nobody looks for them.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Errands:
         snapshots: SnapshotFolder,
         recorder: Recorder,
         messages: Messages,
+        watch: GalleryWatch | None = None,
     ) -> None:
         self.snapshots_written = 0
+        self._watch = watch
         self._studio, self._painter = studio, painter
         self._snapshots, self._recorder, self._messages = snapshots, recorder, messages
         self._snapshots_started = state.snapshots_asked
@@ -43,9 +47,10 @@ class Errands:
         """Begins and ends what needs no frame of its own.
 
         Returns:
-            The state as it is now: a recording that failed is no longer wanted.
+            The state as it is now: a recording that failed is no longer wanted, styles that appeared are counted.
         """
         self._report_snapshots()
+        state = self._take_up_styles(state)
         if state.recording == self._is_recording:
             if not state.recording or self._recorder.is_on:
                 return state
@@ -83,6 +88,18 @@ class Errands:
             colours_of_photo=state.colours_of_photo,
             split=False,
         )
+
+    def _take_up_styles(self, state: ControlState) -> ControlState:
+        while self._watch is not None and not self._watch.arrived.empty():
+            arrival = self._watch.arrived.get()
+            if arrival.style is None:
+                self._messages.say(f"left out: {arrival.problem}")
+                continue
+            number, is_new = self._studio.take_up(arrival.style)
+            key = f"key {number + 1}" if number < 9 else "keys N and P"
+            self._messages.say(f"new style: {arrival.style.label} ({key})" if is_new else f"changed: {arrival.style.label}")
+        count = len(self._studio.styles)
+        return state if state.style_count == count else replace(state, style_count=count)
 
     def _report_snapshots(self) -> None:
         try:

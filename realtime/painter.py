@@ -105,10 +105,8 @@ class Painter:
         """Takes the wanted style once it is warm; until then the one on show stays."""
         if self._warms_neighbours:
             self._studio.warm(wanted, size_wh)
-        if wanted == self.style:
-            return
         stylizer = self._studio.ready(wanted)
-        if stylizer is not None:
+        if stylizer is not None and stylizer is not self.stylizer:  # another style, or this one's network was exchanged
             self.style, self.stylizer = wanted, stylizer
             self._start_fade(FADE_S)
 

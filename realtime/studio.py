@@ -72,6 +72,22 @@ class Studio:
         with self._lock:
             return self._failed.get(number)
 
+    def take_up(self, style: Style) -> tuple[int, bool]:
+        """Adds a style at the gallery's end, or exchanges the one of its name; the numbers of the others stay.
+
+        Returns:
+            Its number, and whether it is new.
+        """
+        with self._lock:
+            names = [known.name for known in self.styles]
+            is_new = style.name not in names
+            number = len(names) if is_new else names.index(style.name)
+            self.styles[number : number + 1] = [style]
+            self._ready.pop(number, None)
+            self._failed.pop(number, None)
+        self._wake.set()
+        return number, is_new
+
     def warm(self, number: int, size_wh: tuple[int, int]) -> None:
         """Asks for a style and its neighbours in the gallery's order to be made ready in the background.
 
@@ -104,15 +120,18 @@ class Studio:
                 self._wake.wait()
                 self._wake.clear()
                 continue
+            style = self.styles[number]
             try:
-                stylizer = self.ready(number) or self._make(self.styles[number], self._choice)
+                stylizer = self.ready(number) or self._make(style, self._choice)
                 assert self._size_wh is not None
                 stylizer.warm_up(self._size_wh)
             except Exception as error:  # one style's failure must not keep the others from being made
                 with self._lock:
-                    self._failed[number] = str(error) or type(error).__name__
+                    if self.styles[number] is style:
+                        self._failed[number] = str(error) or type(error).__name__
                 continue
-            self._keep(number, stylizer)
+            if self.styles[number] is style:  # not exchanged in the meantime
+                self._keep(number, stylizer)
 
     def _next_wanted(self) -> int | None:
         with self._lock:

@@ -14,6 +14,7 @@ from realtime.errands import Errands
 from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style
+from realtime.gallery_watch import Arrival, GalleryWatch
 from realtime.live_view import LiveView
 from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
@@ -54,7 +55,8 @@ class Scene:
         self.states: list[ControlState] = []
         self.messages = Messages(clock)
         self.recorder = Recorder(folder.with_name("recordings"), self.messages.say)
-        errands = Errands(state, self.studio, self.painter, self.snapshots, self.recorder, self.messages)
+        self.watch = GalleryWatch([], [])
+        errands = Errands(state, self.studio, self.painter, self.snapshots, self.recorder, self.messages, self.watch)
         self.view = LiveView(
             self.window, state, self.studio, self.painter, errands, self.messages, self.times, "scripted source"
         )
@@ -332,3 +334,19 @@ def test_recording_ends_while_the_camera_is_away(make_scene: MakeScene) -> None:
     scene.view.wait("camera 0 lost")
     scene.view.wait("camera 0 lost")
     assert not scene.recorder.is_on
+
+
+def test_styles_that_appear_are_taken_up_and_told(make_scene: MakeScene) -> None:
+    scene = make_scene()
+    scene.watch.arrived.put(Arrival(plain_style("new_style")))
+    scene.watch.arrived.put(Arrival(None, "style x: cannot be read"))
+    scene.watch.arrived.put(Arrival(plain_style("night_sky")))
+    scene.show(noisy_picture())
+    assert scene.view.state.style_count == 3
+    assert scene.view.state.style == 0  # the picture stays as it is
+    assert scene.huds[-1].message.splitlines() == [
+        "new style: New style, Anon (key 3)",
+        "left out: style x: cannot be read",
+        "changed: Night sky, Anon",
+    ]
+    assert [style.name for style in scene.studio.styles] == ["night_sky", "plain_day", "new_style"]

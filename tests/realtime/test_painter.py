@@ -189,6 +189,22 @@ def test_wanted_style_comes_when_it_is_warm_and_fades_in(make_painter: MakePaint
     assert painted.is_full
 
 
+def test_exchanged_network_of_the_style_on_show_fades_in(make_painter: MakePainter, clock: FakeClock) -> None:
+    painter = make_painter(make_stylizer=FlatStylizer, warms_neighbours=True)
+    state, frame = ControlState(style_count=3), frame_of(noisy_picture())
+    assert painter.paint(frame, state).picture_bgr[0, 0, 0] == 0
+    before = painter.stylizer
+    painter._studio.take_up(plain_style("style_0", order=80))
+
+    def is_taken() -> bool:
+        painter.paint(frame, state)
+        return painter.stylizer is not before
+
+    wait_until(is_taken)
+    clock.advance(FADE_S)
+    assert painter.paint(frame, state).picture_bgr[0, 0, 0] == 80
+
+
 def test_style_that_fails_leaves_the_one_on_show(make_painter: MakePainter) -> None:
     def make(style: Style, choice: ModelChoice) -> Stylizer:
         if style.name == "style_1":

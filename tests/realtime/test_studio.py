@@ -139,3 +139,37 @@ def test_close_ends_the_thread_and_may_come_twice(open_studio: OpenStudio) -> No
     studio.close()
     studio.close()
     assert not any(thread.name == "studio" for thread in threading.enumerate())
+
+
+def test_new_style_is_added_at_the_end(open_studio: OpenStudio, factory: Factory) -> None:
+    studio = open_studio(2)
+    assert studio.take_up(plain_style("new")) == (2, True)
+    assert [style.name for style in studio.styles] == ["style_0", "style_1", "new"]
+    studio.warm(2, SMALL_WH)
+    wait_until(lambda: studio.ready(2) is not None)
+
+
+def test_exchanged_style_is_made_again(open_studio: OpenStudio, factory: Factory) -> None:
+    factory.faults["style_1"] = ModelError("damaged")
+    studio = open_studio(3)
+    studio.warm(0, SMALL_WH)
+    wait_until(lambda: studio.failure(1) is not None and studio.ready(0) is not None and studio.ready(2) is not None)
+    before, kept = studio.ready(0), studio.ready(2)
+    del factory.faults["style_1"]
+    assert studio.take_up(plain_style("style_1")) == (1, False)
+    assert studio.take_up(plain_style("style_0")) == (0, False)
+    wait_until(lambda: studio.ready(0) is not None and studio.ready(1) is not None)
+    assert studio.ready(0) is not before
+    assert studio.ready(2) is kept
+    assert studio.failure(1) is None
+
+
+def test_style_exchanged_while_it_is_made_is_not_kept(open_studio: OpenStudio, factory: Factory) -> None:
+    factory.may_go_on.clear()
+    studio = open_studio(1)
+    studio.warm(0, SMALL_WH)
+    exchanged = plain_style("style_0", order=5)
+    studio.take_up(exchanged)
+    factory.may_go_on.set()
+    wait_until(lambda: studio.ready(0) is not None)
+    assert getattr(studio.ready(0), "made_for", None) is exchanged
