@@ -40,6 +40,7 @@ from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
 from realtime.recorder import Recorder  # noqa: E402
+from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.size_control import SizeControl  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
@@ -117,8 +118,9 @@ def run_one(
     recorder = Recorder(args.recording_dir, messages.say)
     outlets: list[Outlet] = [recorder]
     watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
-    closing = [capture.stop, watch.close, snapshots.close]
+    closing = [capture.stop, watch.close, snapshots.close, lambda: join_all(*(outlet.close for outlet in outlets))]
     try:
+        outlets.extend(open_outlets(args, source.fps, messages.say))
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
         capture.start()
         if args.output is not None:
@@ -133,7 +135,7 @@ def run_one(
             recorder.begin(styles[first_style].name)
         options = RunOptions(
             max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
-            paced=has_window and not source.is_live,
+            paced=(has_window or (args.headless and wants_to_share(args))) and not source.is_live,
             progress=args.output is not None and not isinstance(sink, PictureSink),
         )
         rate = SizeControl(args.target_fps)

@@ -80,6 +80,21 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument("--overwrite", action="store_true", help="replace an existing output file")
     output.add_argument("--headless", action="store_true", help="no window, no output: for measuring")
     output.add_argument("--stats", type=Path, metavar="FILE.json", help="write rates, latencies and counts")
+    sharing = parser.add_argument_group("other programs", "with a window or --headless")
+    sharing.add_argument(
+        "--serve",
+        type=_port,
+        nargs="?",
+        const=8090,
+        metavar="PORT",
+        help="show it to browsers, VLC and OBS (default port 8090)",
+    )
+    sharing.add_argument(
+        "--serve-address", default="127.0.0.1", metavar="ADDRESS", help="listen there; default: this machine alone can look"
+    )
+    sharing.add_argument(
+        "--virtual-camera", nargs="?", const="", metavar="DEVICE", help="be a camera for calls and streams (needs pyvirtualcam)"
+    )
     about = parser.add_argument_group("about")
     about.add_argument("--list-styles", action="store_true")
     about.add_argument("--list-cameras", action="store_true")
@@ -101,6 +116,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     args.source = args.source or ["0"]
     if args.record and args.output is not None:
         parser.error("--record: --output writes a file already; leave out one of the two")
+    if args.output is not None and (args.serve is not None or args.virtual_camera is not None):
+        parser.error("--serve, --virtual-camera: with a window or --headless, not with --output")
     return args
 
 
@@ -122,6 +139,12 @@ def print_cameras() -> int:
     if not found:
         print("no camera found; try --source demo")
     return EXIT_DONE
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, or 0 for a free one, found {text!r}")
+    return int(text)
 
 
 def _range(text: str) -> tuple[float, float]:

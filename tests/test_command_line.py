@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -521,3 +523,52 @@ def test_interruption_finishes_the_file(
     painted = read_clip(work / "out.mp4")
     assert len(painted) >= 1
     assert stats_of(work / "stats.json")["frames_styled"] == len(painted)
+
+
+def test_port_in_use_is_one_line(run_cam: RunCam) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        run_cam("--source", "demo", "--headless", "--serve", port).complains(EXIT_OUTPUT, f"--serve {port}", "in use")
+
+
+def test_clip_is_served_without_a_window_at_its_own_pace(run_cam: RunCam, clip: Path, work: Path) -> None:
+    outcome = run_cam("--source", clip, "--headless", "--serve", 0, "--stats", work / "stats.json")
+    assert outcome.code == EXIT_DONE
+    assert re.fullmatch(r"serving http://127\.0\.0\.1:\d+/\n", outcome.output)
+    found = stats_of(work / "stats.json")
+    assert found["frames_styled"] == CLIP_FRAMES
+    assert found["seconds"] >= 1.8
+    assert found["serving"]["pictures_encoded"] == 0
+
+
+def test_address_of_everyone_is_warned_of(run_cam: RunCam, clip: Path) -> None:
+    arguments = ("--source", clip, "--headless", "--max-frames", 1, "--serve", 0)
+    outcome = run_cam(*arguments, "--serve-address", "0.0.0.0")
+    assert (outcome.code, outcome.errors.count("\n")) == (EXIT_DONE, 1)
+    assert outcome.errors.startswith("warning: --serve-address 0.0.0.0: ")
+    assert run_cam(*arguments).errors == ""
+
+
+@pytest.mark.parametrize("arguments", [("--serve", "eighty"), ("--serve", "70000"), ("--output", "o.mp4", "--serve")])
+def test_ports_that_are_none_and_serving_a_file_run(run_cam: RunCam, arguments: tuple[str, ...]) -> None:
+    outcome = run_cam("--source", "demo", *arguments)
+    assert outcome.code == EXIT_ARGUMENTS
+    assert "--serve" in outcome.errors
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyvirtualcam") is not None, reason="pyvirtualcam is installed here")
+def test_virtual_camera_without_its_package_is_one_line(run_cam: RunCam) -> None:
+    outcome = run_cam("--source", "demo", "--headless", "--virtual-camera")
+    outcome.complains(EXIT_OUTPUT, "pip install -r requirements-virtual-camera.txt")
+
+
+def test_recording_without_a_window(run_cam: RunCam, clip: Path, work: Path) -> None:
+    outcome = run_cam("--source", clip, "--headless", "--record", "--live", "--stats", work / "stats.json")
+    assert outcome.code == EXIT_DONE
+    assert re.fullmatch(r"recorded .*_night_sky\.mp4: \d\.\d s, 0\.0 MB\n", outcome.errors)
+    (path,) = (work / "recordings").iterdir()
+    assert len(read_clip(path)) == stats_of(work / "stats.json")["recording"]["frames_written"] > 0
+
+
+def test_recording_and_output_at_once_are_refused(run_cam: RunCam, clip: Path) -> None:
+    assert run_cam("--source", clip, "--output", "o.mp4", "--record").code == EXIT_ARGUMENTS
