@@ -169,7 +169,7 @@ def _has_known_suffix(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, option: str = "--output") -> None:
     """Makes an output folder.
 
     Raises:
@@ -178,4 +178,4 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"--output {folder}: the folder cannot be made ({error.strerror})") from None
+        raise OutputError(f"{option} {folder}: the folder cannot be made ({error.strerror})") from None

@@ -1,0 +1,109 @@
+"""Contact sheets: every photograph in every style, pixel by pixel, and strips of clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.contact_sheets import change_of, fit_height, lay_out, main, read_photos
+from realtime.errors import EXIT_ARGUMENTS, EXIT_MODEL, EXIT_SOURCE
+from realtime.frame import Image
+from realtime.picture_files import read_picture, write_picture
+from tests.fakes import coloured_picture, flat_picture, write_clip
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Five photographs of greys that tell their numbers."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(5):
+        write_picture(folder / f"{number}.png", flat_picture(40 * number, (96, 72)))
+    return folder
+
+
+def cell(sheet: Image, left: int, top: int) -> Image:
+    """The lower half of a cell of 96x72 pixels, below its label."""
+    return sheet[top + 40 : top + 72, left : left + 96]
+
+
+def test_sheets_of_all_styles(tmp_path: Path, photos: Path, styles_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_clip(tmp_path / "my clip.mp4", frames=6)
+    arguments = ["--photos", str(photos), "--count", "3", "--clip", str(clip), "--frames", "3", "--every", "2"]
+    arguments += ["--styles", str(styles_folder), "--style", "night_sky", "--style", "plain_day", "--height", "72"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "photo_0.jpg",
+        "photo_2.jpg",
+        "photo_4.jpg",
+        "strip_my_clip_night_sky.jpg",
+        "strip_my_clip_plain_day.jpg",
+        "style_night_sky.jpg",
+        "style_plain_day.jpg",
+    ]
+    assert "7 sheets" in capsys.readouterr().out
+    in_one_style = read_picture(tmp_path / "out" / "style_night_sky.jpg").image_bgr
+    assert abs(float(cell(in_one_style, 6 + 192 + 6, 6).mean()) - 80) < 3  # the second photograph
+    assert abs(float(cell(in_one_style, 6 + 192 + 6 + 96, 6).mean()) - 175) < 3  # and its painting
+    in_all_styles = read_picture(tmp_path / "out" / "photo_4.jpg").image_bgr
+    levels = [float(cell(in_all_styles, 6 + k * 102, 6).mean()) for k in range(3)]
+    np.testing.assert_allclose(levels, [160, 95, 160], atol=3)
+    strip = read_picture(tmp_path / "out" / "strip_my_clip_night_sky.jpg").image_bgr
+    np.testing.assert_allclose([float(cell(strip, 6 + k * 102, 6).mean()) for k in range(3)], [20, 40, 60], atol=6)
+    changes = [float(cell(strip, 6 + k * 102, 6 + 2 * 78).mean()) for k in range(3)]
+    np.testing.assert_allclose(changes, [0, 80, 80], atol=12)
+
+
+def test_named_photographs_come_in_the_order_given(photos: Path) -> None:
+    assert list(read_photos([str(photos / "3.png"), str(photos / "1.png")], 8, 72)) == ["3", "1"]
+    assert list(read_photos([str(photos)], 2, 72)) == ["0", "4"]
+    assert list(read_photos([str(photos)], 1, 72)) == ["0"]
+
+
+def test_cells_of_any_size_are_laid_out() -> None:
+    cells = [flat_picture(10, (30, 20)), flat_picture(20, (50, 40)), flat_picture(30, (10, 10))]
+    sheet = lay_out(cells, 2)
+    assert sheet.shape == (40 + 10 + 3 * 6, 30 + 50 + 3 * 6, 3)
+    assert [int(sheet[6, 6, 0]), int(sheet[6, 42, 0]), int(sheet[52, 6, 0]), int(sheet[0, 0, 0])] == [10, 20, 30, 128]
+
+
+def test_pictures_keep_their_aspect() -> None:
+    assert fit_height(coloured_picture((200, 100)), 50).shape == (50, 100, 3)
+    assert fit_height(coloured_picture((20, 10)), 50).shape == (50, 100, 3)
+
+
+def test_change_is_the_strengthened_difference() -> None:
+    assert change_of(flat_picture(100), flat_picture(90))[0, 0].tolist() == [40, 40, 40]
+    assert change_of(flat_picture(0), flat_picture(255)).max() == 255
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["--photos", "gone"], EXIT_SOURCE, "no photographs found"),
+        (["--clip", "gone.mp4"], EXIT_SOURCE, "no such file"),
+        (["--photos", "photos", "--style", "gone"], EXIT_MODEL, "no such style"),
+    ],
+)
+def test_mistakes_take_one_line(
+    photos: Path,
+    styles_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    reason: str,
+) -> None:
+    monkeypatch.chdir(photos.parent)
+    assert main([*arguments, "--styles", str(styles_folder), "--out", "out"]) == code
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert reason in errors
+
+
+def test_nothing_to_paint_is_a_wrong_argument() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--out", "out"])
+    assert caught.value.code == EXIT_ARGUMENTS
