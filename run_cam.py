@@ -16,9 +16,8 @@ if __name__ == "__main__":  # while the rest is loading nothing is open yet that
 import argparse  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
-from fractions import Fraction  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
 from realtime.batch import Report, paint_batch  # noqa: E402
@@ -28,12 +27,14 @@ from realtime.command_line import list_styles, parse_arguments, print_cameras  #
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errands import Errands  # noqa: E402
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
+from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.gallery_watch import GalleryWatch  # noqa: E402
 from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, make_folder, plan_work  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
+from realtime.notes import Note, no_note, print_note  # noqa: E402
 from realtime.outlets import Outlet  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
@@ -47,6 +48,9 @@ from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
+
+if TYPE_CHECKING:
+    from realtime.video_job import VideoJob
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,7 +102,8 @@ def run_one(
     """
     styles = studio.styles
     has_window = args.output is None and not args.headless
-    source = _source(args, work, has_window)
+    note = no_note if args.quiet else print_note
+    source = _source(args, work, has_window, note)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
     state = ControlState(
@@ -122,9 +127,10 @@ def run_one(
     try:
         outlets.extend(open_outlets(args, source.fps, messages.say))
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
+        job = _video_job(args, source, painter, note) if _is_video(args.output) else None
         capture.start()
         if args.output is not None:
-            sink = _output_sink(args, source)
+            sink = job.open_sink() if job is not None else _picture_sink(args, source)
         view = None
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
@@ -136,7 +142,8 @@ def run_one(
         options = RunOptions(
             max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
             paced=(has_window or (args.headless and wants_to_share(args))) and not source.is_live,
-            progress=args.output is not None and not isinstance(sink, PictureSink),
+            progress=args.output is not None and not isinstance(sink, PictureSink) and not args.quiet,
+            frames_done=job.frames_done if job is not None else 0,
         )
         rate = SizeControl(args.target_fps)
         pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets)
@@ -148,6 +155,11 @@ def run_one(
             report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
     finally:
         join_all(*closing)
+    if job is not None and stop.is_set():
+        print(f"interrupted: {job.describe_kept()}", file=sys.stderr)
+    damaged = getattr(source, "damaged_packets", 0)
+    if damaged:
+        note(f"{source.description}: damaged packets skipped: {damaged}")
     if capture.abandoned:
         print(f"warning: {source.description}: its driver does not answer; left behind", file=sys.stderr)
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
@@ -161,26 +173,35 @@ def _goal(args: argparse.Namespace) -> Goal:
     return Goal(args.target_fps, args.processing_size or args.size or Goal.size_wh)
 
 
-def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool) -> Source:
+def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool, note: Note) -> Source:
+    excerpt = Excerpt(args.start or 0.0, args.end, args.scale)
     if isinstance(work, Single):
         as_still = args.output is not None and args.output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(args.output)
         wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
-        return choose_source(work.source, size_wh=args.size, fps=args.fps, **wishes)
+        return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
+    if excerpt != Excerpt():
+        raise UserError(f"--start, --end and --scale: only for video files, found {len(work.pictures)} pictures")
     film = PictureSequence(work.pictures, args.fps)
     return PacedFile(film) if args.live else film
 
 
-def _output_sink(args: argparse.Namespace, source: Source) -> Sink:
-    path: Path = args.output
-    if path.suffix.lower() in PICTURE_SUFFIXES and is_numbered(path):
-        return NumberedPictures(path, args.overwrite)
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureSink(path, args.overwrite, lambda: source.alpha if isinstance(source, PictureSource) else None)
-    from realtime.video_writer import VideoFileSink  # PyAV takes a fifth of a second to load: only for files
+def _is_video(output: Path | None) -> bool:
+    return output is not None and output.suffix.lower() not in PICTURE_SUFFIXES
 
-    asked = Fraction(source.fps or args.fps or 30).limit_denominator(1001) or Fraction(1, 1001)
-    rate = getattr(source, "average_rate", None) or asked
-    return VideoFileSink(path, rate, args.overwrite)
+
+def _picture_sink(args: argparse.Namespace, source: Source) -> Sink:
+    if is_numbered(args.output):
+        return NumberedPictures(args.output, args.overwrite)
+    return PictureSink(args.output, args.overwrite, lambda: source.alpha if isinstance(source, PictureSource) else None)
+
+
+def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note: Note) -> VideoJob:
+    from realtime.video_job import VideoJob, VideoOptions  # PyAV takes a fifth of a second to load: only for files
+
+    options = VideoOptions(args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps)
+    look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
+    look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
+    return VideoJob(args.output, source, options, look, note)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

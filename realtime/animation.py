@@ -34,12 +34,14 @@ class AnimatedPicture:
 
     damaged_packets: always 0; a damaged animation ends with an error.
     average_rate: frames a second by the time of the first picture; known once open.
+    time_base: unit of the pictures' times in seconds.
     """
 
     is_live = False
     is_mirrored = False
     is_hardware = False
     can_return = False
+    time_base = Fraction(1, 1000)
 
     def __init__(self, path: Path) -> None:
         self.description = f"animation {path}"

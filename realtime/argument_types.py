@@ -38,6 +38,36 @@ def count(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, found {text!r}")
+    return int(text)
+
+
+def time_of_video(text: str) -> float:
+    """Seconds, MM:SS or HH:MM:SS, as seconds."""
+    parts = text.split(":")
+    if len(parts) > 3 or not all(re.fullmatch(r"\d+", part) for part in parts[:-1]):
+        raise argparse.ArgumentTypeError(f"expected seconds, MM:SS or HH:MM:SS, found {text!r}")
+    seconds = 0.0
+    for part in parts:
+        seconds = 60 * seconds + _number(part)
+    if seconds < 0:
+        raise argparse.ArgumentTypeError(f"expected a time of at least 0, found {text!r}")
+    return seconds
+
+
+def scale(text: str) -> float | tuple[int, int]:
+    """A factor from 0.01 to 16, or a box WIDTHxHEIGHT."""
+    if "x" in text.lower():
+        return size(text)
+    value = positive(text)
+    if not 0.01 <= value <= 16:
+        raise argparse.ArgumentTypeError(f"expected a factor from 0.01 to 16 or WIDTHxHEIGHT, found {text!r}")
+    return value
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)

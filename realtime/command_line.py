@@ -10,13 +10,18 @@ from pathlib import Path
 from realtime import __version__
 from realtime.argument_types import count as _count
 from realtime.argument_types import positive as _positive
+from realtime.argument_types import scale as _scale
 from realtime.argument_types import share as _share
 from realtime.argument_types import size as _size
+from realtime.argument_types import time_of_video as _time
+from realtime.argument_types import whole as _whole
 from realtime.cameras import list_cameras
 from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import Style
 from realtime.layouts import parse_range
+from realtime.picture_files import PICTURE_SUFFIXES
 from realtime.providers import PROVIDERS
+from realtime.video_names import CODEC_NAMES, ENCODER_NAMES
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -95,6 +100,8 @@ def build_parser() -> argparse.ArgumentParser:
     sharing.add_argument(
         "--virtual-camera", nargs="?", const="", metavar="DEVICE", help="be a camera for calls and streams (needs pyvirtualcam)"
     )
+    output.add_argument("--quiet", action="store_true", help="no progress bar and no notes; errors alone")
+    _add_video_options(parser.add_argument_group("video files"))
     about = parser.add_argument_group("about")
     about.add_argument("--list-styles", action="store_true")
     about.add_argument("--list-cameras", action="store_true")
@@ -102,6 +109,16 @@ def build_parser() -> argparse.ArgumentParser:
     about.add_argument("--version", action="version", version=f"StyleCam {__version__}")
     about.add_argument("--debug", action="store_true", help="show the traceback of a bug")
     return parser
+
+
+def _add_video_options(video: argparse._ArgumentGroup) -> None:
+    video.add_argument("--start", type=_time, metavar="TIME", help="begin here: seconds, MM:SS or HH:MM:SS")
+    video.add_argument("--end", type=_time, metavar="TIME", help="end here")
+    video.add_argument("--scale", type=_scale, metavar="FACTOR|WxH", help="smaller or larger; WxH is a box it fits into")
+    video.add_argument("--codec", choices=CODEC_NAMES, help="default: h264, in .webm vp9, in .gif gif")
+    video.add_argument("--crf", type=_whole, metavar="N", help="constant quality, lower is better and larger")
+    video.add_argument("--encoder", choices=ENCODER_NAMES, help="hardware to encode with (default: software)")
+    video.add_argument("--resume", action="store_true", help="go on with a video that was broken off")
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -118,6 +135,11 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error("--record: --output writes a file already; leave out one of the two")
     if args.output is not None and (args.serve is not None or args.virtual_camera is not None):
         parser.error("--serve, --virtual-camera: with a window or --headless, not with --output")
+    if args.start is not None and args.end is not None and args.end <= args.start:
+        parser.error(f"--end: expected a time after --start {args.start:g}, found {args.end:g}")
+    for name in ("codec", "crf", "encoder", "resume"):
+        if getattr(args, name) not in (None, False) and (args.output is None or args.output.suffix.lower() in PICTURE_SUFFIXES):
+            parser.error(f"--{name}: only for a video as --output")
     return args
 
 

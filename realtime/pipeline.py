@@ -34,11 +34,13 @@ class RunOptions:
     max_frames: styled frames after which to stop; None for no limit.
     paced: show a file's frames at the times the file says, every one of them.
     progress: draw a progress bar on stderr where that is a terminal.
+    frames_done: frames of a video that an earlier run made; they count for max_frames and for the bar.
     """
 
     max_frames: int | None = None
     paced: bool = False
     progress: bool = False
+    frames_done: int = 0
 
 
 class Pipeline:
@@ -76,6 +78,7 @@ class Pipeline:
         self._size_control = size_control
         self._file_started_s: float | None = None
         self._lost_at_s: float | None = None
+        self._first_captured_s: float | None = None
 
     def run(self) -> None:
         """Runs to the end; files are finished and threads joined whatever happens.
@@ -86,7 +89,8 @@ class Pipeline:
         complete = False
         bar = tqdm(
             total=self._options.max_frames or self._capture.source.frame_count,
-            unit="frame",
+            initial=self._options.frames_done,
+            unit=" frames",
             disable=None if self._options.progress else True,
         )
         try:
@@ -107,7 +111,7 @@ class Pipeline:
         return (
             self._stop.is_set()
             or (self._view is not None and self._view.state.quit)
-            or (limit is not None and self.frames_styled >= limit)
+            or (limit is not None and self._options.frames_done + self.frames_styled >= limit)
             or self._capture.is_exhausted
         )
 
@@ -134,7 +138,7 @@ class Pipeline:
                 self._view.frames_dropped = self._capture.frames_dropped
                 self._view.show(painted)
             else:
-                self._sink.write(picture_for_others(painted, state.split), frame.presented_at_s)
+                self._sink.write(picture_for_others(painted, state.split), self._time_in_output(frame))
                 self._times.frame_shown(frame.captured_at_s)
         self._adapt(self._times.clock() - began_s)
 
@@ -145,6 +149,12 @@ class Pipeline:
             share = self._size_control.frame_done(work_s)
             if share != holder.state.processing_share:
                 holder.state = replace(holder.state, processing_share=share)
+
+    def _time_in_output(self, frame: Frame) -> float:
+        """A file's frame keeps its time; a camera's has the time at which it was seen."""
+        if self._first_captured_s is None:
+            self._first_captured_s = frame.captured_at_s
+        return frame.presented_at_s if frame.presented_at_s is not None else frame.captured_at_s - self._first_captured_s
 
     def _wait_for_source(self, view: LiveView) -> None:
         """Keeps the window alive while no frame comes, and says so when the source is lost."""

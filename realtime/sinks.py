@@ -143,9 +143,11 @@ def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:
     if not os.path.isdir(folder):
         raise OutputError(f"{option} {path}: the folder {folder} does not exist")
     probe = path.with_name(path.name + ".partial")
+    there_already = os.path.exists(probe)  # what an earlier run left is not touched
     try:
         probe.open("ab").close()
-        probe.unlink()
+        if not there_already:
+            probe.unlink()
     except OSError as error:
         raise OutputError(f"{option} {path}: the folder {folder} cannot be written ({error.strerror})") from None
 

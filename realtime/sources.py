@@ -13,7 +13,9 @@ from realtime.animation import AnimatedPicture, is_animated
 from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
+from realtime.excerpt import Excerpt
 from realtime.frame import Image
+from realtime.notes import Note, no_note
 from realtime.picture_files import PICTURE_SUFFIXES, read_picture
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
@@ -192,6 +194,8 @@ def choose_source(
     has_window: bool = True,
     as_camera: bool = False,
     as_still: bool = False,
+    excerpt: Excerpt | None = None,
+    note: Note = no_note,
 ) -> Source:
     """The source that a --source text names.
 
@@ -201,9 +205,14 @@ def choose_source(
         has_window: a still is repeated, and the demo paced, only for a window.
         as_camera: play a file at its own pace, the newest frame wins.
         as_still: of an animated picture only the first is wanted.
+        excerpt: the part of a video file that is wanted, and its size.
+        note: told what of a video's frames was changed.
     Raises:
         SourceError: no such file.
+        UserError: an excerpt of something else than a video file.
     """
+    if excerpt not in (None, Excerpt()) and not _may_be_video(text):
+        raise UserError("--start, --end and --scale: only for a video file as --source")
     if text == "demo":
         return DemoSource(size_wh, fps, paced=has_window or as_camera)
     if re.fullmatch(r"\d{1,3}", text):
@@ -224,5 +233,12 @@ def choose_source(
         return PictureSource(path, repeated=has_window)
     from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
 
-    file = VideoFileSource(path)
+    file = VideoFileSource(path, excerpt, note)
     return PacedFile(file) if as_camera else file
+
+
+def _may_be_video(text: str) -> bool:
+    path = Path(text)
+    if text == "demo" or re.fullmatch(r"\d{1,3}", text) or _STREAM.match(text) or path.suffix.lower() in PICTURE_SUFFIXES:
+        return False
+    return not (os.path.isfile(path) and is_animated(path))

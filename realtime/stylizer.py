@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -33,7 +34,7 @@ _BYTES_PER_PIXEL_OF_FOREIGN = 900
 class Stylizer:
     """A session of one style.
 
-    provider: the one that executes. tier, precision: of the file in use.
+    provider: the one that executes. tier, precision, sha256: of the file in use.
 
     Args:
         style: with at least one model file.
@@ -52,6 +53,7 @@ class Stylizer:
             self.tier, self.precision = choose_file(style, replace(choice, provider="cpu"))
             data, wanted, name = self._load(style, choice)
             self._session, self.provider = create_session(data, replace(wanted, provider="cpu"), name)
+        self.sha256 = hashlib.sha256(data).hexdigest()
         self._input = self._one(self._session.get_inputs(), "inputs", name)
         self._output_name = self._one(self._session.get_outputs(), "outputs", name).name
         self._layout = recognise(self._input, name)

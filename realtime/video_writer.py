@@ -1,66 +1,87 @@
-"""Writes H.264 in MP4 with PyAV, on a thread of its own: encoding runs beside decoding and styling."""
+"""Writes videos with PyAV, on a thread of its own: encoding runs beside decoding and styling."""
 
 from __future__ import annotations
 
 import os
 import queue
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
-import numpy as np
 
 from realtime.errors import OutputError
 from realtime.frame import Image
+from realtime.notes import Note, no_note
 from realtime.sinks import check_output
+from realtime.video_assembly import Soundtrack, assemble, needs_assembly
+from realtime.video_codecs import Encoding, choose_encoding
+from realtime.video_encoder import PartFile, VideoForm, padding
+from realtime.video_resume import Part, UnfinishedVideo, count_frames
 
-_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv"})
-_CONSTANT_QUALITY = "18"
 _QUEUE_FRAMES = 4
 
 
 class VideoFileSink:
-    """A video file of constant rate; it appears under its name when it is complete and playable.
+    """A video file; it appears under its name when it is complete and playable.
+
+    While it is made it lies beside its place as NAME.partial, playable at any time, without sound. At the end pictures
+    and soundtrack are copied into NAME.finishing, which is then moved to NAME.
 
     Args:
-        path: must end in .mp4, .mov, .m4v or .mkv.
-        rate: frames a second.
+        path: its ending chooses the kind of file.
+        form: what is taken over from the source; a rate alone means even times.
         overwrite: whether an existing file may be replaced.
+        encoding: codec, encoder, quality; by default what the name's ending asks for.
+        soundtrack: where sound, subtitles and chapters come from; None for none.
+        unfinished: what earlier runs left, to be continued, and the settings to go on with.
+        note: told what was changed.
     Raises:
         OutputError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, rate: Fraction, overwrite: bool) -> None:
-        if path.suffix.lower() not in _SUFFIXES:
-            raise OutputError(f"--output {path}: expected a name ending in {', '.join(sorted(_SUFFIXES))} for a video")
-        check_output(path, overwrite)
-        self.frames_written = 0
-        self._path, self._rate = path, rate.limit_denominator(1001000)
-        self._partial = path.with_name(path.name + ".partial")
-        self._frames: queue.Queue[Image | None] = queue.Queue(_QUEUE_FRAMES)
+    def __init__(
+        self,
+        path: Path,
+        form: VideoForm | Fraction,
+        overwrite: bool,
+        *,
+        encoding: Encoding | None = None,
+        soundtrack: Soundtrack | None = None,
+        unfinished: UnfinishedVideo | None = None,
+        note: Note = no_note,
+    ) -> None:
+        self._encoding = encoding or choose_encoding(path, None, None, None)
+        self._unfinished = unfinished or UnfinishedVideo(path, None)
+        check_output(path, overwrite or any(part.path == path for part in self._unfinished.parts))
+        self.frames_written = self._unfinished.frames
+        self._path, self._soundtrack, self._note = path, soundtrack, note
+        self._form = form if isinstance(form, VideoForm) else VideoForm(form)
+        self._part = Part(self._unfinished.new_part, 0)
+        self._frames: queue.Queue[tuple[Image, float | None] | None] = queue.Queue(_QUEUE_FRAMES)
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
         self._size_wh: tuple[int, int] | None = None
+        self._end_s = 0.0
 
     def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
         """Queues a picture; a size that changes in mid-file is refused."""
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         if self._thread is None:
-            self._size_wh = size_wh
-            self._thread = threading.Thread(target=self._encode, args=(size_wh,), name="encoder", daemon=True)
-            self._thread.start()
+            self._begin(size_wh, presented_at_s or 0.0)
         if size_wh != self._size_wh:
             raise OutputError(
                 f"--output {self._path}: the picture changed from {self._size_wh} to {size_wh}, which a file cannot hold"
             )
+        if presented_at_s is not None:
+            self._end_s = self._form.start_s + presented_at_s + 1 / float(self._form.rate)
         while True:
             if self._error is not None:
                 raise self._error
             try:
-                self._frames.put(image_bgr, timeout=0.5)
+                self._frames.put((image_bgr, presented_at_s), timeout=0.5)
                 return -1
             except queue.Full:
                 continue
@@ -68,56 +89,99 @@ class VideoFileSink:
     def close(self, complete: bool) -> None:
         """Writes what is queued, finishes the file and gives it its name.
 
+        Args:
+            complete: False keeps what --resume needs beside the file.
         Raises:
             OutputError: the disk refused; what could be kept lies beside it as .partial.
         """
-        if self._thread is None:
+        if self._thread is None and not self._unfinished.parts:
             return
-        while self._thread.is_alive():
+        if self._thread is not None:
+            self._end_thread(self._thread)
+        if self._error is not None:
+            raise self._error
+        parts = list(self._unfinished.parts)
+        if self._thread is not None:
+            parts.append(replace(self._part, frames=self.frames_written - self._unfinished.frames))
+        self._finish(parts, complete)
+
+    def _begin(self, size_wh: tuple[int, int], presented_at_s: float) -> None:
+        self._size_wh = size_wh
+        added = padding(size_wh, self._encoding)
+        if any(added):
+            padded = (size_wh[0] + added[0], size_wh[1] + added[1])
+            self._note(
+                f"--output {self._path}: {self._encoding.codec} holds even sizes only; "
+                f"{size_wh[0]}x{size_wh[1]} padded to {padded[0]}x{padded[1]}"
+            )
+        self._part = Part(self._unfinished.new_part, 0, self._form.start_s + presented_at_s)
+        self._unfinished.remember(self._unfinished.parts, running=self._part)
+        self._thread = threading.Thread(target=self._encode, args=(size_wh,), name="encoder", daemon=True)
+        self._thread.start()
+
+    def _end_thread(self, thread: threading.Thread) -> None:
+        while thread.is_alive():
             try:
                 self._frames.put(None, timeout=0.5)
                 break
             except queue.Full:
                 continue
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        try:
-            os.replace(self._partial, self._path)
-        except OSError as error:
-            raise OutputError(
-                f"--output {self._path}: cannot be put in place ({error.strerror}); kept as {self._partial}"
-            ) from None
+        thread.join()
 
     def _encode(self, size_wh: tuple[int, int]) -> None:
         try:
-            container: Any = av.open(
-                str(self._partial), "w", format="matroska" if self._path.suffix.lower() == ".mkv" else "mp4"
-            )
-            with container:
-                stream = container.add_stream("libx264", rate=self._rate)
-                # H.264 with 4:2:0 colour holds even sizes only: an odd one gains a row or column, shown by no player.
-                stream.width, stream.height = size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2
-                stream.pix_fmt = "yuv420p"
-                stream.options = {"crf": _CONSTANT_QUALITY, "preset": "veryfast"}
-                while (image_bgr := self._frames.get()) is not None:
-                    frame = av.VideoFrame.from_ndarray(_even(image_bgr), format="bgr24")
-                    frame.pts, frame.time_base = self.frames_written, 1 / self._rate
-                    container.mux(stream.encode(frame))
+            part = PartFile(self._part.path, self._form, self._encoding, size_wh)
+            try:
+                while (found := self._frames.get()) is not None:
+                    part.encode(*found)
                     self.frames_written += 1
-                container.mux(stream.encode(None))
+                part.finish()
+            finally:
+                part.abandon()
         except (av.error.FFmpegError, OSError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self._error = OutputError(
-                f"--output {self._path}: cannot be written after {self.frames_written} frames ({reason}); "
-                f"kept as {self._partial}"
-            )
+            self._error = self._refusal(_reason(error))
         except Exception as error:
             self._error = error
 
+    def _refusal(self, reason: str) -> OutputError:
+        kept = self._unfinished.frames + count_frames(self._part.path)
+        where = f"{kept} frames can be played in {self._part.path.name}" if kept else "nothing was kept"
+        if not kept:
+            self._part.path.unlink(missing_ok=True)
+        hint = "; add --resume to go on" if kept and self._unfinished.settings is not None else ""
+        return OutputError(
+            f"--output {self._path}: cannot be written after {self.frames_written} frames ({reason}); {where}{hint}"
+        )
 
-def _even(image_bgr: Image) -> Image:
-    height, width = image_bgr.shape[:2]
-    if height % 2 or width % 2:
-        return np.pad(image_bgr, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.ascontiguousarray(image_bgr)
+    def _finish(self, parts: list[Part], complete: bool) -> None:
+        soundtrack = self._soundtrack
+        if soundtrack is not None and not complete:
+            soundtrack = replace(soundtrack, end_s=min(self._end_s, soundtrack.end_s or self._end_s))
+        made = self._path.with_name(self._path.name + ".finishing")
+        suffix = self._path.suffix.lower()
+        try:
+            if needs_assembly(parts, suffix):
+                assemble(parts, made, suffix, soundtrack, self._note)
+            else:
+                made = parts[0].path
+            os.replace(made, self._path)
+        except (av.error.FFmpegError, OSError) as error:
+            if made != parts[0].path:
+                made.unlink(missing_ok=True)
+            self._unfinished.remember(parts)
+            names = ", ".join(part.path.name for part in parts)
+            raise OutputError(
+                f"--output {self._path}: cannot be put in place ({_reason(error)}); "
+                f"all {self.frames_written} frames are in {names}"
+            ) from None
+        if complete:
+            self._unfinished.forget()
+        else:
+            self._unfinished.remember([Part(self._path, self.frames_written, parts[0].start_s)])
+        for part in parts:
+            if part.path != self._path:
+                part.path.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from realtime.errors import OutputError
+from realtime.frame import Image
+from realtime.video_codecs import Encoding
+from realtime.video_encoder import PartFile, VideoForm
 from realtime.video_writer import VideoFileSink
-from tests.fakes import clip_index, clip_picture, coloured_picture, flat_picture, read_clip
+from tests.fakes import clip_index, clip_picture, coloured_picture, flat_picture, noisy_picture, read_clip
 
 
 def write_frames(path: Path, count: int, *, complete: bool = True, rate: Fraction = Fraction(10)) -> VideoFileSink:
     """A finished file of numbered greys."""
     sink = VideoFileSink(path, rate, overwrite=False)
     for index in range(count):
-        assert sink.write(clip_picture(index), index / 10) == -1
+        assert sink.write(clip_picture(index), float(index / rate)) == -1
     sink.close(complete)
     return sink
 
@@ -51,6 +53,58 @@ def test_picture_keeps_its_place_at_any_size(tmp_path: Path, size_wh: tuple[int,
     assert np.abs(read.astype(int) - shown).mean() < 6
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "size_wh"),
+    [
+        ("out.mp4", "hevc", (64, 48)),
+        ("out.webm", "vp9", (65, 47)),
+        ("out.mp4", "av1", (64, 64)),
+        ("out.mkv", "ffv1", (65, 47)),
+        ("out.gif", "gif", (65, 47)),
+    ],
+)
+def test_every_codec_keeps_every_frame_at_its_time(tmp_path: Path, name: str, codec: str, size_wh: tuple[int, int]) -> None:
+    times_s = [0.0, 0.05, 0.2, 0.21, 0.5, 0.98]
+    form = VideoForm(Fraction(25), Fraction(1, 1000))
+    sink = VideoFileSink(tmp_path / name, form, overwrite=False, encoding=Encoding(codec))
+    for index, at_s in enumerate(times_s):
+        sink.write(clip_picture(index, size_wh), at_s)
+    sink.close(True)
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams.video[0].codec_context.codec.canonical_name == codec
+        frames = [(frame.time, frame.to_ndarray(format="bgr24")) for frame in container.decode(video=0)]
+    assert [time for time, _ in frames] == pytest.approx(times_s, abs=0.0011)
+    assert [clip_index(picture) for _, picture in frames] == list(range(len(times_s)))
+    assert frames[0][1].shape == (size_wh[1], size_wh[0], 3)
+
+
+def test_ffv1_keeps_every_bit(tmp_path: Path) -> None:
+    shown = [noisy_picture((65, 47), seed) for seed in range(3)]
+    sink = VideoFileSink(tmp_path / "out.mkv", Fraction(25), overwrite=False, encoding=Encoding("ffv1"))
+    for picture in shown:
+        sink.write(picture, None)
+    sink.close(True)
+    for read, picture in zip(read_clip(tmp_path / "out.mkv"), shown, strict=True):
+        np.testing.assert_array_equal(read, picture)
+
+
+def test_two_frames_at_one_time_are_both_kept(tmp_path: Path) -> None:
+    sink = VideoFileSink(tmp_path / "out.mp4", Fraction(10), overwrite=False)
+    for index, at_s in enumerate([0.0, 0.1, 0.1, 0.1, 0.4]):
+        sink.write(clip_picture(index), at_s)
+    sink.close(True)
+    assert [clip_index(picture) for picture in read_clip(tmp_path / "out.mp4")] == [0, 1, 2, 3, 4]
+
+
+def test_odd_size_is_padded_by_one_and_said(tmp_path: Path) -> None:
+    notes: list[str] = []
+    sink = VideoFileSink(tmp_path / "out.mp4", Fraction(10), overwrite=False, note=notes.append)
+    sink.write(coloured_picture((65, 47)), None)
+    sink.close(True)
+    assert len(notes) == 1 and "65x47 padded to 66x48" in notes[0]
+    assert read_clip(tmp_path / "out.mp4")[0].shape == (48, 66, 3)
+
+
 def test_interrupted_file_is_playable(tmp_path: Path) -> None:
     write_frames(tmp_path / "out.mp4", 7, complete=False)
     assert len(read_clip(tmp_path / "out.mp4")) == 7
@@ -79,7 +133,7 @@ def test_existing_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("name", ["out.avi", "out", "out.gif"])
+@pytest.mark.parametrize("name", ["out.avi", "out", "out.ogv"])
 def test_unknown_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match=r"ending in .*\.mp4"):
         VideoFileSink(tmp_path / name, Fraction(10), overwrite=False)
@@ -95,55 +149,36 @@ def test_size_that_changes_is_refused_and_the_frames_before_are_kept(tmp_path: P
     assert len(read_clip(tmp_path / "out.mp4")) == 3
 
 
-class BrokenDisk:
-    """In place of av.open: a container whose disk is full after some frames."""
+class PartOnFullDisk(PartFile):
+    """A part whose disk is full after three frames."""
 
-    def __init__(self, frames: int) -> None:
-        self._left = frames
-
-    def __call__(self, *_: Any, **__: Any) -> BrokenDisk:
-        return self
-
-    def __enter__(self) -> BrokenDisk:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def add_stream(self, *_: Any, **__: Any) -> Any:
-        """An encoder that passes its frames on."""
-        return EncoderWithoutCodec()
-
-    def mux(self, _: Any) -> None:
-        """Writes a packet, while there is room."""
-        self._left -= 1
-        if self._left < 0:
+    def encode(self, image_bgr: Image, at_s: float | None) -> None:
+        if self.frames_encoded == 3:
             raise OSError(28, "No space left on device")
+        super().encode(image_bgr, at_s)
 
 
-class EncoderWithoutCodec:
-    """The stream of a BrokenDisk."""
-
-    def encode(self, frame: Any) -> Any:
-        """The frame itself."""
-        return frame
-
-
-@pytest.fixture
-def broken_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.video_writer.av.open", BrokenDisk(3))
-
-
-@pytest.mark.usefixtures("broken_disk")
-def test_full_disk_is_told_and_ends_the_writing(tmp_path: Path) -> None:
-    sink = VideoFileSink(tmp_path / "out.mp4", Fraction(10), overwrite=False)
+def test_full_disk_is_told_and_what_was_made_can_be_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.video_writer.PartFile", PartOnFullDisk)
+    sink = VideoFileSink(tmp_path / "out.mkv", Fraction(10), overwrite=False, encoding=Encoding("ffv1"))
 
     def write_until_refused() -> None:
         for _ in range(200):
             sink.write(clip_picture(0), None)
 
-    with pytest.raises(OutputError, match=r"after 3 frames \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"after 3 frames \(No space left on device\); 3 frames can be played"):
         write_until_refused()
     with pytest.raises(OutputError, match="No space left"):
         sink.close(False)
-    assert not (tmp_path / "out.mp4").exists()
+    assert not (tmp_path / "out.mkv").exists()
+    assert len(read_clip(tmp_path / "out.mkv.partial")) == 3
+
+
+def test_disk_that_is_full_at_the_very_end_keeps_every_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("realtime.video_writer.assemble", no_space)
+    with pytest.raises(OutputError, match=r"No space left on device\); all 5 frames are in out\.mp4\.partial"):
+        write_frames(tmp_path / "out.mp4", 5)
+    assert len(read_clip(tmp_path / "out.mp4.partial")) == 5

@@ -1,0 +1,147 @@
+"""One painted video from beginning to end: what is asked for, what an earlier run left of it, and the sink it goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from realtime.errors import OutputError
+from realtime.notes import Note
+from realtime.sinks import check_output
+from realtime.sources import Source
+from realtime.video_assembly import Soundtrack
+from realtime.video_codecs import choose_encoding
+from realtime.video_encoder import VideoForm
+from realtime.video_reader import VideoFileSource
+from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
+from realtime.video_writer import VideoFileSink
+
+_LIVE_TICK = Fraction(1, 90000)  # a camera's frames come when they come
+_RATE_OF_UNKNOWN = 30.0
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """What the command line says about a video file.
+
+    codec, encoder, crf: None for what the output's name asks for.
+    resume: go on with what an earlier run left.
+    fps: of a source that states no rate.
+    """
+
+    codec: str | None = None
+    encoder: str | None = None
+    crf: int | None = None
+    overwrite: bool = False
+    resume: bool = False
+    fps: float | None = None
+
+
+class VideoJob:
+    """A video to be written: made before its source is opened, since that decides which frames are read.
+
+    frames_done: frames that an earlier run painted and this one need not.
+
+    Args:
+        path: of the output.
+        source: not yet open; told to leave out the frames that are done.
+        look: everything beside the source that the painted pictures depend on, for comparing with an earlier run.
+    Raises:
+        UserError: options that do not go together.
+        OutputError: the file cannot be written, or cannot be continued with these settings.
+    """
+
+    def __init__(self, path: Path, source: Source, options: VideoOptions, look: dict[str, Any], note: Note) -> None:
+        self._path, self._source, self._options, self._note = path, source, options, note
+        self._sink: VideoFileSink | None = None
+        self._encoding = choose_encoding(path, options.codec, options.encoder, options.crf)
+        self._unfinished = self._take_up(look)
+        self.frames_done = self._unfinished.frames
+        check_output(path, options.overwrite or any(part.path == path for part in self._unfinished.parts))
+        if isinstance(source, VideoFileSource):
+            source.skipped_frames = self.frames_done
+
+    def open_sink(self) -> VideoFileSink:
+        """The sink for the painted pictures; the source must be open.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        source = self._source
+        soundtrack = None
+        if isinstance(source, VideoFileSource):
+            form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours, source.pixel_aspect)
+            excerpt = source.excerpt
+            end_s = None if excerpt.end_s is None else excerpt.end_s - excerpt.start_s
+            soundtrack = Soundtrack(source.path, source.origin_s, bool(excerpt.start_s), end_s)
+        else:
+            tick = _LIVE_TICK if source.is_live else getattr(source, "time_base", None)
+            form = VideoForm(_rate(source, self._options.fps), tick)
+        self._sink = VideoFileSink(
+            self._path,
+            form,
+            self._options.overwrite,
+            encoding=self._encoding,
+            soundtrack=soundtrack,
+            unfinished=self._unfinished,
+            note=self._note,
+        )
+        return self._sink
+
+    def describe_kept(self) -> str:
+        """What there is after an interruption, for the user."""
+        frames = self._sink.frames_written if self._sink is not None else 0
+        if not frames:
+            return "no frame was written"
+        hint = "; --resume goes on" if self._unfinished.settings is not None else ""
+        return f"{frames} frames are in {self._path}{hint}"
+
+    def _take_up(self, look: dict[str, Any]) -> UnfinishedVideo:
+        """What is there already; a fresh start where there is nothing or nothing is to be kept."""
+        settings = self._settings(look) if isinstance(self._source, VideoFileSource) else None
+        if self._options.resume and settings is not None:
+            found = find_unfinished(self._path, settings)
+            if found is not None:
+                if found.frames:
+                    self._note(f"--output {self._path}: going on after {found.frames} frames")
+                return found
+        elif is_unfinished(self._path):
+            if not self._options.overwrite:
+                raise OutputError(
+                    f"--output {self._path}: broken off by an earlier run; add --resume to go on, --overwrite to begin again"
+                )
+            discard_unfinished(self._path)
+        return UnfinishedVideo(self._path, settings)
+
+    def _settings(self, look: dict[str, Any]) -> dict[str, Any]:
+        assert isinstance(self._source, VideoFileSource)
+        excerpt, encoding = self._source.excerpt, self._encoding
+        return {
+            "source": describe_file(self._source.path),
+            **look,
+            "start": excerpt.start_s,
+            "end": excerpt.end_s,
+            "scale": excerpt.scale,
+            "codec": encoding.codec,
+            "encoder": encoding.encoder,
+            "crf": encoding.crf,
+            "PyAV": av.__version__,
+        }
+
+
+def describe_file(path: Path) -> str:
+    """Name, size and time of a file: enough to notice that it is another one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.name
+    return f"{path.name}, {found.st_size} bytes, changed {found.st_mtime_ns}"
+
+
+def _rate(source: Source, asked_fps: float | None) -> Fraction:
+    rate: Fraction | None = getattr(source, "average_rate", None)
+    return rate or Fraction(source.fps or asked_fps or _RATE_OF_UNKNOWN).limit_denominator(1001) or Fraction(1, 1001)

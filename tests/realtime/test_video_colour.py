@@ -1,0 +1,128 @@
+"""Colours of video files: right in, right out, tagged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from realtime.frame import Image
+from realtime.tone_mapping import PQ, nits_to_pq
+from realtime.video_encoder import VideoForm
+from realtime.video_reader import VideoFileSource
+from realtime.video_writer import VideoFileSink
+from tests.fakes import coloured_picture
+from tests.films import BT601, BT709, EXACT, FULL, LIMITED, describe_film, grey_ramp, rotate_film, write_film
+
+
+def read_first(path: Path, notes: list[str] | None = None) -> tuple[Image, VideoFileSource]:
+    """The first picture and its closed source."""
+    told: list[str] = [] if notes is None else notes
+    source = VideoFileSource(path, note=told.append)
+    source.open()
+    found = source.read()
+    assert found is not None
+    source.close()
+    return found[0], source
+
+
+def copy(path: Path, made: Path) -> Path:
+    """Every frame read and written as it is."""
+    source = VideoFileSource(path)
+    source.open()
+    form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours)
+    sink = VideoFileSink(made, form, overwrite=False)
+    while (found := source.read()) is not None:
+        sink.write(*found)
+    source.close()
+    sink.close(True)
+    return made
+
+
+@pytest.mark.parametrize("matrix", [BT601, BT709, None])
+@pytest.mark.parametrize("range_", [LIMITED, FULL])
+def test_grey_ramp_comes_in_and_goes_out_right(tmp_path: Path, matrix: int | None, range_: int) -> None:
+    shown = grey_ramp()
+    film = write_film(tmp_path / "in.mp4", [shown] * 3, matrix=matrix, range_=range_)
+    read, _ = read_first(film)
+    assert np.abs(read.astype(int) - shown).max() <= 2
+    _, pictures, tags = describe_film(copy(film, tmp_path / "out.mp4"))
+    assert tags == (matrix or BT601, range_)
+    assert np.abs(pictures[1].astype(int) - shown).max() <= 2
+
+
+@pytest.mark.parametrize("matrix", [BT601, BT709])
+@pytest.mark.parametrize("range_", [LIMITED, FULL])
+def test_colours_come_in_and_go_out_right(tmp_path: Path, matrix: int, range_: int) -> None:
+    shown = coloured_picture((128, 96))
+    film = write_film(tmp_path / "in.mp4", [shown] * 3, matrix=matrix, range_=range_)
+    read, _ = read_first(film)
+    assert np.abs(read.astype(int) - shown).mean() < 2
+    _, pictures, tags = describe_film(copy(film, tmp_path / "out.mp4"))
+    assert tags == (matrix, range_)
+    assert np.abs(pictures[1].astype(int) - shown).mean() < 3
+
+
+def test_large_untagged_film_is_taken_for_bt709_and_stays_untagged(tmp_path: Path) -> None:
+    shown = coloured_picture((1280, 64))
+    film = write_film(tmp_path / "in.mp4", [shown] * 2, matrix=None)
+    read, source = read_first(film)
+    with av.open(str(film)) as container:
+        by_709 = next(container.decode(video=0)).to_ndarray(
+            format="bgr24", src_colorspace=1, src_color_range=1, dst_color_range=2, interpolation=EXACT
+        )
+    np.testing.assert_array_equal(read, by_709)
+    assert (source.colours.matrix, source.colours.tagged_matrix) == (1, 2)
+
+
+def test_ten_bits_become_eight_and_are_told(tmp_path: Path) -> None:
+    shown, notes = grey_ramp(), []
+    film = write_film(tmp_path / "in.mkv", [shown] * 2, codec="ffv1", pixel_format="yuv420p10le")
+    read, _ = read_first(film, notes)
+    assert np.abs(read.astype(int) - shown).max() <= 1
+    assert len(notes) == 1 and "10 bits a colour reduced to 8" in notes[0]
+
+
+def test_hdr_is_tone_mapped_and_told(tmp_path: Path) -> None:
+    level = round(float(nits_to_pq(20.0)) * 255)  # a grey of 20 nits as a PQ signal
+    film = write_film(
+        tmp_path / "in.mkv", [np.full((64, 64, 3), level, np.uint8)] * 2, codec="ffv1", pixel_format="yuv420p10le", transfer=PQ
+    )
+    notes: list[str] = []
+    read, source = read_first(film, notes)
+    assert int(read.mean()) == pytest.approx(255 * (20 / 203) ** (1 / 2.4), abs=3)
+    assert source.colours.transfer == BT709
+    assert len(notes) == 1 and "HDR (PQ) tone-mapped" in notes[0]
+
+
+def test_transparency_is_laid_over_white_and_told(tmp_path: Path) -> None:
+    shown = np.zeros((64, 64, 4), np.uint8)
+    shown[:, :32, 3] = 255  # black, the right half invisible
+    notes: list[str] = []
+    read, _ = read_first(write_film(tmp_path / "in.mkv", [shown] * 2, codec="ffv1", pixel_format="bgra"), notes)
+    assert (int(read[32, 10].max()), int(read[32, 50].min())) == (0, 255)
+    assert len(notes) == 1 and "transparency laid over white" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turned"),
+    [
+        ((0, -1, 1, 0), lambda p: np.rot90(p, 1)),
+        ((-1, 0, 0, -1), lambda p: np.rot90(p, 2)),
+        ((0, 1, -1, 0), lambda p: np.rot90(p, 3)),
+        ((-1, 0, 0, 1), lambda p: p[:, ::-1]),
+        ((1, 0, 0, -1), lambda p: p[::-1]),
+        ((0, 1, 1, 0), lambda p: p.transpose(1, 0, 2)),
+    ],
+)
+def test_pictures_stand_upright(tmp_path: Path, matrix: tuple[int, int, int, int], turned: object) -> None:
+    shown = coloured_picture((96, 64))
+    film = rotate_film(write_film(tmp_path / "in.mp4", [shown] * 2), matrix)
+    read, source = read_first(film)
+    assert callable(turned)
+    expected = turned(shown)
+    assert read.shape == expected.shape
+    assert source.source_wh == (expected.shape[1], expected.shape[0])
+    assert np.abs(read.astype(int) - expected).mean() < 2
