@@ -1,7 +1,8 @@
 """Milliseconds for a frame, side by side with the reference network: python -m benchmarks.speed.
 
 Everything that the ONNX contract puts into the graph is in the figure. Networks take turns; the first runs after a
-turn are thrown away; medians.
+turn are thrown away; medians. On the processor also the share of its peak: multiply-adds a second against those of one
+big product of matrices of the same type, and what the operators other than convolutions take.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import onnxruntime as ort
 
 import realtime.quiet  # noqa: F401
+from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.reference import export_reference
 from benchmarks.report import print_table, write_json
 from realtime.errors import EXIT_DONE, UserError
@@ -42,6 +44,18 @@ class Contender:
             if number >= _DISCARDED:
                 self.milliseconds.append((time.perf_counter() - started) * 1000)
 
+    def share_of_peak(self, size_wh: tuple[int, int], peaks: dict[str, float]) -> dict[str, float]:
+        """Multiply-adds a second in thousand millions, and their share of the peak; nothing where they are not known."""
+        macs, precision = macs_per_pixel(self._session), self.name.split()[-1]
+        if macs is None or precision not in peaks:
+            return {}
+        reached = macs * size_wh[0] * size_wh[1] / (self.median_ms / 1000)
+        return {
+            "gmacs": round(reached / 1e9, 1),
+            "peak_gmacs": round(peaks[precision] / 1e9, 1),
+            "share": reached / peaks[precision],
+        }
+
     @property
     def median_ms(self) -> float:
         """Over all counted runs."""
@@ -62,14 +76,27 @@ def measure(style_name: str | None, size_wh: tuple[int, int], choice: Choice, ro
         for precision, model in models.items():
             session, _ = create_session(model.path, choice, model.path.name)
             contenders.append(Contender(f"{tier} {precision}", session, frame))
+    peaks = {p: peak_macs(p, choice) for p in ("fp32", "int8")} if choice.provider == "cpu" else {}
     for _ in range(rounds):
         for contender in contenders:
             contender.take_turn(1 if contender is contenders[0] else 4)
     slowest = contenders[0].median_ms
     return [
         {"network": c.name, "size_wh": size_wh, "ms": round(c.median_ms, 2), "times_reference": round(slowest / c.median_ms, 2)}
+        | c.share_of_peak(size_wh, peaks)
         for c in contenders
     ]
+
+
+def _operators(style_name: str | None, threads: int) -> dict[str, dict[str, float]]:
+    """What each operator takes of a frame at 1280x720, for each file of the style."""
+    styles, number = find_style(load_gallery(), style_name)
+    with tempfile.TemporaryDirectory() as folder:
+        return {
+            f"{tier} {precision}": operator_shares(model.path, (1280, 720), threads, Path(folder))
+            for tier, models in styles[number].models.items()
+            for precision, model in models.items()
+        }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -87,14 +114,27 @@ def main(argv: list[str] | None = None) -> int:
         for text in args.size or ["640x480", "1280x720"]:
             width, height = (int(side) for side in text.split("x"))
             rows += measure(args.style, (width, height), Choice(args.provider, args.threads), args.rounds)
-        write_json(args.json, {"speed": rows})
+        shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
+        write_json(args.json, {"speed": rows, "operators": shares})
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     print_table(
-        ("network", "size", "ms", "times reference"),
-        [(r["network"], "x".join(map(str, r["size_wh"])), f"{r['ms']:.1f}", f"{r['times_reference']:.1f}") for r in rows],
+        ("network", "size", "ms", "times reference", "GMAC/s", "of the peak"),
+        [
+            (
+                r["network"],
+                "x".join(map(str, r["size_wh"])),
+                f"{r['ms']:.1f}",
+                f"{r['times_reference']:.1f}",
+                f"{r['gmacs']:.0f}" if "gmacs" in r else "",
+                f"{r['share']:.0%} of {r['peak_gmacs']:.0f}" if "share" in r else "",
+            )
+            for r in rows
+        ],
     )
+    for network, operators in shares.items():
+        print(f"{network}: " + ", ".join(f"{name} {share:.0%}" for name, share in operators.items() if share >= 0.01))
     return EXIT_DONE
 
 

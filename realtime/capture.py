@@ -174,7 +174,7 @@ class Capture:
             return False
         now = self._clock()
         before, self._last_image = self._last_image, image_bgr
-        if before is None or before.shape != image_bgr.shape or not np.array_equal(before, image_bgr):
+        if before is None or not _is_same(before, image_bgr):
             self._last_change_s = now
         return now - self._last_change_s > self._freeze_s
 
@@ -227,3 +227,10 @@ class Capture:
 
     def _is_current(self, generation: int) -> bool:
         return generation == self._generation and not self._stop.is_set()
+
+
+def _is_same(before: Image, after: Image) -> bool:
+    """Whether two pictures hold the same bytes; a few rows tell nearly always, at a sixteenth of the work."""
+    if before.shape != after.shape or not np.array_equal(before[::16], after[::16]):
+        return False
+    return np.array_equal(before, after)

@@ -1,0 +1,168 @@
+"""Benchmarks of speed on tiny networks: what they count is right; how long it takes is not asked here."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from benchmarks import cores, end_to_end, gpu, peak, speed
+from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
+from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
+from benchmarks.speed import Contender
+from realtime.gallery import ModelFile, Style
+from realtime.model_choice import ModelChoice
+from realtime.providers import Choice, create_session
+from realtime.studio import Studio
+from tests.fakes import FakeStylizer, flat_picture, plain_style, style_of, write_style_onnx
+
+CPU = Choice("cpu", threads=1)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Style:
+    path = write_style_onnx(tmp_path / "tiny.onnx", metadata={"generator": "tiny, 2.5 kMAC per pixel"})
+    return replace(style_of(path), name="tiny")
+
+
+@pytest.fixture
+def tiny_gallery(tiny: Style, monkeypatch: pytest.MonkeyPatch) -> Style:
+    for module in (end_to_end, cores, speed, gpu):
+        monkeypatch.setattr(module, "load_gallery", lambda: [tiny])
+    return tiny
+
+
+# ------------------------------------------------------------------------------------------------ ready frames
+
+
+def test_ready_frames_come_in_turn_and_end() -> None:
+    pictures = [flat_picture(level) for level in (1, 2, 3)]
+    source = ReadyFrames(pictures, 5)
+    found = list(itertools.takewhile(lambda read: read is not None, iter(source.read, None)))
+    assert [int(read[0][0, 0, 0]) for read in found if read is not None] == [2, 3, 1, 2, 3]
+    assert not source.is_live
+    assert ReadyFrames(pictures, 5, fps=15).is_live
+
+
+def test_ready_pictures_differ() -> None:
+    first, second, *_ = ready_pictures((96, 64))
+    assert first.shape == (64, 96, 3)
+    assert not np.array_equal(first, second)
+
+
+def test_every_ready_frame_goes_the_whole_way() -> None:
+    processor_s = itertools.count(10.0, 2.5)
+    studio = Studio([plain_style("night_sky")], ModelChoice(), FakeStylizer)
+    run = run_pipeline(studio, ReadyFrames([flat_picture(7)], 12), lambda: next(processor_s))
+    assert (run.stats["frames_in"], run.stats["frames_styled"], run.stats["frames_dropped"]) == (12, 12, 0)
+    assert run.processor_s == 2.5
+
+
+def test_end_to_end_compares_both_ways(tiny_gallery: Style, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "end.json"
+    argv = ["--size", "64x48", "--frames", "6", "--rounds", "2", "--provider", "cpu", "--json", str(path)]
+    assert end_to_end.main(argv) == 0
+    (row,) = json.loads(path.read_text())["end_to_end"]
+    assert row["size_wh"] == [64, 48]
+    assert row["share"] == pytest.approx(row["end_to_end_fps"] / row["network_alone_fps"], rel=2.0)
+    assert set(row["stage_ms"]) == {"capture", "style", "composite", "present"}
+    assert "64x48" in capsys.readouterr().out
+
+
+def test_waiting_and_threads_are_measured(
+    tiny_gallery: Style, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cores, "core_count", lambda: 2)
+    monkeypatch.setattr(cores, "_FPS", 200.0)
+    path = tmp_path / "cores.json"
+    assert cores.main(["--size", "64x48", "--frames", "5", "--rounds", "1", "--json", str(path)]) == 0
+    found = json.loads(path.read_text())
+    assert [(row["threads"], row["spins"]) for row in found["threads"]] == [(1, False), (1, True), (2, False), (2, True)]
+    assert found["waiting"]["ratio"] > 0
+    assert "spinning" in capsys.readouterr().out
+
+
+# -------------------------------------------------------------------------------------------------------- peak
+
+
+def test_multiply_adds_are_read_from_the_metadata(tiny: Style, tmp_path: Path) -> None:
+    model = tiny.models["fast"]["fp32"]
+    assert macs_per_pixel(create_session(model.path, CPU, "tiny")[0]) == 2500
+    assert macs_per_pixel(create_session(write_style_onnx(tmp_path / "bare.onnx"), CPU, "bare")[0]) is None
+
+
+def test_share_of_the_peak_is_what_is_done_over_what_could_be(tiny: Style) -> None:
+    session, _ = create_session(tiny.models["fast"]["fp32"].path, CPU, "tiny")
+    contender = Contender("fast fp32", session, np.zeros((1, 48, 64, 3), np.uint8))
+    contender.milliseconds = [10.0]
+    found = contender.share_of_peak((1000, 1000), {"fp32": 1e12})  # 2.5 thousand million in 10 ms
+    assert found == {"gmacs": 250.0, "peak_gmacs": 1000.0, "share": 0.25}
+    assert contender.share_of_peak((1000, 1000), {}) == {}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_peak_is_that_of_one_product(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    monkeypatch.setattr(peak, "_SIDE", 64)
+    assert peak_macs(precision, CPU, runs=1) > 0
+    product = ort.InferenceSession(peak._product(precision == "int8"), providers=["CPUExecutionProvider"])
+    left = np.arange(64 * 64).reshape(64, 64).astype(np.uint8 if precision == "int8" else np.float32)
+    weights = np.random.default_rng(1).integers(-127, 128, (64, 64))
+    np.testing.assert_allclose(product.run(None, {"left": left})[0], left.astype(np.int64) @ weights, rtol=1e-5, atol=32)
+
+
+def test_operators_share_the_whole_time(tiny: Style, tmp_path: Path) -> None:
+    shares = operator_shares(tiny.models["fast"]["fp32"].path, (64, 48), 1, tmp_path, runs=2)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+# --------------------------------------------------------------------------------------------------------- GPU
+
+
+def test_without_a_gpu_the_reason_is_given(tiny_gallery: Style, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(gpu, "problem_of", lambda provider: "no NVIDIA driver was found")
+    assert gpu.main([]) == 4
+    assert capsys.readouterr().err == "error: benchmarks.gpu: cuda does not run here: no NVIDIA driver was found\n"
+
+
+def test_steps_take_turns_and_medians(clock: Any) -> None:
+    order: list[str] = []
+
+    def step(name: str, milliseconds: list[float]) -> gpu.Step:
+        def run() -> None:
+            order.append(name)
+            clock.advance(milliseconds.pop(0) / 1000)
+
+        return run
+
+    steps = {"a": step("a", [99, 1, 2, 99, 3, 3]), "b": step("b", [50, 7, 7, 50, 8, 9])}
+    assert gpu.time_steps(steps, rounds=2, runs=2, clock=clock) == {"a": pytest.approx(2.5), "b": pytest.approx(7.5)}
+    assert order == ["a", "a", "a", "b", "b", "b"] * 2
+
+
+def test_gpu_steps_run_where_tensors_are_bound(tiny: Style, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the processor, which binds tensors in the same manner and records no graph."""
+    session_type = gpu.GpuSession
+    made: list[Choice] = []
+
+    def on_processor(model: bytes, choice: Choice, name: str) -> tuple[Any, str]:
+        made.append(choice)
+        if choice.cuda_graph:
+            raise RuntimeError("no CUDA graphs here")
+        return create_session(model, replace(choice, provider="cpu", threads=1), name)
+
+    monkeypatch.setattr(gpu, "create_session", on_processor)
+    monkeypatch.setattr(gpu, "GpuSession", lambda make, placement: session_type(make, placement, device="cpu"))
+    model: ModelFile = tiny.models["fast"]["fp32"]
+    frame = np.full((1, 16, 16, 3), 9, np.uint8)
+    steps, lines = gpu.onnx_steps(model, "fp16", "cuda", (1, 16, 16, 3), frame)
+    assert set(steps) == {"fp16 NHWC", "fp16 NHWC, with copies", "fp16", "fp16, with copies"}
+    assert sum("no CUDA graph could be recorded" in line for line in lines) == 2
+    np.testing.assert_array_equal(steps["fp16, with copies"](), 255 - frame)
+    assert {choice.channels_last for choice in made} == {True, False}
