@@ -157,6 +157,14 @@ def test_another_style_set_or_provider_is_another_measurement(measured_with: lis
     assert len(measured_with) == 3
 
 
+def test_measurement_cut_short_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load the budget may end after the first file; what a rule says is then taken, and measured again next time."""
+    monkeypatch.setattr(calibration, "measure", lambda *_: times(fast_int8=80))
+    styles = [style_with(("fast", "fp32"), ("fast", "int8"))]
+    assert calibrate(styles, 0, CHOICE, Goal()).preferred == (("fast", "int8"),)
+    assert not (user_cache_folder() / "calibration.json").exists()
+
+
 def test_recalibration_forgets_and_takes_its_time(measured_with: list[float | None]) -> None:
     styles = [style_with(("fast", "fp32"), ("fast", "int8"))]
     calibrate(styles, 0, CHOICE, Goal())
