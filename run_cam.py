@@ -41,6 +41,7 @@ from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
 from realtime.recorder import Recorder  # noqa: E402
+from realtime.repaint import Repainter, RepaintSettings  # noqa: E402
 from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.size_control import SizeControl  # noqa: E402
@@ -122,8 +123,9 @@ def run_one(
     messages = Messages(on_terminal=not has_window)
     recorder = Recorder(args.recording_dir, messages.say)
     outlets: list[Outlet] = [recorder]
+    repainter = Repainter(RepaintSettings(args.painting, args.vgg), messages.say)
     watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
-    closing = [capture.stop, watch.close, snapshots.close, lambda: join_all(*(outlet.close for outlet in outlets))]
+    closing = [capture.stop, watch.close, snapshots.close, repainter.close]
     try:
         outlets.extend(open_outlets(args, source.fps, messages.say))
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
@@ -135,7 +137,7 @@ def run_one(
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
             watch.start()
-            errands = Errands(state, studio, painter, snapshots, recorder, messages, watch)
+            errands = Errands(state, studio, painter, snapshots, recorder, repainter, messages, watch)
             view = LiveView(sink, state, studio, painter, errands, messages, times, source.description)
         elif args.record:
             recorder.begin(styles[first_style].name)
@@ -154,7 +156,7 @@ def run_one(
             join_all(*(outlet.close for outlet in outlets))
             report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
     finally:
-        join_all(*closing)
+        join_all(*closing, *(outlet.close for outlet in outlets))
     if job is not None and stop.is_set():
         print(f"interrupted: {job.describe_kept()}", file=sys.stderr)
     damaged = getattr(source, "damaged_packets", 0)

@@ -80,6 +80,8 @@ def build_parser() -> argparse.ArgumentParser:
     window.add_argument("--snapshot-dir", type=Path, default=Path("snapshots"), metavar="DIR", help="default snapshots/")
     window.add_argument("--record", action="store_true", help="record from the start, with or without a window (key R)")
     window.add_argument("--recording-dir", type=Path, default=Path("recordings"), metavar="DIR", help="default recordings/")
+    window.add_argument("--painting", type=Path, metavar="FILE", help="key G re-paints in its style, not in that of the style")
+    window.add_argument("--vgg", type=Path, metavar="FILE", help="VGG-19's weights, for key G")
     output = parser.add_argument_group("output")
     output.add_argument("--output", type=Path, metavar="OUT.mp4|OUT.png|%04d.png|FOLDER", help="write files, show no window")
     output.add_argument("--overwrite", action="store_true", help="replace an existing output file")

@@ -24,6 +24,8 @@ class Command(Enum):
     LARGER = "larger processing size (finer)"
     SNAPSHOT = "snapshot"
     RECORD = "record, stop recording"
+    REPAINT = "snapshot, re-painted slowly"
+    CANCEL_REPAINT = "cancel the re-painting"
     MIRROR = "mirror"
     FULLSCREEN = "full screen"
     DIAGNOSTICS = "diagnostics"
@@ -62,6 +64,8 @@ KEY_TABLE = (
     KeyBinding("]", _codes("]}"), Command.LARGER),
     KeyBinding("S", _codes("sS"), Command.SNAPSHOT),
     KeyBinding("R", _codes("rR"), Command.RECORD),
+    KeyBinding("G", _codes("g"), Command.REPAINT),
+    KeyBinding("Shift+G", _codes("G"), Command.CANCEL_REPAINT),
     KeyBinding("M", _codes("mM"), Command.MIRROR),
     KeyBinding("F", _codes("fF"), Command.FULLSCREEN),
     KeyBinding("D", _codes("dD"), Command.DIAGNOSTICS),
@@ -97,6 +101,8 @@ class ControlState:
     help: bool = False
     snapshots_asked: int = 0
     recording: bool = False
+    repaints_asked: int = 0
+    repaints_cancelled: int = 0
     quit: bool = False
 
     @property
@@ -149,6 +155,10 @@ def apply_command(state: ControlState, press: KeyPress) -> ControlState:
             return replace(state, snapshots_asked=state.snapshots_asked + 1)
         case Command.RECORD:
             return replace(state, recording=not state.recording)
+        case Command.REPAINT:
+            return replace(state, repaints_asked=state.repaints_asked + 1)
+        case Command.CANCEL_REPAINT:
+            return replace(state, repaints_cancelled=state.repaints_cancelled + 1)
         case Command.MIRROR:
             return replace(state, mirror=not state.mirror)
         case Command.FULLSCREEN:

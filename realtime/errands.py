@@ -1,19 +1,24 @@
-"""What keys set going beside the live picture, and what it has to report: snapshots, recordings, new styles."""
+"""What keys set going beside the live picture, and what it has to report: snapshots, recordings,
+re-paintings, new styles."""
 
 from __future__ import annotations
 
 import queue
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from realtime.compositor import compose
 from realtime.controls import ControlState
+from realtime.errors import UserError
 from realtime.frame import Image
 from realtime.gallery_watch import GalleryWatch
 from realtime.messages import Messages
 from realtime.painter import PaintedFrame, Painter
 from realtime.recorder import Recorder
-from realtime.snapshots import SnapshotFolder
+from realtime.repaint import Repainter, RepaintStatus
+from realtime.snapshots import Snapshot, SnapshotFolder, Wanted
 from realtime.studio import Studio
 
 
@@ -33,14 +38,16 @@ class Errands:
         painter: Painter,
         snapshots: SnapshotFolder,
         recorder: Recorder,
+        repainter: Repainter,
         messages: Messages,
         watch: GalleryWatch | None = None,
     ) -> None:
         self.snapshots_written = 0
         self._watch = watch
         self._studio, self._painter = studio, painter
-        self._snapshots, self._recorder, self._messages = snapshots, recorder, messages
+        self._snapshots, self._recorder, self._repainter, self._messages = snapshots, recorder, repainter, messages
         self._snapshots_started = state.snapshots_asked
+        self._repaints_started, self._repaints_cancelled = state.repaints_asked, state.repaints_cancelled
         self._is_recording = False
 
     def follow(self, state: ControlState) -> ControlState:
@@ -51,6 +58,12 @@ class Errands:
         """
         self._report_snapshots()
         state = self._take_up_styles(state)
+        while self._repaints_cancelled < state.repaints_cancelled:
+            self._repaints_cancelled += 1
+            self._repainter.cancel()
+        return self._follow_recording(state)
+
+    def _follow_recording(self, state: ControlState) -> ControlState:
         if state.recording == self._is_recording:
             if not state.recording or self._recorder.is_on:
                 return state
@@ -63,15 +76,34 @@ class Errands:
         return state
 
     def take(self, painted: PaintedFrame, state: ControlState) -> None:
-        """Takes the snapshots that were asked for of this frame."""
+        """Takes the snapshots that were asked for of this frame, and hands on those that are to be re-painted."""
         while self._snapshots_started < state.snapshots_asked:
             self._snapshots_started += 1
-            photo = painted.frame.image_bgr
-            self._snapshots.save(self._at_full_size(painted, state), photo, self._style_name(painted.style))
+            self._save_snapshot(painted, state, None)
+        while self._repaints_started < state.repaints_asked:
+            self._repaints_started += 1
+            try:
+                style_picture = self._repainter.style_picture(self._studio.styles[painted.style])
+            except UserError as error:
+                self._messages.say(str(error))
+                continue
+            self._save_snapshot(painted, state, partial(self._hand_on, style_picture))
 
     def recording_status(self) -> str:
         """Time and size of the recording that runs, or nothing."""
         return self._recorder.status()
+
+    def repaint_status(self) -> RepaintStatus:
+        """How far the re-painting is, and what it looks like."""
+        return self._repainter.status
+
+    def _save_snapshot(self, painted: PaintedFrame, state: ControlState, then: Wanted | None) -> None:
+        photo = painted.frame.image_bgr
+        self._snapshots.save(self._at_full_size(painted, state), photo, self._style_name(painted.style), then)
+
+    def _hand_on(self, style_picture: Path, snapshot: Snapshot) -> None:
+        assert snapshot.path is not None and snapshot.original is not None
+        self._repainter.request(snapshot.original, snapshot.path, style_picture)
 
     def _style_name(self, style: int) -> str:
         return self._studio.styles[style].name

@@ -50,6 +50,12 @@ class Style:
         """Title and artist, for the screen."""
         return f"{self.title}, {self.artist}" if self.artist else self.title
 
+    @property
+    def exemplar(self) -> Path | None:
+        """The picture of the painting's texture in the style's folder, which stands for the painting; None without one."""
+        path = next(iter(next(iter(self.models.values())).values())).path.parent / "exemplar.jpg"
+        return path if path.is_file() else None
+
 
 def user_styles_folder() -> Path:
     """Where a user's own styles live, by the platform's convention."""

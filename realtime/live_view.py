@@ -77,6 +77,7 @@ class LiveView:
     def _present(self, picture: Image, message: str, processed_wh: tuple[int, int] | None) -> None:
         style = self._studio.styles[self._painter.style]
         stylizer = self._painter.stylizer
+        repaint = self._errands.repaint_status()
         hud = Hud(
             style_label=style.label,
             style_number=self._painter.style,
@@ -85,6 +86,8 @@ class LiveView:
             device=f"{stylizer.provider} {stylizer.precision}",
             message=message,
             recording=self._errands.recording_status(),
+            job=repaint.line,
+            job_picture=self._as_shown(repaint.picture),
             details=self._details(picture, processed_wh) if self.state.diagnostics else (),
         )
         self._take_key(self._window.write(draw_overlay(picture, hud, self.state)))
@@ -97,6 +100,10 @@ class LiveView:
             before, self.state = self.state, apply_command(self.state, press)
             if self.state.fullscreen != before.fullscreen:
                 self._window.set_fullscreen(self.state.fullscreen)
+
+    def _as_shown(self, small: Image | None) -> Image | None:
+        """A small picture as in a mirror where the large one is."""
+        return np.asarray(cv2.flip(small, 1), np.uint8) if small is not None and self.state.mirror else small
 
     def _warn_of_style(self) -> None:
         wanted = self.state.style

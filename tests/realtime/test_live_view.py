@@ -21,6 +21,7 @@ from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
 from realtime.recorder import Recorder
+from realtime.repaint import Repainter, RepaintSettings, RepaintStatus
 from realtime.snapshots import SnapshotFolder
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
@@ -56,7 +57,10 @@ class Scene:
         self.messages = Messages(clock)
         self.recorder = Recorder(folder.with_name("recordings"), self.messages.say)
         self.watch = GalleryWatch([], [])
-        errands = Errands(state, self.studio, self.painter, self.snapshots, self.recorder, self.messages, self.watch)
+        self.repainter = Repainter(RepaintSettings(), self.messages.say, has_torch=lambda: False)
+        errands = Errands(
+            state, self.studio, self.painter, self.snapshots, self.recorder, self.repainter, self.messages, self.watch
+        )
         self.view = LiveView(
             self.window, state, self.studio, self.painter, errands, self.messages, self.times, "scripted source"
         )
@@ -350,3 +354,36 @@ def test_styles_that_appear_are_taken_up_and_told(make_scene: MakeScene) -> None
         "changed: Night sky, Anon",
     ]
     assert [style.name for style in scene.studio.styles] == ["night_sky", "plain_day", "new_style"]
+
+
+def test_without_pytorch_the_key_for_re_painting_says_so_and_nothing_else_changes(make_scene: MakeScene) -> None:
+    scene = make_scene(keys="g")
+    scene.show(noisy_picture())
+    scene.show(noisy_picture())
+    assert "needs PyTorch" in scene.huds[-1].message
+    assert not scene.folder.exists()
+
+
+def test_re_painting_begins_with_a_snapshot_and_is_shown(
+    make_scene: MakeScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = make_scene(replace(STATE, mirror=True), keys="gG")
+    asked: list[tuple[Path, Path, Path]] = []
+    cancelled: list[bool] = []
+    monkeypatch.setattr(scene.repainter, "style_picture", lambda style: tmp_path / f"{style.name}.jpg")
+    monkeypatch.setattr(scene.repainter, "request", lambda *paths: asked.append(paths))
+    monkeypatch.setattr(scene.repainter, "cancel", lambda: cancelled.append(True))
+    monkeypatch.setattr(scene.repainter, "_status", RepaintStatus("re-painting 42%", noisy_picture()))
+    scene.show(noisy_picture())
+    wait_until(lambda: bool(asked))
+    photo, painted, style_picture = asked[0]
+    np.testing.assert_array_equal(read_picture(photo), noisy_picture())
+    np.testing.assert_array_equal(read_picture(painted), 255 - noisy_picture())
+    assert style_picture == tmp_path / "night_sky.jpg"
+    assert not cancelled
+    scene.show(noisy_picture())
+    scene.show(noisy_picture())
+    assert cancelled == [True]
+    assert scene.huds[-1].job == "re-painting 42%"
+    assert scene.huds[-1].job_picture is not None
+    np.testing.assert_array_equal(scene.huds[-1].job_picture, noisy_picture()[:, ::-1])

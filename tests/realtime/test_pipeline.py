@@ -23,6 +23,7 @@ from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
 from realtime.recorder import Recorder
+from realtime.repaint import Repainter, RepaintSettings
 from realtime.sinks import Sink
 from realtime.size_control import SizeControl
 from realtime.snapshots import SnapshotFolder
@@ -96,7 +97,9 @@ class Run:
         if window is not None:
             messages = Messages()
             recorder = Recorder(Path("never_used"), messages.say)
-            errands = Errands(shown, studio, self.painter, SnapshotFolder(Path("never_used")), recorder, messages)
+            repainter = Repainter(RepaintSettings(), messages.say)
+            snapshots = SnapshotFolder(Path("never_used"))
+            errands = Errands(shown, studio, self.painter, snapshots, recorder, repainter, messages)
             self.view = LiveView(window, shown, studio, self.painter, errands, messages, self.times, source.description)
             sink = window
         self.capture.start()
