@@ -183,7 +183,7 @@ def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool,
         return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
     if excerpt != Excerpt():
         raise UserError(f"--start, --end and --scale: only for video files, found {len(work.pictures)} pictures")
-    film = PictureSequence(work.pictures, args.fps)
+    film = PictureSequence(work.pictures, args.fps, one_size=args.output is None or not is_numbered(args.output))
     return PacedFile(film) if args.live else film
 
 

@@ -6,10 +6,13 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
 from realtime.inputs import numbered_name
-from realtime.picture_files import read_picture, write_picture
+from realtime.picture_files import read_picture, say_once, write_picture
 from realtime.sinks import check_output
 
 SEQUENCE_FPS = 25.0
@@ -24,6 +27,7 @@ class PictureSequence:
     Args:
         pictures: at least one.
         fps: frames a second; 25 where None is given.
+        one_size: whether later pictures are fitted into the first one's size, as a film and a window need it.
     """
 
     is_live = False
@@ -31,18 +35,20 @@ class PictureSequence:
     is_hardware = False
     can_return = False
 
-    def __init__(self, pictures: tuple[Path, ...], fps: float | None) -> None:
+    def __init__(self, pictures: tuple[Path, ...], fps: float | None, one_size: bool = True) -> None:
         self.description = f"{len(pictures)} pictures from {pictures[0]}"
         self.fps: float | None = fps or SEQUENCE_FPS
         self.frame_count: int | None = len(pictures)
         self.average_rate = Fraction(self.fps or SEQUENCE_FPS).limit_denominator(1001) or Fraction(1, 1001)
         self.damaged_packets = 0
-        self._pictures = pictures
+        self._pictures, self._one_size = pictures, one_size
+        self._size_wh: tuple[int, int] | None = None
         self._next = 0
         self._read = 0
 
     def open(self) -> None:
         self._next = self._read = 0
+        self._size_wh = None
 
     def read(self) -> tuple[Image, float | None] | None:
         while self._next < len(self._pictures):
@@ -55,13 +61,34 @@ class PictureSequence:
                 print(f"left out: {error}", file=sys.stderr)
                 continue
             self._read += 1
-            return picture.image_bgr, float((self._read - 1) / self.average_rate)
+            return self._fitted(picture.image_bgr), float((self._read - 1) / self.average_rate)
         if self._pictures and not self._read:
             raise SourceError(f"{self.description}: none of them can be read")
         return None
 
     def close(self) -> None:
         self._next = len(self._pictures)
+
+    def _fitted(self, image_bgr: Image) -> Image:
+        """The picture in the first one's size, on black where its aspect is another."""
+        size_wh = (image_bgr.shape[1], image_bgr.shape[0])
+        self._size_wh = self._size_wh or size_wh
+        if size_wh == self._size_wh or not self._one_size:
+            return image_bgr
+        say_once("pictures of other sizes are fitted into the first one's, on black")
+        return fit_on_black(image_bgr, self._size_wh)
+
+
+def fit_on_black(image_bgr: Image, size_wh: tuple[int, int]) -> Image:
+    """A picture as large as it fits into a size, in its middle, the rest black."""
+    height, width = image_bgr.shape[:2]
+    scale = min(size_wh[0] / width, size_wh[1] / height)
+    fitted_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    canvas = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    left, top = (size_wh[0] - fitted_wh[0]) // 2, (size_wh[1] - fitted_wh[1]) // 2
+    canvas[top : top + fitted_wh[1], left : left + fitted_wh[0]] = cv2.resize(image_bgr, fitted_wh, interpolation=method)
+    return canvas
 
 
 class NumberedPictures:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import OutputError, SourceError
-from realtime.picture_files import read_picture, write_picture
+from realtime.picture_files import read_picture, say_once, write_picture
 from realtime.picture_sequence import NumberedPictures, PictureSequence
 from tests.fakes import flat_picture
 
@@ -55,6 +55,23 @@ def test_film_without_a_readable_picture(pictures: tuple[Path, ...]) -> None:
     source.open()
     with pytest.raises(SourceError, match="none of them can be read"):
         source.read()
+
+
+def test_pictures_of_other_sizes_are_fitted_on_black(pictures: tuple[Path, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    say_once.cache_clear()
+    write_picture(pictures[1], flat_picture(200, (24, 48)))  # upright among pictures of 64x48
+    write_picture(pictures[2], flat_picture(100, (640, 240)))
+    film, as_they_are = PictureSequence(pictures, None), PictureSequence(pictures, None, one_size=False)
+    frames = []
+    for source in (film, as_they_are):
+        source.open()
+        frames.append([found[0] for found in iter(source.read, None)])
+    upright, wide = frames[0][1], frames[0][2]
+    assert upright.shape == wide.shape == flat_picture(0).shape
+    assert [int(upright[24, x, 0]) for x in (0, 19, 20, 43, 44, 63)] == [0, 0, 200, 200, 0, 0]
+    assert [int(wide[y, 32, 0]) for y in (0, 11, 12, 35, 36, 47)] == [0, 0, 100, 100, 0, 0]
+    assert [frame.shape[:2] for frame in frames[1]] == [(48, 64), (48, 24), (240, 640), (48, 64)]
+    assert capsys.readouterr().err.count("fitted") == 1
 
 
 def test_frames_become_numbered_pictures(tmp_path: Path) -> None:
