@@ -20,7 +20,7 @@ from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
-from realtime.batch import Report, paint_batch  # noqa: E402
+from realtime.batch import Report, is_done, paint_batch  # noqa: E402
 from realtime.calibration import Goal, calibrate  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
@@ -34,7 +34,7 @@ from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, make_fold
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
-from realtime.notes import Note, no_note, print_note  # noqa: E402
+from realtime.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.outlets import Outlet  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
@@ -71,17 +71,21 @@ def run(args: argparse.Namespace) -> int:
 
     stop = threading.Event()
     _stop_on_signals(stop)
+    note = no_note if args.quiet else said_once(print_note)
     studio = Studio(styles, calibrate(styles, first_style, _wanted(args), _goal(args), again=args.recalibrate))
     try:
         if not isinstance(work, Batch):
-            return run_one(args, work, studio, first_style, report, stop)
+            return run_one(args, work, studio, first_style, report, stop, note)
         studio.require(first_style)  # one line where it is unusable, not one for each file
         make_folder(args.output)
 
         def paint(job: Job, report_one: Report) -> int:
-            check_output(job.output, args.overwrite)
+            if args.resume and is_done(job.output):
+                return EXIT_DONE
+            if not _is_video(job.output):  # before it is read; a video's is looked at by its job
+                check_output(job.output, args.overwrite)
             changed = argparse.Namespace(**vars(args) | {"output": job.output})
-            return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop)
+            return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop, note)
 
         return paint_batch(work, paint, report, stop)
     finally:
@@ -95,6 +99,7 @@ def run_one(
     first_style: int,
     report: Report,
     stop: threading.Event,
+    note: Note,
 ) -> int:
     """Wires source, capture, painter and sink, runs them and reports.
 
@@ -103,7 +108,6 @@ def run_one(
     """
     styles = studio.styles
     has_window = args.output is None and not args.headless
-    note = no_note if args.quiet else print_note
     source = _source(args, work, has_window, note)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
@@ -132,7 +136,7 @@ def run_one(
         job = _video_job(args, source, painter, note) if _is_video(args.output) else None
         capture.start()
         if args.output is not None:
-            sink = job.open_sink() if job is not None else _picture_sink(args, source)
+            sink = job.open_sink() if job is not None else _picture_sink(args, source, note)
         view = None
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
@@ -183,7 +187,7 @@ def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool,
         return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
     if excerpt != Excerpt():
         raise UserError(f"--start, --end and --scale: only for video files, found {len(work.pictures)} pictures")
-    film = PictureSequence(work.pictures, args.fps, one_size=args.output is None or not is_numbered(args.output))
+    film = PictureSequence(work.pictures, args.fps, note, one_size=args.output is None or not is_numbered(args.output))
     return PacedFile(film) if args.live else film
 
 
@@ -191,10 +195,11 @@ def _is_video(output: Path | None) -> bool:
     return output is not None and output.suffix.lower() not in PICTURE_SUFFIXES
 
 
-def _picture_sink(args: argparse.Namespace, source: Source) -> Sink:
+def _picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
     if is_numbered(args.output):
         return NumberedPictures(args.output, args.overwrite)
-    return PictureSink(args.output, args.overwrite, lambda: source.alpha if isinstance(source, PictureSource) else None)
+    alpha = (lambda: source.alpha) if isinstance(source, PictureSource) else (lambda: None)
+    return PictureSink(args.output, args.overwrite, alpha, note)
 
 
 def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note: Note) -> VideoJob:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, UserError
 from realtime.inputs import Batch, Job
+from realtime.picture_files import PICTURE_SUFFIXES
 
 Report = Callable[[dict[str, Any]], None]
 PaintFile = Callable[[Job, Report], int]
@@ -42,6 +44,15 @@ def paint_batch(batch: Batch, paint: PaintFile, report: Report, stop: threading.
     if stop.is_set():
         return EXIT_INTERRUPTED
     return int(failed[0]["exit_code"]) if failed else EXIT_DONE
+
+
+def is_done(output: Path) -> bool:
+    """Whether an earlier run has made an output, and made it to the end: --resume leaves it alone."""
+    if not output.exists() or output.suffix.lower() in PICTURE_SUFFIXES:
+        return output.exists()
+    from realtime.video_resume import is_unfinished  # PyAV takes a fifth of a second to load: only for files
+
+    return not is_unfinished(output)
 
 
 def _paint_one(job: Job, paint: PaintFile) -> dict[str, Any]:

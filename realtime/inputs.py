@@ -142,7 +142,7 @@ def _jobs(files: list[Path], folder: Path) -> list[Job]:
     jobs = []
     for source in files:
         suffix = source.suffix
-        if suffix.lower() not in PICTURE_SUFFIXES | _WRITTEN_VIDEO_SUFFIXES:
+        if suffix.lower() not in {*PICTURE_SUFFIXES, *WRITTEN_SUFFIXES}:
             suffix = ".mp4"
         name, number = source.stem + suffix, 1
         while name.casefold() in taken:  # some file systems take a.jpg and A.JPG for the same

@@ -17,3 +17,15 @@ def print_note(text: str) -> None:
 
 def no_note(text: str) -> None:
     """Says nothing: --quiet."""
+
+
+def said_once(note: Note) -> Note:
+    """The same, but each text is said the first time alone: many files may have the same to tell."""
+    said: set[str] = set()
+
+    def say(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            note(text)
+
+    return say

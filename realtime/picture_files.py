@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import numpy as np
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
 from realtime.memory import available_bytes
+from realtime.notes import Note, no_note
 from realtime.quiet import silent_libraries
 
 if TYPE_CHECKING:
@@ -56,18 +55,18 @@ class Picture:
     alpha: Image | None = None
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path, note: Note = no_note) -> Picture:
     """Reads a picture: its EXIF orientation applied, its colours brought to sRGB by its profile, 16 bits brought to 8.
 
-    What is lost on the way is said once on stderr. The first picture of an animation is read.
-
+    Args:
+        note: told what is lost on the way. Of an animation the first picture is read.
     Raises:
         SourceError: not there, not a picture, cut short, or larger than fits into memory.
     """
     with open_picture(path) as opened:
         check_size(path, opened.size)
         try:
-            return _convert(opened)
+            return _convert(opened, note)
         except Exception as error:  # Pillow raises whatever its plugins stumble over: struct.error, zlib.error, ...
             raise SourceError(f"picture {path}: damaged or cut short ({_first_line(error)}); nothing was made of it") from None
 
@@ -96,13 +95,14 @@ def open_picture(path: Path) -> Iterator[PIL.Image.Image]:
         yield opened
 
 
-def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None) -> None:
+def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None, note: Note = no_note) -> None:
     """Writes a picture beside its place and moves it there; no metadata of the photo goes along.
 
     Args:
         path: ends in .jpg, .png, .webp, .tif or .bmp.
         image_bgr: (H, W, 3) uint8.
         alpha: (H, W) uint8; a format without transparency gets the picture on white.
+        note: told of that.
     Raises:
         OutputError: a format that is not known or too small, or a place that cannot be written.
     """
@@ -117,7 +117,7 @@ def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None) -> N
         limit = _LONGEST_SIDE[format_name]
         raise OutputError(f"picture {path}: {format_name} holds {limit} pixels on a side, found {longest}; try .png or .tif")
     if alpha is not None and format_name not in _WITH_ALPHA:
-        say_once(f"{format_name} has no transparency: such pictures are put on white (.png, .webp and .tif keep it)")
+        note(f"{format_name} has no transparency: such pictures are put on white (.png, .webp and .tif keep it)")
         image_bgr, alpha = on_white(image_bgr, alpha), None
     if alpha is None:
         picture = PIL.Image.fromarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
@@ -150,27 +150,21 @@ def as_bgr(image: PIL.Image.Image) -> Picture:
     return Picture(np.asarray(cv2.cvtColor(np.asarray(opaque), cv2.COLOR_RGB2BGR), np.uint8))
 
 
-@functools.cache
-def say_once(text: str) -> None:
-    """Tells the user something on stderr, the first time that it happens."""
-    print(f"note: {text}", file=sys.stderr)
-
-
-def _convert(opened: PIL.Image.Image) -> Picture:
+def _convert(opened: PIL.Image.Image, note: Note) -> Picture:
     import PIL.ImageOps
 
     if any(";16" in str(tile) for tile in getattr(opened, "tile", ())) or opened.mode.startswith("I;16"):
-        say_once("16 bits a channel are reduced to 8, which is what the networks paint in")
+        note("16 bits a channel are reduced to 8, which is what the networks paint in")
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:  # a camera's MPO holds small copies beside the photo
-        say_once("of a file with several pictures the first is painted; give a video or %04d.png as --output for an animation")
+        note("of a file with several pictures the first is painted; give a video or %04d.png as --output for an animation")
     with warnings.catch_warnings(), silent_libraries():
         warnings.simplefilter("ignore")
         opened.load()
         PIL.ImageOps.exif_transpose(opened, in_place=True)
-    return as_bgr(_to_srgb(opened))
+    return as_bgr(_to_srgb(opened, note))
 
 
-def _to_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
+def _to_srgb(image: PIL.Image.Image, note: Note) -> PIL.Image.Image:
     """The picture with its colours brought to sRGB by the profile in its file, if there is one."""
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "RGBA", "L", "LA", "CMYK", "LAB"):
@@ -187,10 +181,10 @@ def _to_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
         target = PIL.ImageCms.createProfile("sRGB")
         converted = PIL.ImageCms.profileToProfile(opaque, source, target, outputMode="RGB")
     except (PIL.ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        say_once("a colour profile that cannot be used is left aside")
+        note("a colour profile that cannot be used is left aside")
         return image
     assert converted is not None
-    say_once(f"colours are converted from {name or 'the profile of the picture'} to sRGB")
+    note(f"colours are converted from {name or 'the profile of the picture'} to sRGB")
     if alpha is not None:
         converted.putalpha(alpha)
     return converted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import numpy as np
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
 from realtime.inputs import numbered_name
-from realtime.picture_files import read_picture, say_once, write_picture
+from realtime.notes import Note, no_note, said_once
+from realtime.picture_files import read_picture, write_picture
 from realtime.sinks import check_output
 
 SEQUENCE_FPS = 25.0
@@ -27,6 +27,7 @@ class PictureSequence:
     Args:
         pictures: at least one.
         fps: frames a second; 25 where None is given.
+        note: told what of the pictures was changed or left out.
         one_size: whether later pictures are fitted into the first one's size, as a film and a window need it.
     """
 
@@ -35,13 +36,13 @@ class PictureSequence:
     is_hardware = False
     can_return = False
 
-    def __init__(self, pictures: tuple[Path, ...], fps: float | None, one_size: bool = True) -> None:
+    def __init__(self, pictures: tuple[Path, ...], fps: float | None, note: Note = no_note, one_size: bool = True) -> None:
         self.description = f"{len(pictures)} pictures from {pictures[0]}"
         self.fps: float | None = fps or SEQUENCE_FPS
         self.frame_count: int | None = len(pictures)
         self.average_rate = Fraction(self.fps or SEQUENCE_FPS).limit_denominator(1001) or Fraction(1, 1001)
         self.damaged_packets = 0
-        self._pictures, self._one_size = pictures, one_size
+        self._pictures, self._one_size, self._note = pictures, one_size, said_once(note)
         self._size_wh: tuple[int, int] | None = None
         self._next = 0
         self._read = 0
@@ -55,10 +56,10 @@ class PictureSequence:
             path = self._pictures[self._next]
             self._next += 1
             try:
-                picture = read_picture(path)
+                picture = read_picture(path, self._note)
             except SourceError as error:
                 self.damaged_packets += 1
-                print(f"left out: {error}", file=sys.stderr)
+                self._note(f"left out: {error}")
                 continue
             self._read += 1
             return self._fitted(picture.image_bgr), float((self._read - 1) / self.average_rate)
@@ -75,7 +76,7 @@ class PictureSequence:
         self._size_wh = self._size_wh or size_wh
         if size_wh == self._size_wh or not self._one_size:
             return image_bgr
-        say_once("pictures of other sizes are fitted into the first one's, on black")
+        self._note("pictures of other sizes are fitted into the first one's, on black")
         return fit_on_black(image_bgr, self._size_wh)
 
 

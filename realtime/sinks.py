@@ -14,6 +14,7 @@ import cv2
 
 from realtime.errors import OutputError
 from realtime.frame import Image
+from realtime.notes import Note, no_note
 from realtime.picture_files import write_picture
 
 WINDOW_NAME = "StyleCam"
@@ -114,15 +115,18 @@ class PictureSink:
 
     Args:
         alpha: gives the photo's transparency (H, W) uint8 once it is read, None where it has none.
+        note: told where the format cannot hold it.
     """
 
-    def __init__(self, path: Path, overwrite: bool, alpha: Callable[[], Image | None] = lambda: None) -> None:
-        self._path, self._alpha = path, alpha
+    def __init__(
+        self, path: Path, overwrite: bool, alpha: Callable[[], Image | None] = lambda: None, note: Note = no_note
+    ) -> None:
+        self._path, self._alpha, self._note = path, alpha, note
         check_output(path, overwrite)
 
     def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
         """Writes the picture."""
-        write_picture(self._path, image_bgr, self._alpha())
+        write_picture(self._path, image_bgr, self._alpha(), self._note)
         return _NO_KEY
 
     def close(self, complete: bool) -> None:

@@ -67,8 +67,9 @@ class PictureSource:
     is_hardware = False
     can_return = False
 
-    def __init__(self, path: Path, repeated: bool) -> None:
+    def __init__(self, path: Path, repeated: bool, note: Note = no_note) -> None:
         self.description = f"picture {path}"
+        self._note = note
         self.is_live = repeated
         self.fps: float | None = PICTURE_FPS if repeated else None
         self.frame_count: int | None = None if repeated else 1
@@ -79,7 +80,7 @@ class PictureSource:
         self._pace = Pace(PICTURE_FPS)
 
     def open(self) -> None:
-        picture = read_picture(self._path)
+        picture = read_picture(self._path, self._note)
         self._picture, self.alpha = picture.image_bgr, picture.alpha
 
     def read(self) -> tuple[Image, float | None] | None:
@@ -206,7 +207,7 @@ def choose_source(
         as_camera: play a file at its own pace, the newest frame wins.
         as_still: of an animated picture only the first is wanted.
         excerpt: the part of a video file that is wanted, and its size.
-        note: told what of a video's frames was changed.
+        note: told what of a picture or a video's frames was changed.
     Raises:
         SourceError: no such file.
         UserError: an excerpt of something else than a video file.
@@ -230,7 +231,7 @@ def choose_source(
         animation = AnimatedPicture(path)
         return PacedFile(animation) if as_camera else animation
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureSource(path, repeated=has_window)
+        return PictureSource(path, has_window, note)
     from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
 
     file = VideoFileSource(path, excerpt, note)

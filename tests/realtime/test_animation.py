@@ -10,7 +10,7 @@ import pytest
 
 from realtime.animation import AnimatedPicture, is_animated
 from realtime.errors import SourceError
-from realtime.picture_files import read_picture, say_once, write_picture
+from realtime.picture_files import read_picture, write_picture
 from realtime.sources import PictureSource, choose_source
 from tests.fakes import coloured_picture, flat_picture, noisy_picture
 
@@ -71,12 +71,12 @@ def test_still_is_no_animation(tmp_path: Path) -> None:
     assert not any(is_animated(tmp_path / name) for name in ("still.webp", "nonsense.png", "gone.png", "clip.mp4"))
 
 
-def test_first_picture_is_a_still_where_one_is_wanted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    say_once.cache_clear()
+def test_first_picture_is_a_still_where_one_is_wanted(tmp_path: Path) -> None:
+    notes: list[str] = []
     path = write_animation(tmp_path / "film.png")
     assert isinstance(choose_source(str(path), has_window=False, as_still=True), PictureSource)
-    assert read_picture(path).image_bgr[0, 0, 0] == LEVELS[0]
-    assert "the first is painted" in capfd.readouterr().err
+    assert read_picture(path, notes.append).image_bgr[0, 0, 0] == LEVELS[0]
+    assert "the first is painted" in notes[0]
 
 
 def test_damaged_animation_keeps_what_came_before(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from realtime.batch import Report, paint_batch
+from realtime.batch import Report, is_done, paint_batch
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
 from realtime.inputs import Batch, Job
+from realtime.video_resume import notes_path
 
 JOBS = tuple(Job(Path(f"{name}.png"), Path(f"painted/{name}.png")) for name in "abcd")
 
@@ -69,3 +70,13 @@ def test_interruption_ends_the_batch(capsys: pytest.CaptureFixture[str]) -> None
 def test_bug_is_not_taken_for_a_bad_file() -> None:
     with pytest.raises(ZeroDivisionError):
         Painter({"b": ZeroDivisionError()}).run()
+
+
+def test_what_is_done_and_what_was_broken_off(tmp_path: Path) -> None:
+    for name in ("photo.png", "whole.mp4", "broken.mp4"):
+        (tmp_path / name).touch()
+    notes_path(tmp_path / "broken.mp4").touch()
+    assert is_done(tmp_path / "photo.png")
+    assert is_done(tmp_path / "whole.mp4")
+    assert not is_done(tmp_path / "broken.mp4")
+    assert not is_done(tmp_path / "gone.png")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -17,17 +16,10 @@ import pytest
 from realtime import picture_files
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
-from realtime.picture_files import read_picture, say_once, write_picture
+from realtime.picture_files import read_picture, write_picture
 from tests.fakes import coloured_picture, flat_picture, noisy_picture
 
 ALPHA = noisy_picture()[:, :, 1]
-
-
-@pytest.fixture(autouse=True)
-def _notes_are_said_again() -> Iterator[None]:
-    say_once.cache_clear()
-    yield
-    say_once.cache_clear()
 
 
 def as_rgb(image_bgr: Image) -> PIL.Image.Image:
@@ -65,13 +57,12 @@ def test_picture_is_turned_upright(tmp_path: Path, suffix: str, orientation: int
 # ------------------------------------------------------------------------------------------------- kinds
 
 
-def test_sixteen_bits_become_eight(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    notes: list[str] = []
     for name in ("photo.png", "photo.tif"):
         cv2.imwrite(str(tmp_path / name), coloured_picture().astype(np.uint16) * 257)
-        np.testing.assert_array_equal(read_picture(tmp_path / name).image_bgr, coloured_picture())
-    assert capfd.readouterr().err.splitlines() == [
-        "note: 16 bits a channel are reduced to 8, which is what the networks paint in"
-    ]
+        np.testing.assert_array_equal(read_picture(tmp_path / name, notes.append).image_bgr, coloured_picture())
+    assert notes == ["16 bits a channel are reduced to 8, which is what the networks paint in"] * 2
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -96,24 +87,27 @@ def test_fractions_are_refused(tmp_path: Path) -> None:
         read_picture(tmp_path / "photo.tif")
 
 
-def test_colours_of_a_profile_become_srgb(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_colours_of_a_profile_become_srgb(tmp_path: Path) -> None:
+    notes: list[str] = []
     lab = PIL.Image.new("LAB", (64, 48), (137, 208, 195))  # L*, a*, b* of sRGB's red: 53, 80, 67
     lab.save(tmp_path / "red.tif", icc_profile=PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("LAB", 5000)).tobytes())
-    blue, green, red = read_picture(tmp_path / "red.tif").image_bgr[0, 0].tolist()
+    blue, green, red = read_picture(tmp_path / "red.tif", notes.append).image_bgr[0, 0].tolist()
     assert red > 240
     assert blue < 20
     assert green < 20
-    assert capfd.readouterr().err.startswith("note: colours are converted from ")
+    assert len(notes) == 1
+    assert notes[0].startswith("colours are converted from ")
 
 
-def test_srgb_and_broken_profiles_leave_the_colours(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_srgb_and_broken_profiles_leave_the_colours(tmp_path: Path) -> None:
+    notes: list[str] = []
     srgb = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
     as_rgb(coloured_picture()).save(tmp_path / "srgb.png", icc_profile=srgb)
-    np.testing.assert_array_equal(read_picture(tmp_path / "srgb.png").image_bgr, coloured_picture())
-    assert capfd.readouterr().err == ""
+    np.testing.assert_array_equal(read_picture(tmp_path / "srgb.png", notes.append).image_bgr, coloured_picture())
+    assert notes == []
     as_rgb(coloured_picture()).save(tmp_path / "broken.png", icc_profile=b"no profile")
-    np.testing.assert_array_equal(read_picture(tmp_path / "broken.png").image_bgr, coloured_picture())
-    assert capfd.readouterr().err == "note: a colour profile that cannot be used is left aside\n"
+    np.testing.assert_array_equal(read_picture(tmp_path / "broken.png", notes.append).image_bgr, coloured_picture())
+    assert notes == ["a colour profile that cannot be used is left aside"]
 
 
 def test_nothing_hidden_shows(tmp_path: Path) -> None:
@@ -202,11 +196,12 @@ def test_transparency_is_written(tmp_path: Path, suffix: str) -> None:
     np.testing.assert_array_equal(found, ALPHA)
 
 
-def test_jpeg_puts_transparent_pictures_on_white(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_jpeg_puts_transparent_pictures_on_white(tmp_path: Path) -> None:
+    notes: list[str] = []
     half = flat_picture(128)[:, :, 0]
-    write_picture(tmp_path / "out.jpg", flat_picture(0), half)
+    write_picture(tmp_path / "out.jpg", flat_picture(0), half, notes.append)
     assert abs(float(read_picture(tmp_path / "out.jpg").image_bgr.mean()) - 127) <= 1
-    assert "JPEG has no transparency" in capfd.readouterr().err
+    assert "JPEG has no transparency" in notes[0]
 
 
 @pytest.mark.parametrize("name", ["out", "out.xyz", "out.eps"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import OutputError, SourceError
-from realtime.picture_files import read_picture, say_once, write_picture
+from realtime.picture_files import read_picture, write_picture
 from realtime.picture_sequence import NumberedPictures, PictureSequence
 from tests.fakes import flat_picture
 
@@ -39,13 +39,14 @@ def test_each_picture_is_a_frame_at_its_time(pictures: tuple[Path, ...]) -> None
     assert PictureSequence(pictures, None).fps == 25
 
 
-def test_picture_that_cannot_be_read_is_left_out(pictures: tuple[Path, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_picture_that_cannot_be_read_is_left_out(pictures: tuple[Path, ...]) -> None:
+    notes: list[str] = []
     pictures[1].write_bytes(b"nonsense")
-    source = PictureSequence(pictures, 10.0)
+    source = PictureSequence(pictures, 10.0, notes.append)
     source.open()
     assert levels(source) == [(0, 0.0), (20, 0.1), (30, 0.2)]
     assert source.damaged_packets == 1
-    assert capsys.readouterr().err.startswith("left out: picture ")
+    assert notes[0].startswith("left out: picture ")
 
 
 def test_film_without_a_readable_picture(pictures: tuple[Path, ...]) -> None:
@@ -57,11 +58,11 @@ def test_film_without_a_readable_picture(pictures: tuple[Path, ...]) -> None:
         source.read()
 
 
-def test_pictures_of_other_sizes_are_fitted_on_black(pictures: tuple[Path, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    say_once.cache_clear()
+def test_pictures_of_other_sizes_are_fitted_on_black(pictures: tuple[Path, ...]) -> None:
+    notes: list[str] = []
     write_picture(pictures[1], flat_picture(200, (24, 48)))  # upright among pictures of 64x48
     write_picture(pictures[2], flat_picture(100, (640, 240)))
-    film, as_they_are = PictureSequence(pictures, None), PictureSequence(pictures, None, one_size=False)
+    film, as_they_are = PictureSequence(pictures, None, notes.append), PictureSequence(pictures, None, one_size=False)
     frames = []
     for source in (film, as_they_are):
         source.open()
@@ -71,7 +72,7 @@ def test_pictures_of_other_sizes_are_fitted_on_black(pictures: tuple[Path, ...],
     assert [int(upright[24, x, 0]) for x in (0, 19, 20, 43, 44, 63)] == [0, 0, 200, 200, 0, 0]
     assert [int(wide[y, 32, 0]) for y in (0, 11, 12, 35, 36, 47)] == [0, 0, 100, 100, 0, 0]
     assert [frame.shape[:2] for frame in frames[1]] == [(48, 64), (48, 24), (240, 640), (48, 64)]
-    assert capsys.readouterr().err.count("fitted") == 1
+    assert notes == ["pictures of other sizes are fitted into the first one's, on black"]
 
 
 def test_frames_become_numbered_pictures(tmp_path: Path) -> None:
