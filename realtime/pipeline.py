@@ -129,6 +129,7 @@ class Pipeline:
         began_s = self._times.clock()
         state = self._view.state if self._view is not None else self.state
         painted = self._painter.paint(frame, state)
+        painted_s = self._times.clock()
         self.frames_styled += 1
         self.source_wh = frame.size_wh
         for outlet in self.outlets:
@@ -140,13 +141,13 @@ class Pipeline:
             else:
                 self._sink.write(picture_for_others(painted, state.split), self._time_in_output(frame))
                 self._times.frame_shown(frame.captured_at_s)
-        self._adapt(self._times.clock() - began_s)
+        self._adapt(self._times.clock() - began_s, painted_s - began_s)
 
-    def _adapt(self, work_s: float) -> None:
+    def _adapt(self, work_s: float, painting_s: float) -> None:
         """Lets the processing size follow the time that the frame took."""
         holder: Pipeline | LiveView = self._view if self._view is not None else self
         if self._size_control is not None and holder.state.adapts:
-            share = self._size_control.frame_done(work_s)
+            share = self._size_control.frame_done(work_s, painting_s)
             if share != holder.state.processing_share:
                 holder.state = replace(holder.state, processing_share=share)
 

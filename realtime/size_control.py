@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _STEP = 0.93  # of width and height: about a seventh of the work, and hardly seen
-_SMALLEST = 0.25
+_SMALLEST = 0.35  # below that strokes are blotches; who wants it has the key
 SHARES = tuple(_STEP**k for k in range(math.floor(math.log(_SMALLEST, _STEP)) + 1))  # from 1 downwards
 
 
@@ -26,6 +26,7 @@ class Patience:
     limit: a frame that takes longer than this share of its time is too slow.
     room: the next larger size fits if it would take less than this share. Far below the limit, or it would go back
         and forth.
+    worth_it: a smaller size is of use only while painting itself takes more than this share of a frame's time.
     """
 
     too_slow_s: float = 1.0
@@ -35,6 +36,7 @@ class Patience:
     ignored_s: float = 0.3
     limit: float = 1.0
     room: float = 0.8
+    worth_it: float = 0.3
     least_frames: int = 3
     judged_every_s: float = 0.25
 
@@ -57,23 +59,24 @@ class SizeControl:
         self._changed_s = self._judged_s = clock()
         self._larger_at_s: float | None = None
         self._has_room_s = self._patience.has_room_s
-        self._times: deque[tuple[float, float]] = deque()
+        self._times: deque[tuple[float, float, float]] = deque()  # at, the whole work, painting
 
     @property
     def share(self) -> float:
         """Of the source's width and height, in (0, 1]."""
         return SHARES[self._step]
 
-    def frame_done(self, work_s: float) -> float:
+    def frame_done(self, work_s: float, painting_s: float) -> float:
         """Takes the time that a frame took and returns the share for the next one.
 
         Args:
             work_s: seconds from taking the frame until it was shown, without waiting for it.
+            painting_s: those of them that the processing size is the reason of.
         """
         now = self._clock()
         if now - self._changed_s < self._patience.ignored_s:
             return self.share
-        self._times.append((now, work_s))
+        self._times.append((now, work_s, painting_s))
         if now - self._judged_s >= self._patience.judged_every_s:
             self._judged_s = now
             self._judge(now)
@@ -85,23 +88,25 @@ class SizeControl:
             self._times.popleft()
         if self._larger_at_s is not None and now - self._larger_at_s > self._patience.settled_s:
             self._larger_at_s, self._has_room_s = None, self._patience.has_room_s
-        load = self._load(now, self._patience.too_slow_s)
-        if load is not None and load > self._patience.limit:
-            self._make_smaller(now, load)
+        loads = self._loads(now, self._patience.too_slow_s)
+        if loads is not None and loads[0] > self._patience.limit:
+            if loads[1] > self._patience.worth_it:
+                self._make_smaller(now, loads[0])
         elif self._fits_larger(now):
             self._larger_at_s = now
             self._move(now, -1)
 
-    def _load(self, now: float, seconds: float) -> float | None:
-        """Median share of a frame's time that frames took over the last seconds; None while that is not known."""
+    def _loads(self, now: float, seconds: float) -> tuple[float, float] | None:
+        """Median shares of a frame's time that frames and their painting took of late; None while that is not known."""
         if now - self._changed_s < self._patience.ignored_s + seconds:
             return None
         if len(self._times) < self._patience.least_frames:
             return None
-        recent = [work for at, work in self._times if at >= now - seconds]
+        recent = [times for times in self._times if times[0] >= now - seconds]
         if len(recent) < self._patience.least_frames:  # so slow that the time holds hardly a frame
-            recent = [work for _, work in list(self._times)[-self._patience.least_frames :]]
-        return float(np.median(recent)) / self._interval_s
+            recent = list(self._times)[-self._patience.least_frames :]
+        _, work_s, painting_s = np.median(recent, axis=0)
+        return float(work_s) / self._interval_s, float(painting_s) / self._interval_s
 
     def _make_smaller(self, now: float, load: float) -> None:
         if self._step == len(SHARES) - 1:
@@ -114,9 +119,9 @@ class SizeControl:
     def _fits_larger(self, now: float) -> bool:
         if self._step == 0:
             return False
-        load = self._load(now, self._has_room_s)
+        loads = self._loads(now, self._has_room_s)
         growth = (SHARES[self._step - 1] / self.share) ** 2  # work grows with the pixels, at most
-        return load is not None and load * growth < self._patience.room
+        return loads is not None and loads[0] * growth < self._patience.room
 
     def _move(self, now: float, steps: int) -> None:
         self._step = min(max(self._step + steps, 0), len(SHARES) - 1)

@@ -15,12 +15,12 @@ from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
 from realtime.errands import Errands
 from realtime.errors import ModelError, OutputError, SourceError
-from realtime.frame import Image
+from realtime.frame import Frame, Image
 from realtime.live_view import LiveView
 from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
-from realtime.painter import Painter
+from realtime.painter import PaintedFrame, Painter
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
 from realtime.recorder import Recorder
 from realtime.repaint import Repainter, RepaintSettings
@@ -139,12 +139,18 @@ def test_every_frame_of_a_file_is_painted_and_written_in_order() -> None:
 
 
 @pytest.mark.parametrize("adapts", [True, False])
-def test_processing_size_follows_a_machine_that_is_too_slow(adapts: bool) -> None:
-    """Every frame takes a tenth of a second on a clock of its own; 30 a second are wanted."""
+def test_processing_size_follows_a_machine_that_is_too_slow(adapts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painting takes a tenth of a second on a clock of its own; 30 frames a second are wanted."""
     clock = FakeClock()
-    sink = ListSink(lambda _: clock.advance(0.1))
     state = ControlState(adapts=adapts)
-    run = Run(file_of(80, (64, 64)), sink, state=state, clock=clock, size_control=SizeControl(30.0, clock))
+    run = Run(file_of(80, (64, 64)), ListSink(), state=state, clock=clock, size_control=SizeControl(30.0, clock))
+    paint = run.painter.paint
+
+    def paint_slowly(frame: Frame, state: ControlState) -> PaintedFrame:
+        clock.advance(0.1)
+        return paint(frame, state)
+
+    monkeypatch.setattr(run.painter, "paint", paint_slowly)
     run.pipeline.run()
     assert (run.pipeline.state.processing_share < 0.8) is adapts
     assert (run.stats()["processed_wh"] < (64, 64)) is adapts
