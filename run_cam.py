@@ -185,9 +185,10 @@ def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool,
         as_still = args.output is not None and args.output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(args.output)
         wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
         return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
-    if excerpt != Excerpt():
-        raise UserError(f"--start, --end and --scale: only for video files, found {len(work.pictures)} pictures")
-    film = PictureSequence(work.pictures, args.fps, note, one_size=args.output is None or not is_numbered(args.output))
+    if not excerpt.is_whole:
+        raise UserError(f"--start, --end: only for video files, found {len(work.pictures)} pictures")
+    one_size = args.output is None or not is_numbered(args.output)
+    film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
     return PacedFile(film) if args.live else film
 
 

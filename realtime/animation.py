@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realtime.errors import SourceError
+from realtime.excerpt import Scale
 from realtime.frame import Image
-from realtime.picture_files import as_bgr, check_size, on_white, open_picture
+from realtime.picture_files import as_bgr, check_size, on_white, open_picture, scale_picture
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -43,8 +44,9 @@ class AnimatedPicture:
     can_return = False
     time_base = Fraction(1, 1000)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scale: Scale = None) -> None:
         self.description = f"animation {path}"
+        self._scale = scale
         self.fps: float | None = None
         self.frame_count: int | None = None
         self.average_rate = Fraction(1000, round(_USUAL_MS))
@@ -70,7 +72,7 @@ class AnimatedPicture:
         if self._picture is None or self._next - self._first >= (self.frame_count or 0):
             return None
         self._seek()
-        found = as_bgr(self._picture)
+        found = scale_picture(as_bgr(self._picture), self._scale)
         at_s = self._at_ms / 1000
         self._at_ms += self._duration_ms()
         self._next += 1

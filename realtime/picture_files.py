@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from realtime.errors import OutputError, SourceError
+from realtime.excerpt import Scale, scaled_size
 from realtime.frame import Image
 from realtime.memory import available_bytes
 from realtime.notes import Note, no_note
@@ -69,6 +70,25 @@ def read_picture(path: Path, note: Note = no_note) -> Picture:
             return _convert(opened, note)
         except Exception as error:  # Pillow raises whatever its plugins stumble over: struct.error, zlib.error, ...
             raise SourceError(f"picture {path}: damaged or cut short ({_first_line(error)}); nothing was made of it") from None
+
+
+def scale_picture(picture: Picture, scale: Scale) -> Picture:
+    """A picture at the size that --scale asks for, its transparency too; the same picture where that is its own.
+
+    Args:
+        scale: factor, or box (width, height) that the picture is fitted into; None leaves the size.
+    """
+    size_wh = (picture.image_bgr.shape[1], picture.image_bgr.shape[0])
+    wanted_wh = scaled_size(size_wh, scale)
+    if wanted_wh == size_wh:
+        return picture
+    method = cv2.INTER_AREA if wanted_wh[0] < size_wh[0] else cv2.INTER_CUBIC
+    image_bgr, alpha = (
+        None if plane is None else np.asarray(cv2.resize(plane, wanted_wh, interpolation=method), np.uint8)
+        for plane in (picture.image_bgr, picture.alpha)
+    )
+    assert image_bgr is not None
+    return Picture(image_bgr, alpha)
 
 
 @contextlib.contextmanager

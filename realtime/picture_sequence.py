@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from realtime.errors import OutputError, SourceError
+from realtime.excerpt import Scale
 from realtime.frame import Image
 from realtime.inputs import numbered_name
 from realtime.notes import Note, no_note, said_once
-from realtime.picture_files import read_picture, write_picture
+from realtime.picture_files import read_picture, scale_picture, write_picture
 from realtime.sinks import check_output
 
 SEQUENCE_FPS = 25.0
@@ -29,6 +30,7 @@ class PictureSequence:
         fps: frames a second; 25 where None is given.
         note: told what of the pictures was changed or left out.
         one_size: whether later pictures are fitted into the first one's size, as a film and a window need it.
+        scale: factor or box for the size of the pictures.
     """
 
     is_live = False
@@ -36,13 +38,15 @@ class PictureSequence:
     is_hardware = False
     can_return = False
 
-    def __init__(self, pictures: tuple[Path, ...], fps: float | None, note: Note = no_note, one_size: bool = True) -> None:
+    def __init__(
+        self, pictures: tuple[Path, ...], fps: float | None, note: Note = no_note, one_size: bool = True, scale: Scale = None
+    ) -> None:
         self.description = f"{len(pictures)} pictures from {pictures[0]}"
         self.fps: float | None = fps or SEQUENCE_FPS
         self.frame_count: int | None = len(pictures)
         self.average_rate = Fraction(self.fps or SEQUENCE_FPS).limit_denominator(1001) or Fraction(1, 1001)
         self.damaged_packets = 0
-        self._pictures, self._one_size, self._note = pictures, one_size, said_once(note)
+        self._pictures, self._one_size, self._scale, self._note = pictures, one_size, scale, said_once(note)
         self._size_wh: tuple[int, int] | None = None
         self._next = 0
         self._read = 0
@@ -56,7 +60,7 @@ class PictureSequence:
             path = self._pictures[self._next]
             self._next += 1
             try:
-                picture = read_picture(path, self._note)
+                picture = scale_picture(read_picture(path, self._note), self._scale)
             except SourceError as error:
                 self.damaged_packets += 1
                 self._note(f"left out: {error}")

@@ -13,10 +13,10 @@ from realtime.animation import AnimatedPicture, is_animated
 from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
-from realtime.excerpt import Excerpt
+from realtime.excerpt import Excerpt, Scale
 from realtime.frame import Image
 from realtime.notes import Note, no_note
-from realtime.picture_files import PICTURE_SUFFIXES, read_picture
+from realtime.picture_files import PICTURE_SUFFIXES, read_picture, scale_picture
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
 PICTURE_FPS = 10.0  # a still is shown again so often, so that keys and fades answer
@@ -67,9 +67,9 @@ class PictureSource:
     is_hardware = False
     can_return = False
 
-    def __init__(self, path: Path, repeated: bool, note: Note = no_note) -> None:
+    def __init__(self, path: Path, repeated: bool, note: Note = no_note, scale: Scale = None) -> None:
         self.description = f"picture {path}"
-        self._note = note
+        self._note, self._scale = note, scale
         self.is_live = repeated
         self.fps: float | None = PICTURE_FPS if repeated else None
         self.frame_count: int | None = None if repeated else 1
@@ -80,7 +80,7 @@ class PictureSource:
         self._pace = Pace(PICTURE_FPS)
 
     def open(self) -> None:
-        picture = read_picture(self._path, self._note)
+        picture = scale_picture(read_picture(self._path, self._note), self._scale)
         self._picture, self.alpha = picture.image_bgr, picture.alpha
 
     def read(self) -> tuple[Image, float | None] | None:
@@ -206,14 +206,17 @@ def choose_source(
         has_window: a still is repeated, and the demo paced, only for a window.
         as_camera: play a file at its own pace, the newest frame wins.
         as_still: of an animated picture only the first is wanted.
-        excerpt: the part of a video file that is wanted, and its size.
+        excerpt: the part of a video file that is wanted, and the size of a file's pictures.
         note: told what of a picture or a video's frames was changed.
     Raises:
         SourceError: no such file.
         UserError: an excerpt of something else than a video file.
     """
-    if excerpt not in (None, Excerpt()) and not _may_be_video(text):
-        raise UserError("--start, --end and --scale: only for a video file as --source")
+    excerpt = excerpt or Excerpt()
+    if not excerpt.is_whole and not _may_be_video(text):
+        raise UserError("--start, --end: only for a video file as --source")
+    if excerpt.scale is not None and not _names_file(text):
+        raise UserError("--scale: only for a file as --source; a camera is asked by --size")
     if text == "demo":
         return DemoSource(size_wh, fps, paced=has_window or as_camera)
     if re.fullmatch(r"\d{1,3}", text):
@@ -228,18 +231,20 @@ def choose_source(
     if path.is_dir():
         raise SourceError(f"source {text}: a folder; expected a video file or a picture")
     if not as_still and is_animated(path):
-        animation = AnimatedPicture(path)
+        animation = AnimatedPicture(path, excerpt.scale)
         return PacedFile(animation) if as_camera else animation
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureSource(path, has_window, note)
+        return PictureSource(path, has_window, note, excerpt.scale)
     from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
 
     file = VideoFileSource(path, excerpt, note)
     return PacedFile(file) if as_camera else file
 
 
+def _names_file(text: str) -> bool:
+    return text != "demo" and not re.fullmatch(r"\d{1,3}", text) and not _STREAM.match(text)
+
+
 def _may_be_video(text: str) -> bool:
     path = Path(text)
-    if text == "demo" or re.fullmatch(r"\d{1,3}", text) or _STREAM.match(text) or path.suffix.lower() in PICTURE_SUFFIXES:
-        return False
-    return not (os.path.isfile(path) and is_animated(path))
+    return _names_file(text) and path.suffix.lower() not in PICTURE_SUFFIXES

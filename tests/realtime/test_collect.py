@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from realtime.collect import Limits, PhotoFolder, collect, main
 from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
 from realtime.photo_choice import Candidate
 from realtime.picture_files import read_picture
-from tests.fakes import ScriptedSource, Step, noisy_picture, wait_until, write_clip
+from tests.fakes import MjpegServer, ScriptedSource, Step, noisy_picture, wait_until, write_clip
 from tests.realtime.test_photo_choice import scene
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,6 +69,15 @@ def test_demo_is_a_source_as_well(tmp_path: Path) -> None:
     arguments = ["--source", "demo", "--size", "160x120", "--seconds", "4", "--count", "4"]
     assert main([*arguments, "--out", str(tmp_path / "photos")]) == EXIT_DONE
     assert collected(tmp_path / "photos")
+
+
+def test_photographs_of_a_stream_are_named_by_the_clock(tmp_path: Path) -> None:
+    jpegs = [cv2.imencode(".jpg", scene(number))[1].tobytes() for number in range(8)]
+    with MjpegServer(jpegs) as server:
+        assert main(["--source", server.url, "--out", str(tmp_path / "photos"), "--count", "2", "--seconds", "5"]) == EXIT_DONE
+    names = collected(tmp_path / "photos")
+    assert 1 <= len(names) <= 2
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{3}\.jpg", name) for name in names)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import pytest
 
 from realtime import picture_files
 from realtime.errors import OutputError, SourceError
+from realtime.excerpt import Scale
 from realtime.frame import Image
-from realtime.picture_files import read_picture, write_picture
+from realtime.picture_files import Picture, read_picture, scale_picture, write_picture
 from tests.fakes import coloured_picture, flat_picture, noisy_picture
 
 ALPHA = noisy_picture()[:, :, 1]
@@ -239,3 +240,22 @@ def test_no_metadata_of_the_photo_goes_along(tmp_path: Path) -> None:
     write_picture(tmp_path / "out.jpg", read_picture(tmp_path / "photo.jpg").image_bgr)
     with PIL.Image.open(io.BytesIO((tmp_path / "out.jpg").read_bytes())) as written:
         assert not written.getexif()
+
+
+# ------------------------------------------------------------------------------------------------- scaling
+
+
+def test_picture_is_scaled_with_its_transparency() -> None:
+    picture = Picture(coloured_picture(), ALPHA)
+    half = scale_picture(picture, 0.5)
+    assert half.image_bgr.shape == (24, 32, 3)
+    assert half.alpha is not None
+    assert half.alpha.shape == (24, 32)
+    assert np.abs(cv2.resize(half.image_bgr, (64, 48)).astype(int) - coloured_picture()).mean() < 4
+    assert scale_picture(Picture(coloured_picture()), (1280, 1280)).image_bgr.shape == (960, 1280, 3)
+
+
+@pytest.mark.parametrize("scale", [None, 1.0, (64, 999)])
+def test_own_size_is_left_alone(scale: Scale) -> None:
+    picture = Picture(noisy_picture())
+    assert scale_picture(picture, scale) is picture

@@ -39,6 +39,14 @@ def test_each_picture_is_a_frame_at_its_time(pictures: tuple[Path, ...]) -> None
     assert PictureSequence(pictures, None).fps == 25
 
 
+def test_pictures_are_scaled(pictures: tuple[Path, ...]) -> None:
+    source = PictureSequence(pictures, None, scale=(32, 32))
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert found[0].shape == (24, 32, 3)
+
+
 def test_picture_that_cannot_be_read_is_left_out(pictures: tuple[Path, ...]) -> None:
     notes: list[str] = []
     pictures[1].write_bytes(b"nonsense")

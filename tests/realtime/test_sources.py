@@ -17,6 +17,7 @@ from realtime.cameras import CameraSource, StreamSource
 from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
+from realtime.excerpt import Excerpt
 from realtime.sources import (
     DemoSource,
     Pace,
@@ -398,3 +399,22 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         choose_source(str(tmp_path / ("long" * 100 + ".mp4")))
+
+
+def test_size_of_a_picture_is_that_of_scale(picture_file: Path) -> None:
+    source = choose_source(str(picture_file), has_window=False, excerpt=Excerpt(scale=0.5))
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert found[0].shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize("text", ["0", "demo", "http://localhost/stream"])
+def test_cameras_are_not_scaled(text: str) -> None:
+    with pytest.raises(UserError, match="--scale: only for a file"):
+        choose_source(text, excerpt=Excerpt(scale=0.5))
+
+
+def test_pictures_have_no_start(picture_file: Path) -> None:
+    with pytest.raises(UserError, match="--start, --end: only for a video"):
+        choose_source(str(picture_file), excerpt=Excerpt(start_s=1.0))
