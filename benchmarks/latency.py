@@ -54,10 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     print_table(
-        ("size", "network", "asked fps", "fps", "dropped", "p50 ms", "p95 ms", "p99 ms"),
+        ("size", "processed", "network", "asked fps", "fps", "dropped", "p50 ms", "p95 ms", "p99 ms"),
         [
             (
                 "x".join(map(str, r["source_wh"])),
+                "x".join(map(str, r["processed_wh"])),
                 f"{r['tier']} {r['precision']} {r['provider']}",
                 r["asked_fps"],
                 f"{r['fps']:.1f}",
