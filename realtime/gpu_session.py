@@ -55,6 +55,7 @@ class GpuSession:
         self._runs: OrderedDict[Shape, PreparedRun] = OrderedDict()
         self._lock = threading.Lock()
         self._graph_fails = False
+        self._seen: set[Shape] = set()
 
     def run(self, batch: Any) -> Any:
         """Paints a batch.
@@ -85,6 +86,13 @@ class GpuSession:
             while len(self._runs) > KEPT_SIZES:
                 self._runs.popitem(last=False)
         return prepared
+
+    def is_worth_preparing(self, shape: Shape) -> bool:
+        """Whether a size has come before: a picture of a size of its own is painted sooner without a session for it."""
+        with self._lock:
+            has_come = shape in self._runs or shape in self._seen
+            self._seen.add(shape)
+            return has_come
 
     def is_prepared(self, shape: Shape) -> bool:
         """Whether a size would run at once."""

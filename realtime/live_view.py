@@ -116,9 +116,10 @@ class LiveView:
         stages, latency, stylizer = self._times.stage_medians_ms(), self._times.latencies_ms(), self._painter.stylizer
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         processed = f"{processed_wh[0]}x{processed_wh[1]}" if processed_wh else "-"
+        how = stylizer.describe_run(processed_wh) if processed_wh else ""
         return (
             f"{self._source}   {size}   processed {processed}",
-            f"{stylizer.tier} {stylizer.precision} on {stylizer.provider}",
+            f"{stylizer.tier} {stylizer.precision} on {stylizer.provider}   {how}".rstrip(),
             "   ".join(f"{name} {value:.1f} ms" for name, value in stages.items()),
             f"latency p50 {latency['p50']:.0f}   p95 {latency['p95']:.0f}   p99 {latency['p99']:.0f} ms",
             f"shown {self._times.shown}   dropped {self.frames_dropped}   snapshots {self._errands.snapshots_written}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -111,6 +113,10 @@ class Stylizer:
 
     def warm_up(self, size_wh: tuple[int, int]) -> None:
         """Runs once at a size, so that the first frame shown does not pay for memory and kernels."""
+        if self._gpu is not None:
+            with _named_errors():
+                self._gpu.prepare(self._shape_of(size_wh))
+            return
         self.style(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
 
     def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, Choice, str]:
@@ -122,7 +128,16 @@ class Stylizer:
         """Which nodes the provider runs at a size; None on the processor, which runs all, and where it cannot be told."""
         if self._gpu is None:
             return None if self.provider == "cpu" else placement_of(self._session, self.provider)
-        return self._gpu.prepare(self._shape_of(size_wh)).placement
+        with _named_errors():
+            return self._gpu.prepare(self._shape_of(size_wh)).placement
+
+    def describe_run(self, size_wh: tuple[int, int]) -> str:
+        """How a GPU runs a size that it is ready for: recorded or not, and nodes left elsewhere; "" on a processor."""
+        if self._gpu is None or not self._gpu.is_prepared(shape := self._shape_of(size_wh)):
+            return ""
+        prepared = self._gpu.prepare(shape)
+        graph = "CUDA graph" if prepared.uses_graph else "no CUDA graph"
+        return f"{graph}, {prepared.placement.describe()}" if prepared.placement else graph
 
     def _shape_of(self, size_wh: tuple[int, int]) -> Shape:
         height, width = (-(-side // self.stride) * self.stride for side in size_wh[::-1])
@@ -138,12 +153,10 @@ class Stylizer:
         return GpuSession(make, lambda session: placement_of(session, self.provider))
 
     def _run(self, batch: Any) -> Any:
-        try:
-            if self._gpu is not None:
+        with _named_errors():
+            if self._gpu is not None and self._gpu.is_worth_preparing(batch.shape):
                 return self._gpu.run(batch)
             return self._session.run([self._output_name], {self._input.name: batch})[0]
-        except Exception as error:  # onnxruntime's own exception types have no common base but Exception
-            raise ModelError(f"model: the network failed ({str(error).splitlines()[0][:160]})") from None
 
     def _to_input(self, image_bgr: Image) -> Any:
         if self._layout is Layout.FRAME:
@@ -186,6 +199,16 @@ class Stylizer:
         if len(found) != 1:
             raise ModelError(f"model {name}: has {len(found)} {what}, expected one; known are {KNOWN}")
         return found[0]
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """What onnxruntime raises as a ModelError of one line; its own exception types have no common base but Exception."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+        raise ModelError(f"model: the network failed ({reason})") from None
 
 
 def _pad(image_bgr: Image, stride: int) -> Image:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from realtime.errors import ModelError
 from realtime.gpu_session import KEPT_SIZES, GpuSession, Shape
 from realtime.model_choice import ModelChoice
 from realtime.placement import Placement
@@ -109,8 +110,27 @@ def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: py
     stylizer = Stylizer(style_of(inversion_onnx), ModelChoice(provider="cuda"))
     photo = noisy_picture((66, 50))
     np.testing.assert_array_equal(stylizer.style(photo), 255 - photo)
+    assert len(asked) == 1  # one picture is not worth a session of its own
+    np.testing.assert_array_equal(stylizer.style(photo), 255 - photo)
     assert stylizer.provider == "cuda"
+    assert stylizer.describe_run((66, 50)) == "CUDA graph"  # a processor records where nodes run only when asked
+    assert stylizer.describe_run((8, 8)) == ""  # not ready for that
+    stylizer.warm_up((32, 32))
+    assert stylizer.is_ready_at((32, 32))
+    del asked[-1]
     assert asked[-1] == Choice("cuda", sizes={"batch": 1, "height": 52, "width": 68}, cuda_graph=True, precision="fp32")
+
+
+def test_gpu_that_fails_while_getting_ready_is_a_model_error(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OutOfMemory:
+        def prepare(self, shape: Shape) -> Any:
+            raise RuntimeError("CUDA failure 2: out of memory\nand a stack of addresses")
+
+    stylizer = Stylizer(style_of(inversion_onnx), ModelChoice(provider="cpu", threads=1))
+    monkeypatch.setattr(stylizer, "_gpu", OutOfMemory())
+    for call in (stylizer.warm_up, stylizer.placement):
+        with pytest.raises(ModelError, match=r"the network failed \(CUDA failure 2: out of memory\)"):
+            call((64, 48))
 
 
 def test_gpu_that_does_not_start_leaves_its_file_for_the_processors(
