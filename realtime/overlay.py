@@ -15,7 +15,7 @@ from realtime.frame import Image
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
 _RED = (90, 90, 255)
-_JOB_SHARE = 0.25  # of the picture's width and height, for the small picture of a re-painting
+_JOB_SHARE = 0.3  # of the picture's width and height, for the small picture of a re-painting
 _SMALLEST_SCALE = 0.25
 _PANEL_SHADE = 0.45  # how much of the picture shines through behind text
 
@@ -54,7 +54,7 @@ def draw_overlay(shown: Image, hud: Hud, state: ControlState) -> Image:
     scale = max(0.4, min(1.6, width / 1280 + 0.1))
     status = Panel.fit([(_status_line(hud, state),)], scale, (width, height))
     status.draw(picture, height - status.height)
-    _draw_job(picture, hud, scale)
+    _draw_job(picture, hud, scale, height - status.height)
     top = 0
     if hud.recording:
         top = Panel.fit([(hud.recording,)], scale, (width, height)).draw(picture, top, colour=_RED)
@@ -131,21 +131,21 @@ class Panel:
         return top + self.height
 
 
-def _draw_job(picture: Image, hud: Hud, scale: float) -> None:
-    """The re-painting in the upper right corner: the small picture, and how far it is."""
+def _draw_job(picture: Image, hud: Hud, scale: float, bottom: int) -> None:
+    """The re-painting in the lower right corner, where nothing else is: how far it is, and the small picture above."""
     if not hud.job:
         return
     height, width = picture.shape[:2]
-    top = 0
+    panel = Panel.fit([(hud.job,)], scale * 0.75, (width // 2, height))
+    bottom -= panel.height
+    panel.draw(picture, bottom, first_column=max(0, width - panel.width))
     if hud.job_picture is not None:
         small_height, small_width = hud.job_picture.shape[:2]
         share = min(width * _JOB_SHARE / small_width, height * _JOB_SHARE / small_height)
         size_wh = (max(1, round(small_width * share)), max(1, round(small_height * share)))
         small = cv2.resize(hud.job_picture, size_wh, interpolation=cv2.INTER_AREA)
-        picture[: size_wh[1], width - size_wh[0] :] = small
-        top = size_wh[1]
-    panel = Panel.fit([(hud.job,)], scale * 0.75, (width // 2, height))
-    panel.draw(picture, top, first_column=max(0, width - panel.width))
+        place = picture[max(0, bottom - size_wh[1]) : max(0, bottom), width - size_wh[0] :]
+        place[:] = small[size_wh[1] - place.shape[0] :]
 
 
 def _status_line(hud: Hud, state: ControlState) -> str:

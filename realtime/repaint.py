@@ -185,7 +185,7 @@ class Repainter:
         return arguments
 
     def _note(self, progress: Progress, picture: Path) -> None:
-        line = f"re-painting {progress.share:.0%}, {progress.remaining_s:.0f} s left"
+        line = f"re-painting {progress.share:.0%}, {_duration(progress.remaining_s)} left"
         newer = read_small_picture(picture)
         self._status = RepaintStatus(line, self._status.picture if newer is None else newer)
 
@@ -200,3 +200,7 @@ class Repainter:
             self._tell(f"not re-painted: its process {reason} (signal {-outcome.code})")
         else:
             self._tell(f"not re-painted: {outcome.last_words or f'its process ended with code {outcome.code}'}")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

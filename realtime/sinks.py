@@ -16,6 +16,7 @@ from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.notes import Note, no_note
 from realtime.picture_files import write_picture
+from realtime.shifted_keys import ShiftedKeys
 
 WINDOW_NAME = "StyleCam"
 _NO_KEY = -1
@@ -64,6 +65,7 @@ class WindowSink:
                 "window: this OpenCV has no windows (opencv-python-headless?); pip install opencv-python, or use --output FILE"
             ) from None
         self.is_closed = False
+        self._keys = ShiftedKeys()
         self._size_wh: tuple[int, int] | None = None
         self._fullscreen = False
         self._was_visible = False
@@ -81,7 +83,7 @@ class WindowSink:
 
     def poll(self) -> int:
         """The key pressed since the last call, or -1; lets the window draw itself."""
-        return cv2.pollKey()
+        return self._keys.combine(cv2.pollKey())
 
     def set_fullscreen(self, wanted: bool) -> None:
         """Fills the screen, or goes back to the window."""

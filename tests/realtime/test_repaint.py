@@ -287,3 +287,9 @@ def test_worker_reports_to_whoever_follows(tmp_path: Path) -> None:
     found: list[Progress] = []
     assert RepaintWorker([str(script)], threads=1).follow(found.append).code == 0
     assert found == [Progress(0.25, 3.0)]
+
+
+def test_long_waits_are_told_in_minutes(make_desk: MakeDesk) -> None:
+    desk = make_desk("say(event='progress', share=0.01, remaining_s=6240.0); wait_for('never')")
+    desk.request()
+    wait_until(lambda: desk.line() == "re-painting 1%, 104 min left")
