@@ -88,6 +88,7 @@ def quantise(source: Path, target: Path, photos: list[Path]) -> None:
             )
         model = onnx.load(raw)
         _end_in_bytes(model)
+        _ask_bytes_for_shapes(model)
         onnx.checker.check_model(model)
         onnx.save(model, target)
     finally:
@@ -116,6 +117,16 @@ def _end_in_bytes(model: onnx.ModelProto) -> None:
         if quantiser is None or quantiser.op_type != "QuantizeLinear":
             break
         last.input[0] = quantiser.input[0]
+    _remove_unused(model)
+
+
+def _ask_bytes_for_shapes(model: onnx.ModelProto) -> None:
+    """Reads sizes from the bytes: the quantiser reads them from floats, which are then made for nothing else."""
+    producers = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        asked = producers.get(node.input[0]) if node.op_type == "Shape" else None
+        if asked is not None and asked.op_type == "DequantizeLinear":
+            node.input[0] = asked.input[0]
     _remove_unused(model)
 
 

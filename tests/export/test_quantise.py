@@ -138,6 +138,16 @@ def test_no_step_is_spent_on_what_a_relu_throws_away(style: Path) -> None:
     assert [node.name for node in model.graph.node if node.op_type == "Relu"] == []
 
 
+def test_no_floats_are_made_to_read_their_size(style: Path) -> None:
+    model = onnx.load(style / "fast.int8.onnx")
+    producers = {output: node for node in model.graph.node for output in node.output}
+    asked = [
+        producers[node.input[0]].op_type for node in model.graph.node if node.op_type == "Shape" and node.input[0] in producers
+    ]
+    assert asked
+    assert "DequantizeLinear" not in asked
+
+
 def test_making_it_prints_one_line(style: Path, content: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     copy = Path(shutil.copytree(style, tmp_path / "wave"))
     assert quantise.main([str(copy), "--content", str(content)]) == 0
