@@ -65,7 +65,8 @@ KEY_TABLE = (
     KeyBinding("S", _codes("sS"), Command.SNAPSHOT),
     KeyBinding("R", _codes("rR"), Command.RECORD),
     KeyBinding("G", _codes("g"), Command.REPAINT),
-    KeyBinding("Shift+G", _codes("G"), Command.CANCEL_REPAINT),
+    # X too: OpenCV's Qt reports Shift by itself, and two keys between two frames as one.
+    KeyBinding("Shift+G or X", _codes("GxX"), Command.CANCEL_REPAINT),
     KeyBinding("M", _codes("mM"), Command.MIRROR),
     KeyBinding("F", _codes("fF"), Command.FULLSCREEN),
     KeyBinding("D", _codes("dD"), Command.DIAGNOSTICS),

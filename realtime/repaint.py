@@ -120,6 +120,8 @@ class Repainter:
         with self._lock:
             worker = self._worker
             self._is_cancelled = worker is not None
+            if worker is not None:
+                self._status = RepaintStatus("cancelling", self._status.picture)
         if worker is None:
             self._tell("nothing is being re-painted")
         else:
@@ -168,7 +170,7 @@ class Repainter:
     def _repaint(self, job: _Job) -> None:
         with tempfile.TemporaryDirectory(prefix="stylecam_", ignore_cleanup_errors=True) as folder:
             picture = Path(folder) / "progress.png"
-            self._status = RepaintStatus("re-painting, Shift+G cancels", None)
+            self._status = RepaintStatus("re-painting, X cancels", None)
             worker = RepaintWorker(self._arguments(job, picture), max(1, (os.cpu_count() or 2) // 2))
             with self._lock:
                 self._worker = worker
@@ -187,7 +189,9 @@ class Repainter:
     def _note(self, progress: Progress, picture: Path) -> None:
         line = f"re-painting {progress.share:.0%}, {_duration(progress.remaining_s)} left"
         newer = read_small_picture(picture)
-        self._status = RepaintStatus(line, self._status.picture if newer is None else newer)
+        with self._lock:
+            if not self._is_cancelled:
+                self._status = RepaintStatus(line, self._status.picture if newer is None else newer)
 
     def _report(self, job: _Job, outcome: Outcome) -> None:
         if outcome.code == 0 and os.path.isfile(outcome.output or job.output):
