@@ -1,0 +1,119 @@
+"""Memory of a long live run: python -m benchmarks.memory. Linux only.
+
+Twelve styles in the gallery, the one on show and its neighbours warm, thousands of ready frames through the whole live
+path: resident memory at its highest, and how it changes from the first tenth of the run to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import realtime.quiet  # noqa: F401
+from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
+from benchmarks.report import print_table, write_json
+from realtime.errors import EXIT_DONE, UserError
+from realtime.frame import Image
+from realtime.gallery import Style, find_style, load_gallery
+from realtime.model_choice import ModelChoice
+from realtime.studio import Studio
+
+_STATUS = Path("/proc/self/status")
+_SETTLE_S = 5.0  # for the neighbours to be warm
+_PARTS = 10
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory of this process in megabytes: now, and at its highest so far."""
+
+    now_mb: float
+    highest_mb: float
+
+
+def read_memory(status: Path = _STATUS) -> Memory:
+    """Asks the system.
+
+    Raises:
+        UserError: a system without /proc.
+    """
+    try:
+        text = status.read_text(encoding="utf-8")
+    except OSError:
+        raise UserError("benchmarks.memory: reads /proc/self/status, which this system does not have") from None
+    found = {name: int(kilobytes) / 1024 for name, kilobytes in re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", text, re.MULTILINE)}
+    return Memory(round(found["VmRSS"], 1), round(found["VmHWM"], 1))
+
+
+def gallery_of(styles: list[Style], count: int) -> list[Style]:
+    """So many styles, those there are used again under other names: each gets a session of its own all the same."""
+    return [replace(styles[number % len(styles)], name=f"style_{number}") for number in range(count)]
+
+
+def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any]:
+    """Runs in ten parts and reads the memory after each."""
+    size_wh = (pictures[0].shape[1], pictures[0].shape[0])
+    studio.require(0, size_wh)
+    studio.warm(0, size_wh)
+    give_up_s = time.monotonic() + _SETTLE_S
+    while any(studio.ready(number) is None for number in (0, 1, len(studio.styles) - 1)) and time.monotonic() < give_up_s:
+        time.sleep(0.05)
+    readings = []
+    for _ in range(_PARTS):
+        run_pipeline(studio, ReadyFrames(pictures, max(1, frames // _PARTS)), time.process_time)
+        readings.append(read_memory())
+    return {
+        "size_wh": size_wh,
+        "styles": len(studio.styles),
+        "frames": frames,
+        "resident_mb": [reading.now_mb for reading in readings],
+        "growth_mb": round(readings[-1].now_mb - readings[0].now_mb, 1),
+        "highest_mb": readings[-1].highest_mb,
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.add_argument("--size", default="640x480", metavar="WxH")
+    parser.add_argument("--styles", type=int, default=12, metavar="N")
+    parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    width, height = (int(side) for side in args.size.split("x"))
+    try:
+        read_memory()
+        styles, _ = find_style(load_gallery(), None)
+        studio = Studio(gallery_of(styles, args.styles), ModelChoice(provider="cpu"))
+        try:
+            row = measure(studio, ready_pictures((width, height)), args.frames)
+        finally:
+            studio.close()
+        write_json(args.json, {"memory": row})
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print_table(
+        ("styles", "size", "frames", "highest MB", "after a tenth", "at the end", "growth"),
+        [
+            (
+                row["styles"],
+                args.size,
+                row["frames"],
+                row["highest_mb"],
+                row["resident_mb"][0],
+                row["resident_mb"][-1],
+                row["growth_mb"],
+            )
+        ],
+    )
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
