@@ -20,7 +20,7 @@ from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
-from realtime.batch import Report, is_done, paint_batch  # noqa: E402
+from realtime.batch import Existing, Report, paint_batch  # noqa: E402
 from realtime.calibration import Goal, calibrate  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
@@ -80,14 +80,10 @@ def run(args: argparse.Namespace) -> int:
         make_folder(args.output)
 
         def paint(job: Job, report_one: Report) -> int:
-            if args.resume and is_done(job.output):
-                return EXIT_DONE
-            if not _is_video(job.output):  # before it is read; a video's is looked at by its job
-                check_output(job.output, args.overwrite)
             changed = argparse.Namespace(**vars(args) | {"output": job.output})
             return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop, note)
 
-        return paint_batch(work, paint, report, stop)
+        return paint_batch(work, Existing(args.overwrite, args.resume), paint, report, stop)
     finally:
         studio.close()
 

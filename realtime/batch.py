@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,25 @@ from tqdm import tqdm
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, UserError
 from realtime.inputs import Batch, Job
 from realtime.picture_files import PICTURE_SUFFIXES
+from realtime.sinks import check_output
 
 Report = Callable[[dict[str, Any]], None]
 PaintFile = Callable[[Job, Report], int]
 
 
-def paint_batch(batch: Batch, paint: PaintFile, report: Report, stop: threading.Event) -> int:
+@dataclass(frozen=True)
+class Existing:
+    """What to do with files that are there already; neither: refuse them.
+
+    overwrite: replace them.
+    resume: leave those alone that are complete, and go on with videos that were broken off.
+    """
+
+    overwrite: bool = False
+    resume: bool = False
+
+
+def paint_batch(batch: Batch, existing: Existing, paint: PaintFile, report: Report, stop: threading.Event) -> int:
     """Paints every file of a batch.
 
     Args:
@@ -34,7 +48,7 @@ def paint_batch(batch: Batch, paint: PaintFile, report: Report, stop: threading.
         if stop.is_set():
             break
         bar.set_postfix_str(job.source.name, refresh=False)
-        entries.append(_paint_one(job, paint))
+        entries.append(_paint_one(job, existing, paint))
     bar.close()
     failed = [entry for entry in entries if entry["exit_code"] != EXIT_DONE]
     painted = len(entries) - len(failed)
@@ -48,18 +62,26 @@ def paint_batch(batch: Batch, paint: PaintFile, report: Report, stop: threading.
 
 def is_done(output: Path) -> bool:
     """Whether an earlier run has made an output, and made it to the end: --resume leaves it alone."""
-    if not output.exists() or output.suffix.lower() in PICTURE_SUFFIXES:
+    if not output.exists() or _is_picture(output):
         return output.exists()
     from realtime.video_resume import is_unfinished  # PyAV takes a fifth of a second to load: only for files
 
     return not is_unfinished(output)
 
 
-def _paint_one(job: Job, paint: PaintFile) -> dict[str, Any]:
+def _paint_one(job: Job, existing: Existing, paint: PaintFile) -> dict[str, Any]:
     entry: dict[str, Any] = {"source": str(job.source), "output": str(job.output)}
+    if existing.resume and is_done(job.output):
+        return entry | {"exit_code": EXIT_DONE}
     try:
+        if _is_picture(job.output):  # refused before it is painted; a video looks after itself
+            check_output(job.output, existing.overwrite)
         entry["exit_code"] = paint(job, entry.update)
     except UserError as error:
         tqdm.write(f"error: {error}", file=sys.stderr)
         entry |= {"exit_code": error.exit_code, "error": str(error)}
     return entry
+
+
+def _is_picture(output: Path) -> bool:
+    return output.suffix.lower() in PICTURE_SUFFIXES

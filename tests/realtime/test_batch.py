@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
-from realtime.batch import Report, is_done, paint_batch
+from realtime.batch import Existing, Report, is_done, paint_batch
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
 from realtime.inputs import Batch, Job
 from realtime.video_resume import notes_path
 
+NEITHER = Existing()
 JOBS = tuple(Job(Path(f"{name}.png"), Path(f"painted/{name}.png")) for name in "abcd")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder into which the jobs go."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "painted").mkdir()
 
 
 class Painter:
@@ -35,8 +43,8 @@ class Painter:
             return EXIT_INTERRUPTED
         return EXIT_DONE
 
-    def run(self) -> int:
-        return paint_batch(Batch(JOBS), self, self.reports.append, self.stop)
+    def run(self, existing: Existing = NEITHER) -> int:
+        return paint_batch(Batch(JOBS), existing, self, self.reports.append, self.stop)
 
 
 def test_all_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +73,19 @@ def test_interruption_ends_the_batch(capsys: pytest.CaptureFixture[str]) -> None
     assert painter.run() == EXIT_INTERRUPTED
     assert painter.painted == ["a", "b"]
     assert capsys.readouterr().err == "1 of 4 files painted\n"
+
+
+def test_existing_pictures_are_refused_replaced_or_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    JOBS[1].output.touch()
+    refusing, replacing, resuming = Painter(), Painter(), Painter()
+    assert refusing.run() == EXIT_OUTPUT
+    assert refusing.painted == ["a", "c", "d"]
+    assert "b.png: exists already; add --overwrite" in capsys.readouterr().err
+    assert replacing.run(Existing(overwrite=True)) == EXIT_DONE
+    assert replacing.painted == ["a", "b", "c", "d"]
+    assert resuming.run(Existing(resume=True)) == EXIT_DONE
+    assert resuming.painted == ["a", "c", "d"]
+    assert capsys.readouterr().err == ""
 
 
 def test_bug_is_not_taken_for_a_bad_file() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zlib
@@ -12,6 +13,8 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from realtime import picture_files
 from realtime.errors import OutputError, SourceError
@@ -137,6 +140,20 @@ def test_picture_cut_short(tmp_path: Path, suffix: str, share: float) -> None:
     (tmp_path / f"cut{suffix}").write_bytes(data[: round(len(data) * share)])
     with pytest.raises(SourceError, match=r"damaged or cut short|not a picture"):
         read_picture(tmp_path / f"cut{suffix}")
+
+
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), suffix=st.sampled_from([".jpg", ".png", ".webp", ".tif", ".bmp"]))
+def test_any_damage_gives_a_picture_or_a_clear_error(tmp_path: Path, data: st.DataObject, suffix: str) -> None:
+    write_picture(tmp_path / f"whole{suffix}", coloured_picture((32, 24)))
+    content = bytearray((tmp_path / f"whole{suffix}").read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / f"damaged{suffix}").write_bytes(content)
+    with contextlib.suppress(SourceError):  # anything else would be a bug
+        picture = read_picture(tmp_path / f"damaged{suffix}").image_bgr
+        assert picture.dtype == np.uint8
+        assert picture.ndim == 3
 
 
 def test_suffix_may_be_wrong(tmp_path: Path) -> None:
