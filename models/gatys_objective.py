@@ -100,7 +100,8 @@ class Objective:
         found = {}
         for layer in self._content_layers:
             target = tile.inner(self._content_targets[layer], layer)
-            found[f"content {layer}"] = (features[layer].float() - target.float()).square().sum()
+            difference = features[layer] - target
+            found[f"content {layer}"] = difference.square().sum(dtype=torch.promote_types(difference.dtype, torch.float32))
         for number, region in enumerate(self._regions):
             for layer in self._style_layers:
                 weights = None if region.mask is None else tile.inner(_mask_at(region.mask, layer), layer)[0, 0]

@@ -148,16 +148,7 @@ class _Painter:
         return Point(picture, found.loss, found.gradient.sum(1, keepdim=True) if grey else found.gradient)
 
     def _objective(self, shape_hw: tuple[int, int]) -> Objective:
-        content = resize(self._content, shape_hw).to(self._device)
-        scale = max(shape_hw) / self._settings.size * self._settings.style_scale
-        styles = [
-            StylePicture(
-                _resize_style(style.picture, self._settings.size, scale),
-                None if style.mask is None else resize(style.mask[None, None].float(), shape_hw)[0, 0],
-            )
-            for style in self._styles
-        ]
-        return Objective(self._features, self._settings, content, styles)
+        return objective_at(shape_hw, self._content, self._styles, self._settings, self._features)
 
     def _first_picture(self, shape_hw: tuple[int, int]) -> Tensor:
         if self._start is not None:
@@ -221,6 +212,31 @@ class _Painter:
 
     def _coarse_steps(self) -> int:
         return max(1, round(self._settings.iterations * self._settings.coarse_factor))
+
+
+def objective_at(
+    shape_hw: tuple[int, int],
+    content: Tensor,
+    styles: Sequence[StylePicture],
+    settings: GatysSettings,
+    features: VGGFeatures,
+) -> Objective:
+    """The objective of one level of the pyramid; with the last of `level_sizes`, that of the result.
+
+    Args:
+        shape_hw: the level's height and width.
+        content: (1, 3, H, W) float 0..1, of any size.
+        styles, settings, features: as for `paint`; the features' precision is the one that is computed in.
+    """
+    scale = max(shape_hw) / settings.size * settings.style_scale
+    resized = [
+        StylePicture(
+            _resize_style(style.picture, settings.size, scale),
+            None if style.mask is None else resize(style.mask[None, None].float(), shape_hw)[0, 0],
+        )
+        for style in styles
+    ]
+    return Objective(features, settings, resize(content, shape_hw).to(features.mean.device), resized)
 
 
 def level_sizes(shape_hw: tuple[int, int], settings: GatysSettings) -> list[tuple[int, int]]:

@@ -53,7 +53,7 @@ class GatysSettings:
     """
 
     content_weight: float = 1.0
-    style_weight: float = 20.0
+    style_weight: float = 8.0
     tv_weight: float = 0.0
     content_layers: Mapping[str, float] = field(default_factory=lambda: _equal((CONTENT_LAYER,)))
     style_layers: Mapping[str, float] = field(default_factory=lambda: _equal(STYLE_LAYERS))

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 _QUANTILES = 8192  # of a target's distribution in each direction
 _LARGEST_PROJECTION = 2**22  # values of one layer in all directions: bounds the memory of their sorting
 _FEWEST_DIRECTIONS = 8
-_TINY = 1e-8
+_TINY = 1e-12
 
 
 class Statistic(Protocol):
@@ -53,7 +53,7 @@ class GramStatistic:
         """(C, C): the sum over the piece's positions of w f f^T."""
         flat = _positions(features)
         weighted = flat if weights is None else flat * weights.reshape(-1, 1).to(flat.dtype)
-        return (weighted.transpose(0, 1) @ flat).float()
+        return _precise(weighted.transpose(0, 1) @ flat)
 
     def combine(self, measures: Sequence[Tensor], total: float) -> Tensor:
         """(C, C): the mean of f f^T over the whole picture."""
@@ -92,8 +92,9 @@ class CovarianceStatistic(GramStatistic):
 
     def distance(self, found: Tensor, target: Tensor) -> Tensor:
         """W^2 / (|n|^2 + tr D)."""
-        mean, covariance = _moments(found)
-        target_mean, target_covariance = _moments(target)
+        # In float64: eigenvalues of features that hardly vary would drown in the others' rounding.
+        mean, covariance = _moments(found.double())
+        target_mean, target_covariance = _moments(target.double())
         root = _square_root(target_covariance)
         # Eigenvalues of the product, not its root: the gradient of their sum needs no division by their differences.
         shared = torch.linalg.eigvalsh(_symmetric(root @ covariance @ root)).clamp_min(_TINY).sqrt().sum()
@@ -120,7 +121,7 @@ class WassersteinStatistic:
         flat = _positions(features)
         if weights is not None:
             flat = flat[weights.reshape(-1) >= 0.5]
-        return (flat @ self._directions(layer, flat.shape[1], area).to(flat)).float().transpose(0, 1)
+        return _precise(flat @ self._directions(layer, flat.shape[1], area).to(flat)).transpose(0, 1)
 
     def combine(self, measures: Sequence[Tensor], total: float) -> Tensor:
         """(K, positions), each row sorted."""
@@ -152,6 +153,11 @@ def build_statistic(name: str, scaling: str, seed: int) -> Statistic:
     if name == "wasserstein":
         return WassersteinStatistic(seed)
     return PublishedGramStatistic() if scaling == "published" else GramStatistic()
+
+
+def _precise(values: Tensor) -> Tensor:
+    """In float32 at least."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
 def _positions(features: Tensor) -> Tensor:

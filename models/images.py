@@ -86,21 +86,22 @@ def decode_deep_image(data: bytes) -> Tensor | None:
     return torch.from_numpy(levels / 65535)
 
 
-def encode_image(suffix: str, picture_rgb: Tensor, bits: int = 8) -> bytes:
+def encode_image(suffix: str, picture_rgb: Tensor, bits: int = 8, quality: int = 95) -> bytes:
     """The bytes of a picture file.
 
     Args:
         suffix: of the format, such as ".png".
         picture_rgb: (3, H, W) float 0..1; values outside are clamped.
         bits: 8 or 16 a channel.
+        quality: of a JPEG, up to 100.
     Raises:
         OutputError: OpenCV cannot write the format.
     """
     highest, kind = (65535, np.uint16) if bits == 16 else (255, np.uint8)
     levels = (picture_rgb.detach().cpu().double() * highest).round().clamp(0, highest).numpy().astype(kind)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in (".jpg", ".jpeg") else []
     try:
-        done, data = cv2.imencode(suffix, np.ascontiguousarray(levels.transpose(1, 2, 0)[:, :, ::-1]), quality)
+        done, data = cv2.imencode(suffix, np.ascontiguousarray(levels.transpose(1, 2, 0)[:, :, ::-1]), options)
     except cv2.error:
         done = False
     if not done:

@@ -1,0 +1,252 @@
+"""The fast preset against the published recipe, on the same losses: python -m benchmarks.gatys.
+
+The published recipe: white noise, one size, float32, 500 iterations of L-BFGS. Both minimise one objective; their
+pictures are evaluated again in float32 at full size, in time that is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.loss_plot import draw_losses, write_plot
+from benchmarks.report import data_folder, print_table, write_json
+from models.gatys_files import encode_still, read_still, write_whole
+from models.gatys_objective import Objective, StylePicture
+from models.gatys_paint import Progress, level_sizes, objective_at, paint, resize
+from models.gatys_run import style_picture
+from models.gatys_settings import PRESETS, GatysSettings
+from models.images import evaluation_photos, list_photos
+from models.vgg import VGGFeatures, load_loss_network
+from realtime.errors import UserError
+
+_NEAR = 1.05  # the same loss: within 5 %
+_GOAL_SECONDS = 60.0
+_GOAL_SHARE = 0.1
+_POINTS = 24  # of the fast curve: each costs an evaluation in float32
+
+
+@dataclass
+class PausedClock:
+    """Seconds without the pauses."""
+
+    paused_s: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> float:
+        return time.monotonic() - self.began - self.paused_s
+
+    def pause(self, work: Callable[[], float]) -> float:
+        """Does something in time that is not counted."""
+        started = time.monotonic()
+        result = work()
+        self.paused_s += time.monotonic() - started
+        return result
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side's course: seconds and loss in float32, and its picture."""
+
+    name: str
+    curve: list[tuple[float, float]]
+    seconds: float
+    processor_s: float
+    loss: float
+    evaluations: int
+    precision: str
+    picture: Tensor
+
+
+def settings_of_both(args: argparse.Namespace) -> tuple[GatysSettings, GatysSettings]:
+    """The fast search and the published one, with the losses of one preset for both."""
+    losses, fast = PRESETS[args.losses], PRESETS["fast"]
+    shared = replace(losses, size=args.size, seed=args.seed)
+    search = {name: getattr(fast, name) for name in ("init", "optimiser", "history", "levels", "coarse_factor", "precision")}
+    quick = replace(shared, **search, iterations=args.iterations or fast.iterations)
+    published = replace(
+        shared,
+        init="noise",
+        optimiser="lbfgs",
+        history=PRESETS["paper"].history,
+        levels=1,
+        precision="float32",
+        iterations=args.reference_iterations,
+        seconds=args.reference_seconds,
+    )
+    return quick, published
+
+
+def measure(
+    name: str,
+    settings: GatysSettings,
+    content: Tensor,
+    styles: list[StylePicture],
+    args: argparse.Namespace,
+    points: int | None,
+) -> Side:
+    """One search, its course evaluated in float32.
+
+    Args:
+        points: how many evaluations of the course; None where each step's own loss is in float32 at full size.
+    """
+    network = _network(settings, args)
+    judge = _judge(settings, content, styles, args)
+    shape_hw = level_sizes((content.shape[1], content.shape[2]), settings)[-1]
+    clock = PausedClock()
+    curve: list[tuple[float, float]] = []
+
+    def evaluated(picture: Tensor) -> float:
+        return judge.evaluate(resize(picture[None], shape_hw).to(network.mean.device)).loss
+
+    def watch(progress: Progress) -> None:
+        if points is None:
+            curve.append((progress.seconds, progress.loss))
+        elif progress.share >= (len(curve) + 1) / points:
+            curve.append((progress.seconds, clock.pause(lambda: evaluated(progress.picture()))))
+
+    processor = time.process_time()
+    result = paint(content, styles, settings, network, progress=watch, clock=clock)
+    processor = time.process_time() - processor
+    loss = evaluated(result.picture)
+    curve.append((result.seconds, loss))
+    return Side(name, curve, result.seconds, processor, loss, result.evaluations, result.precision, result.picture)
+
+
+def reached(curve: list[tuple[float, float]], loss: float) -> float | None:
+    """Seconds after which a curve is down at a loss, or None."""
+    return next((seconds for seconds, found in curve if found <= loss), None)
+
+
+def loss_at(curve: list[tuple[float, float]], seconds: float) -> float:
+    """The lowest loss found until then; the first one where there is none earlier."""
+    return min([loss for time_s, loss in curve if time_s <= seconds] or [curve[0][1]])
+
+
+def report(fast: Side, published: Side) -> dict[str, Any]:
+    """What the two courses show."""
+    near_s = reached(fast.curve, published.loss * _NEAR)
+    return {
+        "reference_loss": published.loss,
+        "reference_s": round(published.seconds, 1),
+        "fast_loss": fast.loss,
+        "fast_s": round(fast.seconds, 1),
+        "loss_ratio": fast.loss / published.loss,
+        "time_ratio": fast.seconds / published.seconds,
+        "loss_ratio_at_60_s": loss_at(fast.curve, _GOAL_SECONDS) / published.loss,
+        "within_5_percent_after_s": near_s,
+        "goal_met": near_s is not None and near_s <= min(_GOAL_SECONDS, published.seconds * _GOAL_SHARE),
+    }
+
+
+def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int:
+    """Peak of the memory of python -m models.gatys with the fast preset, in a process of its own; a few steps show it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "models.gatys", str(content), str(style), "-o", f"{folder}/out.png"]
+        command += ["--size", str(args.size), "--iterations", "3", "--coarse-factor", "0.3", "--quiet"]
+        command += ["--vgg", args.vgg] if args.vgg else []
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UserError(f"memory: python -m models.gatys ended with {done.returncode}: {done.stderr.strip()}")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round(peak / 1024 if sys.platform != "darwin" else peak / 2**20)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of python -m benchmarks.gatys."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gatys", description=__doc__)
+    parser.add_argument("--content", metavar="FILE", help="default: the second evaluation photo of the shared data folder")
+    parser.add_argument("--style", metavar="FILE|NAME", help="default: the great wave of the shared data folder")
+    parser.add_argument("--losses", choices=sorted(PRESETS), default="fast", help="whose losses (default %(default)s)")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--iterations", type=int, metavar="N", help="of the fast side at full size (default: the preset's)")
+    parser.add_argument("--reference-iterations", type=int, default=500, metavar="N", help="default %(default)s")
+    parser.add_argument("--reference-seconds", type=float, metavar="S", help="ends the published side early")
+    parser.add_argument("--threads", type=int, metavar="N")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--vgg", metavar="FILE")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", metavar="FILE", default="gatys.json")
+    parser.add_argument("--plot", metavar="FILE", default="gatys.png", help="losses over time")
+    parser.add_argument("--pictures", metavar="FOLDER", help="keep both pictures there")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measures both sides, prints the table, writes JSON and plot."""
+    args = build_parser().parse_args(argv)
+    try:
+        return run(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def run(args: argparse.Namespace) -> int:
+    """The whole comparison."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    photos = data_folder() / "content"
+    content_path = Path(args.content) if args.content else evaluation_photos(list_photos(photos))[1]
+    style_path = style_picture(args.style or str(data_folder() / "styles" / "hokusai_great_wave.jpg"))
+    content, styles = read_still(content_path), [StylePicture(read_still(style_path))]
+    quick, recipe = settings_of_both(args)
+    memory = peak_memory_mb(args, content_path, style_path)
+    fast = measure("fast", quick, content, styles, args, _POINTS)
+    published = measure("published", recipe, content, styles, args, None)
+    found = report(fast, published) | {"peak_memory_mb": memory}
+    rows = [
+        (
+            s.name,
+            f"{s.seconds:.1f}",
+            f"{s.processor_s:.1f}",
+            s.evaluations,
+            s.precision,
+            f"{s.loss:.4f}",
+            f"{s.loss / published.loss:.3f}",
+        )
+        for s in (published, fast)
+    ]
+    print_table(("side", "seconds", "processor s", "evaluations", "precision", "loss", "ratio"), rows)
+    near = found["within_5_percent_after_s"]
+    print(f"fast is within 5 % after {'never' if near is None else f'{near:.1f} s'}; at 60 s {found['loss_ratio_at_60_s']:.3f}")
+    print(f"{found['time_ratio']:.3f} of the time, peak memory of the fast preset {memory} MB")
+    curves = {side.name: side.curve for side in (published, fast)}
+    write_plot(
+        Path(args.plot), draw_losses({f"{name}, {args.size} px": curve for name, curve in curves.items()}, [_GOAL_SECONDS])
+    )
+    if args.pictures:
+        for side in (fast, published):
+            path = Path(args.pictures) / f"{side.name}.png"
+            write_whole(path, encode_still(path, side.picture, 8, {}))
+    content_of = {"content": content_path.name, "style": style_path.name, "losses": args.losses, "size": args.size}
+    threads = {"torch": str(torch.__version__), "threads": torch.get_num_threads(), "device": args.device}
+    write_json(Path(args.json), threads | content_of | found | {"curves": curves})
+    return 0
+
+
+def _network(settings: GatysSettings, args: argparse.Namespace) -> VGGFeatures:
+    vgg = Path(args.vgg) if args.vgg else None
+    return load_loss_network(settings.layers(), vgg, settings.pooling).features.to(torch.device(args.device))
+
+
+def _judge(settings: GatysSettings, content: Tensor, styles: list[StylePicture], args: argparse.Namespace) -> Objective:
+    """The objective at full size in float32."""
+    features = _network(settings, args).to(memory_format=torch.channels_last)
+    shape_hw = level_sizes((content.shape[1], content.shape[2]), settings)[-1]
+    return objective_at(shape_hw, content[None], styles, settings, features)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

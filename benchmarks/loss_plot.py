@@ -1,0 +1,91 @@
+"""Curves of loss over time as a picture: both axes logarithmic, drawn with OpenCV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.errors import OutputError
+
+Curve = Sequence[tuple[float, float]]  # seconds, loss
+
+_SIZE_WH = (1000, 640)
+_MARGINS = (90, 30, 30, 70)  # left, top, right, bottom
+_COLOURS_BGR = ((40, 90, 200), (170, 110, 20), (60, 150, 60), (150, 60, 150))
+_GREY, _BLACK = (215, 215, 215), (40, 40, 40)
+_STEPS = (1, 2, 5)
+
+
+def draw_losses(curves: Mapping[str, Curve], marks_s: Sequence[float] = ()) -> NDArray[np.uint8]:
+    """The curves with axes, a legend, and vertical lines at some times.
+
+    Args:
+        curves: name -> points with seconds and loss above 0; at least one point in all.
+        marks_s: times to mark.
+    Returns:
+        (H, W, 3) uint8, BGR.
+    """
+    points = [point for curve in curves.values() for point in curve]
+    seconds = _range([time for time, _ in points] + list(marks_s))
+    losses = _range([loss for _, loss in points])
+    picture = np.full((_SIZE_WH[1], _SIZE_WH[0], 3), 255, np.uint8)
+    for value in _ticks(*seconds):
+        x, _ = _place(value, losses[0], seconds, losses)
+        cv2.line(picture, (x, _MARGINS[1]), (x, _SIZE_WH[1] - _MARGINS[3]), _GREY, 1)
+        _write(picture, f"{value:g}", (x - 12, _SIZE_WH[1] - _MARGINS[3] + 24))
+    for value in _ticks(*losses):
+        _, y = _place(seconds[0], value, seconds, losses)
+        cv2.line(picture, (_MARGINS[0], y), (_SIZE_WH[0] - _MARGINS[2], y), _GREY, 1)
+        _write(picture, f"{value:g}", (16, y + 5))
+    for mark in marks_s:
+        x, _ = _place(mark, losses[0], seconds, losses)
+        cv2.line(picture, (x, _MARGINS[1]), (x, _SIZE_WH[1] - _MARGINS[3]), _BLACK, 1)
+    for number, (name, curve) in enumerate(curves.items()):
+        colour = _COLOURS_BGR[number % len(_COLOURS_BGR)]
+        places = np.array([_place(*point, seconds, losses) for point in curve], np.int32).reshape(-1, 1, 2)
+        cv2.polylines(picture, [places], False, colour, 2, cv2.LINE_AA)
+        _write(picture, name, (_SIZE_WH[0] - 330, _MARGINS[1] + 28 * (number + 1)), colour)
+    _write(picture, "seconds", (_SIZE_WH[0] // 2 - 30, _SIZE_WH[1] - 14))
+    _write(picture, "total loss, float32", (_MARGINS[0], 20))
+    return picture
+
+
+def write_plot(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Writes a plot.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    done, data = cv2.imencode(".png", picture)
+    assert done
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise OutputError(f"plot {path}: cannot be written ({error.strerror})") from None
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    low, high = max(1e-9, min(values)), max(1e-9, *values)
+    return low / 1.1, high * 1.1
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten between two values."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [step * 10.0**decade for decade in decades for step in _STEPS if low <= step * 10.0**decade <= high]
+
+
+def _place(time: float, loss: float, seconds: tuple[float, float], losses: tuple[float, float]) -> tuple[int, int]:
+    across = math.log(max(time, seconds[0]) / seconds[0]) / math.log(seconds[1] / seconds[0])
+    up = math.log(max(loss, losses[0]) / losses[0]) / math.log(losses[1] / losses[0])
+    width, height = _SIZE_WH[0] - _MARGINS[0] - _MARGINS[2], _SIZE_WH[1] - _MARGINS[1] - _MARGINS[3]
+    return round(_MARGINS[0] + across * width), round(_SIZE_WH[1] - _MARGINS[3] - up * height)
+
+
+def _write(picture: NDArray[np.uint8], text: str, place: tuple[int, int], colour: tuple[int, int, int] = _BLACK) -> None:
+    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
