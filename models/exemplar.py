@@ -29,8 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("painting", metavar="PAINTING", help="picture of the painting")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="such as styles/NAME/exemplar.jpg")
     parser.add_argument("--short-side", type=int, default=SHORT_SIDE, metavar="PIXELS", help="default %(default)s")
-    parser.add_argument("--iterations", type=int, default=40, metavar="N", help="at full size (default %(default)s)")
-    parser.add_argument("--coarse-factor", type=float, default=2.0, metavar="F", help="smaller levels (default %(default)s)")
+    parser.add_argument("--iterations", type=int, default=60, metavar="N", help="at full size (default %(default)s)")
+    parser.add_argument("--coarse-factor", type=float, default=1.0, metavar="F", help="smaller levels (default %(default)s)")
+    parser.add_argument("--tv-weight", type=float, default=0.5, metavar="W", help="smoothness (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's)")
     parser.add_argument("--overwrite", action="store_true", help="replace an exemplar that exists")
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
     side = args.short_side + 2 * _MARGIN
     settings = GatysSettings(
         content_weight=0.0,
+        tv_weight=args.tv_weight,
         init="noise",
         size=side,
         style_scale=max(painting.shape[1:]) / min(side, max(painting.shape[1:])),

@@ -17,6 +17,7 @@ _LONGEST_STEP = 0.1
 _CURVATURE = 1e-10
 _SLACK = 1.02  # a step may raise the loss by this factor: without line search L-BFGS is not monotone, and need not be
 _SMALLEST_SCALE = 1e-4
+_MOST_REFUSALS = 3  # in a row: then the direction itself is not to be trusted
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,12 @@ class LBFGS:
     def __init__(self, history: int) -> None:
         self.history = history
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
+        self._length = _FIRST_STEP  # of the last accepted step: where nothing else is known, as far as it went
 
     def propose(self, point: Point) -> Tensor:
         """The quasi-Newton step; the very first one goes down the gradient by a small change of every pixel."""
         if not self._pairs:
-            return point.gradient * (-_FIRST_STEP / _root_mean_square(point.gradient))
+            return point.gradient * (-self._length / _root_mean_square(point.gradient))
         direction = -point.gradient
         coefficients = []
         for step, change, scale in reversed(self._pairs):
@@ -82,6 +84,7 @@ class LBFGS:
     def learn(self, before: Point, after: Point) -> None:
         """Keeps the pair of step and gradient change where the loss curves upwards along it."""
         step, change = after.picture - before.picture, after.gradient - before.gradient
+        self._length = min(_FIRST_STEP, _root_mean_square(step))
         curvature = _dot(step, change)
         if curvature > _CURVATURE * math.sqrt(_dot(step, step) * _dot(change, change)):
             self._pairs.append((step, change, 1 / curvature))
@@ -151,8 +154,9 @@ class Adam:
 class Search:
     """Steps of a minimiser from a start; the best picture so far is never lost.
 
-    A step that ends in a value that is not finite, or (where the loss is followed) far above the one before, is
-    taken back: the minimiser forgets, and the next steps are smaller.
+    A step that ends (where the loss is followed) far above the one before is taken back and tried again at half its
+    length. One that ends in a value that is not finite is taken back to the best picture; the minimiser forgets what
+    it learnt there, and the next steps are smaller.
 
     Args:
         evaluate: picture -> Point.
@@ -166,6 +170,7 @@ class Search:
         self.minimiser = minimiser
         self._follows_loss = follows_loss
         self._scale = 1.0
+        self._refusals = 0
         self.fallbacks = 0
         self.point = evaluate(start)
         self.best = self.point
@@ -179,17 +184,29 @@ class Search:
         """One evaluation: the picture moves on, or the step is taken back."""
         change = self.minimiser.propose(self.point) * self._scale
         found = self._evaluate((self.point.picture + change).clamp(0, 1))
-        if not found.is_finite() or (self._follows_loss and found.loss > self.point.loss * _SLACK):
-            self.fallbacks += not found.is_finite()
-            self.minimiser.forget()
-            self._scale *= 0.5
-            self.point = self.best
+        if not found.is_finite():
+            self.fallbacks += 1
+            self._retreat()
             return
+        if self._follows_loss and found.loss > self.point.loss * _SLACK:
+            self._refusals += 1
+            self._scale *= 0.5
+            if self._refusals == _MOST_REFUSALS:
+                self._retreat()
+            return
+        self._refusals = 0
         self.minimiser.learn(self.point, found)
         self.point = found
         self._scale = min(1.0, self._scale * 1.5)
         if found.loss <= self.best.loss:
             self.best = found
+
+    def _retreat(self) -> None:
+        """Back to the best picture, with nothing but its gradient."""
+        self.minimiser.forget()
+        self._scale *= 0.5
+        self._refusals = 0
+        self.point = self.best
 
 
 def _dot(first: Tensor, second: Tensor) -> float:
