@@ -27,7 +27,7 @@ from models.gatys_objective import Objective, StylePicture
 from models.gatys_paint import Progress, level_sizes, objective_at, paint, resize
 from models.gatys_run import style_picture
 from models.gatys_settings import PRESETS, GatysSettings
-from models.images import evaluation_photos, list_photos
+from models.photos import evaluation_photos, list_photos
 from models.vgg import VGGFeatures, load_loss_network
 from realtime.errors import UserError
 

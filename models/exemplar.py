@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--short-side", type=int, default=SHORT_SIDE, metavar="PIXELS", help="default %(default)s")
     parser.add_argument("--iterations", type=int, default=60, metavar="N", help="at full size (default %(default)s)")
     parser.add_argument("--coarse-factor", type=float, default=1.0, metavar="F", help="smaller levels (default %(default)s)")
-    parser.add_argument("--tv-weight", type=float, default=0.5, metavar="W", help="smoothness (default %(default)s)")
+    parser.add_argument("--tv-weight", type=float, default=3.0, metavar="W", help="smoothness (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's)")
     parser.add_argument("--overwrite", action="store_true", help="replace an exemplar that exists")

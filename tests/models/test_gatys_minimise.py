@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -50,7 +51,7 @@ def test_the_direction_is_that_of_the_full_bfgs_update() -> None:
         points.append(search.point)
     pairs = [
         ((b.picture - a.picture).flatten().double(), (b.gradient - a.gradient).flatten().double())
-        for a, b in zip(points, points[1:], strict=False)
+        for a, b in itertools.pairwise(points)
     ]
     step, change = pairs[-1]
     inverse = torch.eye(360, dtype=torch.float64) * float(step @ change / (change @ change))
@@ -168,5 +169,5 @@ def test_a_step_far_uphill_is_taken_back_where_the_loss_is_followed() -> None:
         for _ in range(5):
             search.step()
             losses.append(search.point.loss)
-        rises = any(later > 1.02 * earlier for earlier, later in zip(losses, losses[1:], strict=False))
+        rises = any(later > 1.02 * earlier for earlier, later in itertools.pairwise(losses))
         assert rises is not allowed

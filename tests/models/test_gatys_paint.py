@@ -43,7 +43,7 @@ def test_the_loss_falls_and_is_that_of_the_picture() -> None:
     assert result.loss == pytest.approx(again.loss, rel=1e-5)
     assert sum(result.terms.values()) == pytest.approx(result.loss)
     assert result.picture.shape == (3, 40, 48)
-    assert 0 <= float(result.picture.min()) and float(result.picture.max()) <= 1
+    assert float(result.picture.min()) >= 0 and float(result.picture.max()) <= 1
 
 
 def test_the_same_seed_gives_the_same_picture() -> None:

@@ -1,0 +1,78 @@
+"""The comparison of two searches: its figures from curves by hand, its plot, and a short run of all of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import gatys
+from benchmarks.loss_plot import draw_losses
+from models.gatys_settings import GatysSettings
+from tests.models.gatys_fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, photo, picture_file, weights_file
+
+CURVE = [(1.0, 9.0), (5.0, 4.0), (10.0, 2.0)]
+
+
+def side(name: str, curve: list[tuple[float, float]]) -> gatys.Side:
+    seconds, loss = curve[-1]
+    return gatys.Side(name, curve, seconds, seconds, loss, len(curve), "float32", torch.zeros(3, 8, 8))
+
+
+def test_figures_from_two_curves() -> None:
+    found = gatys.report(side("fast", CURVE), side("published", [(50.0, 8.0), (100.0, 3.9)]))
+    assert found["within_5_percent_after_s"] == 5.0
+    assert found["time_ratio"] == pytest.approx(0.1)
+    assert found["loss_ratio"] == pytest.approx(2 / 3.9)
+    assert found["goal_met"] is True
+    late = gatys.report(side("fast", [(20.0, 3.9)]), side("published", [(100.0, 3.9)]))
+    assert late["goal_met"] is False
+    never = gatys.report(side("fast", [(2.0, 5.0)]), side("published", [(100.0, 3.9)]))
+    assert never["within_5_percent_after_s"] is None and never["goal_met"] is False
+
+
+def test_the_loss_at_a_time_is_the_lowest_until_then() -> None:
+    assert [gatys.loss_at(CURVE, seconds) for seconds in (0.5, 1.0, 7.0, 60.0)] == [9.0, 9.0, 4.0, 2.0]
+
+
+def test_a_pause_is_not_counted() -> None:
+    clock = gatys.PausedClock()
+    before = clock()
+    clock.paused_s += 1000
+    assert clock() < before - 900
+    assert clock.pause(lambda: 3.5) == 3.5
+
+
+def test_a_curve_that_falls_is_drawn_from_top_left_to_bottom_right() -> None:
+    picture = draw_losses({"fast": [(1.0, 100.0), (10.0, 10.0), (100.0, 1.0)]})
+    first_colour = np.all(picture == (40, 90, 200), axis=2)
+    rows, columns = np.nonzero(first_colour[:, :660])  # left of the legend
+    assert np.corrcoef(rows, columns)[0, 1] > 0.99
+    marked = draw_losses({"fast": CURVE}, [60.0])
+    assert not np.array_equal(marked, draw_losses({"fast": CURVE}))
+
+
+def test_a_short_run_writes_table_json_and_plot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = GatysSettings(content_layers=CONTENT_LAYERS, style_layers=STYLE_LAYERS, levels=1, iterations=6, precision="float32")
+    monkeypatch.setattr(gatys, "PRESETS", {"fast": small, "paper": small, "best": small})
+    monkeypatch.setattr(gatys, "peak_memory_mb", lambda *_: 123)
+    arguments = ["--content", str(picture_file(tmp_path / "photo.png", photo()))]
+    arguments += ["--style", str(picture_file(tmp_path / "style.png", painting())), "--vgg", str(weights_file(tmp_path))]
+    arguments += ["--size", "48", "--reference-iterations", "9", "--threads", str(torch.get_num_threads())]
+    arguments += ["--json", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.png"), "--pictures", str(tmp_path)]
+    assert gatys.main(arguments) == 0
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["peak_memory_mb"] == 123
+    assert len(found["curves"]["published"]) == 10
+    assert found["curves"]["published"][-1][1] == pytest.approx(found["reference_loss"])
+    losses = [loss for _, loss in found["curves"]["fast"]]
+    assert losses[-1] < losses[0]
+    assert cv2.imread(str(tmp_path / "a.png")).shape == (640, 1000, 3)
+    assert cv2.imread(str(tmp_path / "fast.png")).shape == (40, 48, 3)
+    assert "published" in capsys.readouterr().out
