@@ -61,14 +61,23 @@ def calibrate(styles: list[Style], first: int, choice: ModelChoice, goal: Goal, 
     allowed = allowed_files(styles[first], choice)
     if len(allowed) < 2:
         return choice
-    path = user_cache_folder() / "calibration.json"
-    key = calibration_key(styles, choice)
-    measured = {} if again else {pair: ms for pair, ms in read_cache(path, key).items() if pair in allowed}
-    if not measured:
+    kept = {} if again else read_cache(_cache_file(), calibration_key(styles, choice))
+    measured = {pair: ms for pair, ms in kept.items() if pair in allowed}
+    if not measured.keys() >= set(allowed):
         measured = measure(styles[first], choice, None if again else START_BUDGET_S)
         if again or measured.keys() >= set(allowed):  # times taken at different starts, under different loads, mislead
-            write_cache(path, key, measured)
+            remember(styles, choice, measured)
     return replace(choice, preferred=order(measured, goal))
+
+
+def remember(styles: list[Style], choice: ModelChoice, measured: Mapping[Pair, float]) -> None:
+    """Keeps times for the next start, beside those of files that were not allowed this time."""
+    path, key = _cache_file(), calibration_key(styles, choice)
+    write_cache(path, key, read_cache(path, key) | dict(measured))
+
+
+def _cache_file() -> Path:
+    return user_cache_folder() / "calibration.json"
 
 
 def order(measured: Mapping[Pair, float], goal: Goal) -> tuple[Pair, ...]:

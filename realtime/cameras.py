@@ -113,8 +113,10 @@ def list_cameras(limit: int = 10) -> Iterator[tuple[int, tuple[int, int], float]
         yield number, size_wh, fps
 
 
-def measure_camera(number: int, seconds: float = 1.5, clock: Callable[[], float] = time.monotonic) -> float | None:
-    """Frames a second that a camera really gives; None where none came. What a driver states is often wrong.
+def measure_camera(
+    number: int, seconds: float = 1.5, clock: Callable[[], float] = time.monotonic
+) -> tuple[tuple[int, int], float] | None:
+    """Size and frames a second that a camera really gives; None where none came. What a driver states is often wrong.
 
     Args:
         seconds: how long to look, after the first frame, which waits for exposure.
@@ -123,15 +125,14 @@ def measure_camera(number: int, seconds: float = 1.5, clock: Callable[[], float]
     if capture is None:
         return None
     try:
-        if not capture.read()[0]:
+        done, picture = capture.read()
+        if not done:
             return None
         began, frames = clock(), 0
-        while clock() - began < seconds:
-            if not capture.read()[0]:
-                break
+        while clock() - began < seconds and capture.read()[0]:
             frames += 1
         passed = clock() - began
-        return frames / passed if frames and passed > 0 else None
+        return ((picture.shape[1], picture.shape[0]), frames / passed) if frames and passed > 0 else None
     finally:
         capture.release()
 

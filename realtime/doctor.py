@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from realtime import __version__
-from realtime.calibration import Goal, explain, measure, order
+from realtime.calibration import Goal, explain, measure, order, remember
 from realtime.cameras import list_cameras, measure_camera
 from realtime.displays import list_displays
 from realtime.errors import EXIT_DONE, ModelError, UserError
@@ -45,7 +45,7 @@ def report(styles: list[Style], choice: ModelChoice, goal: Goal) -> int:
     if styles:
         for provider in working:
             _print_speed(styles[0], provider)
-        _print_automatic(styles[0], choice, goal)
+        _print_automatic(styles, choice, goal)
     else:
         _line("styles", "none found: nothing to measure")
     _print_faults()
@@ -91,9 +91,13 @@ def _print_cameras() -> None:
     found = False
     for number, size_wh, stated_fps in list_cameras():
         found = True
-        measured_fps = measure_camera(number)
-        rate = f"{measured_fps:.1f} frames a second measured" if measured_fps else "no frame came"
-        _line("camera", f"{number}: {size_wh[0]}x{size_wh[1]}, {rate} ({stated_fps:g} stated)")
+        stated = f"{size_wh[0]}x{size_wh[1]} at {stated_fps:g} stated"
+        measured = measure_camera(number)
+        if measured is None:
+            _line("camera", f"{number}: no frame came ({stated})")
+        else:
+            (width, height), fps = measured
+            _line("camera", f"{number}: {width}x{height}, {fps:.1f} frames a second measured ({stated})")
     if not found:
         _line("camera", "none found")
 
@@ -138,10 +142,13 @@ def _placement(stylizer: Stylizer) -> str:
     return f"; {stylizer.provider} runs {placement.describe()}" if placement else "; where its nodes run cannot be told"
 
 
-def _print_automatic(style: Style, choice: ModelChoice, goal: Goal) -> None:
+def _print_automatic(styles: list[Style], choice: ModelChoice, goal: Goal) -> None:
+    """What "auto" takes from now on: the measurement is kept, so that the next start does as is told here."""
+    style = styles[0]
     try:
         measured = measure(style, choice, None)
         if len(measured) > 1:
+            remember(styles, choice, measured)
             tier, precision = order(measured, goal)[0]
             reason = explain(measured, goal)
         else:

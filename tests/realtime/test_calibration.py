@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from realtime import calibration
-from realtime.calibration import Goal, Pair, calibrate, calibration_key, explain, measure, order, read_cache, write_cache
+from realtime.calibration import (
+    Goal,
+    Pair,
+    calibrate,
+    calibration_key,
+    explain,
+    measure,
+    order,
+    read_cache,
+    remember,
+    write_cache,
+)
 from realtime.errors import ModelError
 from realtime.folders import user_cache_folder
 from realtime.gallery import ModelFile, Style
@@ -163,6 +174,23 @@ def test_measurement_cut_short_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> N
     styles = [style_with(("fast", "fp32"), ("fast", "int8"))]
     assert calibrate(styles, 0, CHOICE, Goal()).preferred == (("fast", "int8"),)
     assert not (user_cache_folder() / "calibration.json").exists()
+
+
+def test_times_of_other_files_are_kept_beside(measured_with: list[float | None]) -> None:
+    styles = [style_with(("fast", "fp32"), ("fast", "int8"), ("fine", "int8"))]
+    remember(styles, CHOICE, times(fine_int8=70))
+    remember(styles, CHOICE, times(fast_fp32=30, fast_int8=10))
+    kept = read_cache(user_cache_folder() / "calibration.json", calibration_key(styles, CHOICE))
+    assert len(kept) == 3
+
+
+def test_options_that_allow_more_are_a_reason_to_measure(measured_with: list[float | None]) -> None:
+    styles = [style_with(("fast", "fp32"), ("fast", "int8"), ("fine", "int8"))]
+    remember(styles, CHOICE, times(fast_int8=10, fine_int8=70))
+    assert calibrate(styles, 0, replace(CHOICE, precision="int8"), Goal()).preferred[0] == ("fast", "int8")
+    assert measured_with == []
+    calibrate(styles, 0, CHOICE, Goal())
+    assert measured_with == [calibration.START_BUDGET_S]
 
 
 def test_recalibration_forgets_and_takes_its_time(measured_with: list[float | None]) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from realtime import cameras, doctor
-from realtime.calibration import Goal
+from realtime.calibration import Goal, calibrate, calibration_key, read_cache
 from realtime.faults import Installation
+from realtime.folders import user_cache_folder
 from realtime.gallery import ModelFile, Style
 from realtime.model_choice import ModelChoice
 from realtime.nvidia import Driver, Gpu
 from realtime.placement import Placement
-from tests.fakes import FakeClock, style_of, write_style_onnx
+from tests.fakes import FakeClock, flat_picture, style_of, write_style_onnx
 
 Report = Callable[..., dict[str, str]]
 HERE = Installation({}, "1.31", 13, Driver((13, 0), (Gpu("NVIDIA Test", 80 * 2**30, "9.0"),)), lambda file: True)
@@ -71,6 +72,15 @@ def test_it_ends_with_the_command_that_mends(
     assert mend.endswith("-m pip install 'onnxruntime-gpu[cuda,cudnn]'")
 
 
+def test_what_it_measures_is_what_the_next_start_takes(report: Report, two_files: Style) -> None:
+    found = report([two_files])
+    choice = ModelChoice(provider="cpu", threads=1)
+    kept = read_cache(user_cache_folder() / "calibration.json", calibration_key([two_files], choice))
+    assert kept.keys() == {("fast", "fp32"), ("fast", "int8")}
+    chosen = calibrate([two_files], 0, choice, Goal()).preferred[0]
+    assert f"would run on cpu, {' '.join(chosen)}: " in found["auto"]
+
+
 def test_one_file_is_no_choice(report: Report, inversion_onnx: Path) -> None:
     assert "nothing else to choose from" in report([style_of(inversion_onnx)])["auto"]
 
@@ -107,7 +117,7 @@ class FakeCamera:
     def read(self) -> tuple[bool, object]:
         self.clock.advance(self.interval_s)
         self.left -= 1
-        return self.left >= 0, None
+        return self.left >= 0, flat_picture(0, (64, 48)) if self.left >= 0 else None
 
     def release(self) -> None:
         self.released = True
@@ -119,7 +129,8 @@ def test_rate_of_a_camera_is_measured(
 ) -> None:
     camera = FakeCamera(clock, 1 / fps, frames)
     monkeypatch.setattr(cameras, "_open_camera", lambda number, options: camera)
-    assert cameras.measure_camera(0, clock=clock) == (None if measured is None else pytest.approx(measured))
+    found = cameras.measure_camera(0, clock=clock)
+    assert found == (None if measured is None else ((64, 48), pytest.approx(measured, rel=0.05)))
     assert camera.released
 
 
@@ -128,8 +139,8 @@ def test_cameras_are_listed_with_what_they_give(report: Report, monkeypatch: pyt
         yield 0, (1280, 720), 30.0
 
     monkeypatch.setattr(doctor, "list_cameras", one)
-    monkeypatch.setattr(doctor, "measure_camera", lambda number: 14.98)
-    assert report([])["camera"] == "0: 1280x720, 15.0 frames a second measured (30 stated)"
+    monkeypatch.setattr(doctor, "measure_camera", lambda number: ((640, 360), 14.98))
+    assert report([])["camera"] == "0: 640x360, 15.0 frames a second measured (1280x720 at 30 stated)"
     monkeypatch.setattr(doctor, "list_cameras", one)
     monkeypatch.setattr(doctor, "measure_camera", lambda number: None)
     assert "no frame came" in report([])["camera"]
