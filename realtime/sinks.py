@@ -19,6 +19,7 @@ from realtime.picture_files import write_picture
 from realtime.shifted_keys import ShiftedKeys
 
 WINDOW_NAME = "StyleCam"
+_LARGEST_WINDOW_WH = (1920, 1080)
 _NO_KEY = -1
 
 
@@ -75,7 +76,7 @@ class WindowSink:
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         if size_wh != self._size_wh:
             self._size_wh = size_wh
-            cv2.resizeWindow(WINDOW_NAME, *size_wh)
+            cv2.resizeWindow(WINDOW_NAME, *window_size(size_wh))
         cv2.imshow(WINDOW_NAME, image_bgr)
         key = self.poll()
         self._watch_close_button()
@@ -110,6 +111,12 @@ class WindowSink:
             self._was_visible = True
         elif self._was_visible:
             self.is_closed = True
+
+
+def window_size(picture_wh: tuple[int, int]) -> tuple[int, int]:
+    """Size of the window in which a picture is first shown: its own, or what fits on most screens."""
+    scale = min(1.0, _LARGEST_WINDOW_WH[0] / picture_wh[0], _LARGEST_WINDOW_WH[1] / picture_wh[1])
+    return max(1, round(picture_wh[0] * scale)), max(1, round(picture_wh[1] * scale))
 
 
 class PictureSink:

@@ -19,6 +19,7 @@ from realtime.notes import Note, no_note
 from realtime.picture_files import PICTURE_SUFFIXES, read_picture, scale_picture
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
+_LARGEST_SHOWN_WH = (3840, 2160)  # no screen shows more of a still, and each of its frames is painted again
 PICTURE_FPS = 10.0  # a still is shown again so often, so that keys and fades answer
 _STREAM = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -58,7 +59,7 @@ class Source(Protocol):
 
 
 class PictureSource:
-    """A still picture: once for a file, again and again for a window.
+    """A still picture: once for a file, again and again, at most 4K large, for a window.
 
     alpha: its transparency (H, W) uint8 once it is open, None where it has none.
     """
@@ -81,6 +82,10 @@ class PictureSource:
 
     def open(self) -> None:
         picture = scale_picture(read_picture(self._path, self._note), self._scale)
+        height, width = picture.image_bgr.shape[:2]
+        if self.is_live and (width > _LARGEST_SHOWN_WH[0] or height > _LARGEST_SHOWN_WH[1]):
+            picture = scale_picture(picture, _LARGEST_SHOWN_WH)
+            self._note(f"{self.description}: {width}x{height} is shown smaller; --output paints it at its full size")
         self._picture, self.alpha = picture.image_bgr, picture.alpha
 
     def read(self) -> tuple[Image, float | None] | None:

@@ -21,6 +21,7 @@ from realtime.sinks import (
     WindowSink,
     check_output,
     display_problem,
+    window_size,
 )
 from realtime.video_writer import VideoFileSink
 from tests.fakes import coloured_picture, noisy_picture
@@ -95,6 +96,14 @@ def test_picture_is_written_with_the_transparency_of_its_photo(tmp_path: Path) -
     written = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
     assert written is not None
     np.testing.assert_array_equal(written, np.dstack([noisy_picture(), alpha]))
+
+
+WINDOWS_WH = {(640, 480): (640, 480), (1920, 1080): (1920, 1080), (3840, 2160): (1920, 1080), (3000, 4000): (810, 1080)}
+
+
+@pytest.mark.parametrize("picture_wh", WINDOWS_WH)
+def test_window_fits_on_the_screen(picture_wh: tuple[int, int]) -> None:
+    assert window_size(picture_wh) == WINDOWS_WH[picture_wh]
 
 
 # ---------------------------------------------------------------------------------------- outputs refused

@@ -18,6 +18,7 @@ from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
 from realtime.excerpt import Excerpt
+from realtime.picture_files import write_picture
 from realtime.sources import (
     DemoSource,
     Pace,
@@ -399,6 +400,21 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         choose_source(str(tmp_path / ("long" * 100 + ".mp4")))
+
+
+def test_large_still_is_shown_smaller_and_painted_whole(tmp_path: Path) -> None:
+    path, notes = tmp_path / "large.png", list[str]()
+    write_picture(path, flat_picture(90, (7680, 40)))
+    sizes = []
+    for has_window in (True, False):
+        source = choose_source(str(path), has_window=has_window, note=notes.append)
+        source.open()
+        found = source.read()
+        assert found is not None
+        sizes.append(found[0].shape)
+    assert sizes == [(20, 3840, 3), (40, 7680, 3)]
+    assert len(notes) == 1
+    assert "7680x40 is shown smaller" in notes[0]
 
 
 def test_size_of_a_picture_is_that_of_scale(picture_file: Path) -> None:
