@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import latency, quality, speed, stability
+from benchmarks import beside, latency, quality, speed, stability
 from benchmarks.quality import load_photos, measure_quality
 from benchmarks.reference import ReferenceNetwork, export_reference
 from benchmarks.report import data_folder, print_table, write_json
@@ -376,6 +376,36 @@ def test_latency_is_what_the_program_says_of_itself() -> None:
 def test_a_run_that_failed_is_an_error_with_its_reason() -> None:
     with pytest.raises(UserError, match="the run ended with 1: error: no camera"):
         latency.measure("640x480", 30, 12, ["--fail"])
+
+
+FAKE_LIVE_PROGRAM = """
+import json, socket, sys
+arguments = sys.argv[1:]
+found = {"fps": 30.0, "latency_ms": {"p95": 9.0}, "recording": {"frames_dropped": 3}}
+if "--serve" in arguments:
+    server = socket.create_server(("127.0.0.1", 0))
+    print(f"serving http://127.0.0.1:{server.getsockname()[1]}/", flush=True)
+    viewers = [server.accept()[0] for _ in range(4)]
+    found["serving"] = {"most_viewers": sum(viewer.recv(100).startswith(b"GET /stream.mjpg ") for viewer in viewers)}
+    found["fps"] = 27.0
+with open(arguments[arguments.index("--stats") + 1], "w") as file:
+    json.dump(found, file)
+"""
+
+
+def test_what_goes_on_beside_the_picture_is_given_as_a_share_of_the_run_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "fake.py"
+    path.write_text(FAKE_LIVE_PROGRAM)
+    monkeypatch.setattr(beside, "_PROGRAM", path)
+    assert beside.main(["--rounds", "2", "--seconds", "0.01", "--json", str(tmp_path / "out.json")]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    table = {row[0]: row for row in rows if row and row[0] in ("alone", "recording", "viewers")}
+    assert [table[case][1:3] for case in table] == [["30.0", "1.000"], ["30.0", "1.000"], ["27.0", "0.900"]]
+    assert "6" in table["recording"]
+    assert table["viewers"][-1] == "4"
+    assert len(json.loads((tmp_path / "out.json").read_text())["beside"]["viewers"]) == 2
 
 
 # --- reports

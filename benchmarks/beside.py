@@ -1,0 +1,168 @@
+"""What goes on beside the live picture and what it costs: python -m benchmarks.beside.
+
+Runs run_cam.py without a window on the demo source played as a camera: alone, recording, with four viewers of whom one
+stops reading, and (with --repaint) beside a re-painting. The cases take turns; rates are medians over the rounds and are
+given as shares of the run alone. Memory is the process's own at a quarter of a run and at its end (Linux alone).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import print_table, write_json
+from realtime.errors import EXIT_DONE, OutputError, UserError
+from realtime.repaint_worker import RepaintWorker
+
+_PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
+_VIEWERS = 3  # that read, and one more that does not
+
+
+def measure(case: str, args: argparse.Namespace) -> dict[str, Any]:
+    """One run of a case.
+
+    Args:
+        case: "alone", "recording", "viewers" or "repaint".
+    Returns:
+        fps, p95_ms, memory_mb at a quarter and at the end, and the figures of recorder and server.
+    Raises:
+        UserError: the run failed.
+    """
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        stats = Path(folder) / "stats.json"
+        command = [sys.executable, str(_PROGRAM), "--source", "demo", "--live", "--headless", "--stats", str(stats)]
+        command += ["--size", args.size, "--processing-size", args.size, "--fps", str(args.fps), "--precision", args.precision]
+        command += ["--max-frames", str(round(args.fps * args.seconds))]
+        if case == "recording":
+            command += ["--record", "--recording-dir", folder]
+        if case == "viewers":
+            command += ["--serve", "0"]
+        if case == "repaint":
+            stack.enter_context(_repainting(args, Path(folder)))
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if case == "viewers":
+            assert process.stdout is not None
+            stack.enter_context(_viewers(process.stdout.readline()))
+        time.sleep(args.seconds / 4)
+        early_mb, late_mb = _memory_mb(process.pid), None
+        while process.poll() is None:
+            late_mb = _memory_mb(process.pid) or late_mb
+            time.sleep(0.2)
+        _, errors = process.communicate()
+        if process.returncode:
+            raise UserError(f"beside: the run ended with {process.returncode}: {errors.strip()}")
+        found = json.loads(stats.read_text(encoding="utf-8"))
+    kept = {name: found[name] for name in ("recording", "serving") if name in found}
+    return {"fps": found["fps"], "p95_ms": found["latency_ms"]["p95"], "memory_mb": (early_mb, late_mb), **kept}
+
+
+@contextmanager
+def _viewers(line: str) -> Iterator[None]:
+    """Some that read what comes and one that asks and then never reads."""
+    match = re.search(r":(\d+)/", line)
+    if match is None:
+        raise UserError(f"beside: expected the address that is served, found {line.strip()!r}")
+    with ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", int(match[1])))) for _ in range(_VIEWERS + 1)]
+        for connection in connections:
+            connection.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for connection in connections[1:]:
+            threading.Thread(target=_read_all, args=(connection,), daemon=True).start()
+        yield
+
+
+def _read_all(connection: socket.socket) -> None:
+    with suppress(OSError):
+        while connection.recv(1 << 16):
+            pass
+
+
+@contextmanager
+def _repainting(args: argparse.Namespace, folder: Path) -> Iterator[None]:
+    """A re-painting as the live window starts it, ended with the run."""
+    photo, painting = (str(path.resolve()) for path in args.repaint)
+    arguments = ["-m", "models.gatys", photo, painting, "-o", str(folder / "out.png"), "--preset", "best", "--progress-lines"]
+    arguments += ["--vgg", str(args.vgg.resolve())] if args.vgg is not None else []
+    worker = RepaintWorker(arguments, threads=1)
+    has_begun = threading.Event()
+
+    def follow() -> None:
+        worker.follow(lambda _: has_begun.set())
+        has_begun.set()
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    has_begun.wait()
+    try:
+        if not thread.is_alive():
+            raise OutputError("beside: the re-painting ended at once; try the same by hand with python -m models.gatys")
+        yield
+    finally:
+        worker.kill()
+        thread.join()
+
+
+def _memory_mb(pid: int) -> float | None:
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    match = re.search(r"VmRSS:\s+(\d+) kB", text)
+    return round(int(match[1]) / 1024, 1) if match else None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.beside")
+    parser.add_argument("--size", default="640x480")
+    parser.add_argument("--fps", type=float, default=30.0, help="of the demo camera")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--repaint", type=Path, nargs=2, metavar=("PHOTO", "PAINTING"), help="measure a re-painting too")
+    parser.add_argument("--vgg", type=Path, help="for the re-painting")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    cases = ["alone", "recording", "viewers", *(["repaint"] if args.repaint else [])]
+    runs: dict[str, list[dict[str, Any]]] = {case: [] for case in cases}
+    try:
+        for _ in range(args.rounds):
+            for case in cases:
+                runs[case].append(measure(case, args))
+        write_json(args.json, {"beside": runs})
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    alone = statistics.median(run["fps"] for run in runs["alone"])
+    print_table(
+        ("case", "fps", "share of alone", "p95 ms", "memory MB, early and late", "frames dropped by it", "most viewers"),
+        [
+            (
+                case,
+                f"{(fps := statistics.median(run['fps'] for run in found)):.1f}",
+                f"{fps / alone:.3f}",
+                f"{statistics.median(run['p95_ms'] for run in found):.1f}",
+                "{} {}".format(*found[-1]["memory_mb"]),
+                sum(run["recording"]["frames_dropped"] for run in found) if case == "recording" else "-",
+                max(run["serving"]["most_viewers"] for run in found) if case == "viewers" else "-",
+            )
+            for case, found in runs.items()
+        ],
+    )
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
