@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,13 +153,34 @@ def whole_frames(path: Path) -> int:
     return usable
 
 
+def trim_part(path: Path) -> None:
+    """Cuts off what was written of a last fragment when the disk became full, so that players do not stumble over it."""
+    end = 0
+    try:
+        with path.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            position = 0
+            while position + 8 <= size:
+                file.seek(position)
+                length, kind = struct.unpack(">I4s", file.read(8))
+                if length == 1:  # the length follows in eight bytes
+                    length = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0]
+                position += max(8, length)
+                if kind in (b"ftyp", b"mdat") and position <= size:
+                    end = position
+            if end:
+                file.truncate(end)
+    except OSError:
+        pass  # it stays as it is
+
+
 def count_frames(path: Path) -> int:
-    """Frames that a player finds in a part."""
+    """Frames that a player finds whole in a file."""
     frames = 0
     try:
         with av.open(str(path)) as container:
             for packet in container.demux(video=0):
-                frames += bool(packet.size)
+                frames += bool(packet.size and not packet.is_corrupt)
     except (av.error.FFmpegError, OSError, IndexError):
         pass
     return frames

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import queue
 import threading
@@ -19,7 +21,7 @@ from realtime.sinks import check_output
 from realtime.video_assembly import Soundtrack, assemble, needs_assembly
 from realtime.video_codecs import Encoding, choose_encoding
 from realtime.video_encoder import PartFile, VideoForm, padding
-from realtime.video_resume import Part, UnfinishedVideo, count_frames
+from realtime.video_resume import Part, UnfinishedVideo, count_frames, trim_part
 
 _QUEUE_FRAMES = 4
 
@@ -138,12 +140,15 @@ class VideoFileSink:
                 part.finish()
             finally:
                 part.abandon()
+            check_whole(self._part.path, part.frames_encoded)
         except (av.error.FFmpegError, OSError) as error:
             self._error = self._refusal(_reason(error))
         except Exception as error:
             self._error = error
 
     def _refusal(self, reason: str) -> OutputError:
+        if self._encoding.codec != "gif":
+            trim_part(self._part.path)
         kept = self._unfinished.frames + count_frames(self._part.path)
         where = f"{kept} frames can be played in {self._part.path.name}" if kept else "nothing was kept"
         if not kept:
@@ -162,13 +167,15 @@ class VideoFileSink:
         try:
             if needs_assembly(parts, suffix):
                 assemble(parts, made, suffix, soundtrack, self._note)
+                check_whole(made, self.frames_written)
             else:
                 made = parts[0].path
             os.replace(made, self._path)
         except (av.error.FFmpegError, OSError) as error:
             if made != parts[0].path:
                 made.unlink(missing_ok=True)
-            self._unfinished.remember(parts)
+            with contextlib.suppress(OutputError):  # on a full disk; the notes of the beginning do as well
+                self._unfinished.remember(parts)
             names = ", ".join(part.path.name for part in parts)
             raise OutputError(
                 f"--output {self._path}: cannot be put in place ({_reason(error)}); "
@@ -181,6 +188,16 @@ class VideoFileSink:
         for part in parts:
             if part.path != self._path:
                 part.path.unlink(missing_ok=True)
+
+
+def check_whole(path: Path, frames: int) -> None:
+    """Counts the frames of a finished file: the last bytes may be lost on a full disk without a word from FFmpeg.
+
+    Raises:
+        OSError: there are fewer than were written.
+    """
+    if count_frames(path) < frames:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _reason(error: Exception) -> str:

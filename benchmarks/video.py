@@ -1,0 +1,292 @@
+"""Video files through the whole program: python -m benchmarks.video.
+
+Copies every clip of the shared data folder at strength 0 and compares the copy with the clip; measures how much longer a
+painting takes than the slowest of decoding, styling and encoding alone (--rates); and watches the memory of a long film
+(--frames N).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2  # noqa: F401  (before PyAV)
+import numpy as np
+
+from benchmarks.report import data_folder, print_table, write_json
+from realtime.capture import Capture, Policy
+from realtime.controls import ControlState
+from realtime.errors import EXIT_DONE, UserError
+from realtime.frame import Image
+from realtime.gallery import find_style, load_gallery
+from realtime.model_choice import ModelChoice
+from realtime.painter import Painter
+from realtime.pipeline import Pipeline, RunOptions
+from realtime.studio import Studio
+from realtime.timing import RunTimes
+from realtime.video_encoder import VideoForm
+from realtime.video_reader import VideoFileSource
+from realtime.video_writer import VideoFileSink
+
+# isort: split
+import av
+
+_PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
+_FOLDERS = ("people", "moving", "edge_cases")
+_RATE_CLIP = Path("moving/bigbuckbunny.mp4")
+_KIB = 1024
+
+
+def compare(clip: Path, folder: Path, suffix: str) -> dict[str, Any]:
+    """A clip copied by the program at strength 0, measured against the clip.
+
+    Raises:
+        UserError: the program failed.
+    """
+    made = folder / f"{clip.stem}{suffix}"
+    command = [sys.executable, str(_PROGRAM), "--source", str(clip), "--strength", "0", "--output", str(made), "--overwrite"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"{clip.name}: the program ended with {done.returncode}: {done.stderr.strip()}")
+    source, result = describe(clip), describe(made)
+    return {
+        "clip": clip.name,
+        "frames": [source["frames"], result["frames"], frames_by_ffprobe(made)],
+        "seconds": [source["seconds"], result["seconds"]],
+        "start_s": [source["start_s"], result["start_s"]],
+        "largest_time_error_ms": 1000 * largest_difference(source["times_s"], result["times_s"]),
+        "sound": [source["sound"], result["sound"]],
+        "step_ms": sound_step_ms(source, result),
+        "size": [source["size"], result["size"]],
+        "turned": source["turned"],
+        "colours": [source["colours"], result["colours"]],
+        "colour_error": colour_error(clip, made),
+        "notes": done.stderr.splitlines(),
+    }
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What PyAV finds in a file, every frame decoded."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = [(frame.time, frame.rotation, (frame.colorspace, frame.color_range)) for frame in container.decode(stream)]
+        sounds = len(container.streams.audio)
+        size, rate = (stream.width, stream.height), float(stream.average_rate or 30)
+    first_sound_s = _first_sound_s(path) if sounds else None
+    times_s = [float(time or 0) for time, _, _ in frames]
+    turned = abs(frames[0][1]) == 90
+    return {
+        "frames": len(frames),
+        "times_s": times_s,
+        "start_s": times_s[0],
+        "seconds": times_s[-1] - times_s[0] + 1 / rate,
+        "sound": sounds,
+        "first_sound_s": first_sound_s,
+        "size": size[::-1] if turned else size,
+        "turned": frames[0][1],
+        "colours": frames[0][2],
+    }
+
+
+def _first_sound_s(path: Path) -> float | None:
+    with av.open(str(path)) as container:
+        return next((float(frame.time) for frame in container.decode(audio=0) if frame.time is not None), None)
+
+
+def frames_by_ffprobe(path: Path) -> int | None:
+    """Frames that ffprobe decodes; None where it is not installed."""
+    if shutil.which("ffprobe") is None:
+        return None
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-count_frames", "-show_entries", "stream=nb_read_frames"]
+    done = subprocess.run([*command, "-of", "csv=p=0", str(path)], capture_output=True, text=True, check=False)
+    return int(done.stdout.strip().split(",")[0]) if done.returncode == 0 else -1
+
+
+def largest_difference(times_s: list[float], others_s: list[float]) -> float:
+    """Of the times of frames; they are given for as many as both have."""
+    return max((abs(a - b) for a, b in zip(times_s, others_s, strict=False)), default=0.0)
+
+
+def sound_step_ms(source: dict[str, Any], result: dict[str, Any]) -> float | None:
+    """How far the first sound moved against the first picture."""
+    if source["first_sound_s"] is None or result["first_sound_s"] is None:
+        return None
+    before, after = (found["first_sound_s"] - found["start_s"] for found in (source, result))
+    return float(1000 * (after - before))
+
+
+def colour_error(clip: Path, made: Path) -> float:
+    """Mean difference in grey levels between a clip's pictures and its copy's, every tenth frame, padding left out."""
+    errors = []
+    for number, (before, after) in enumerate(zip(pictures_of(clip), pictures_of(made), strict=False)):
+        if number % 10 == 0:
+            height, width = before.shape[:2]
+            errors.append(float(np.abs(before.astype(np.int16) - after[:height, :width]).mean()))
+    return float(np.mean(errors))
+
+
+def pictures_of(path: Path) -> Iterator[Image]:
+    """All pictures of a file as the program reads them."""
+    source = VideoFileSource(path)
+    source.open()
+    while (found := source.read()) is not None:
+        yield found[0]
+    source.close()
+
+
+def measure_rates(clip: Path, folder: Path, most_frames: int) -> dict[str, float]:
+    """Seconds for decoding, styling and encoding alone, and for all of them at once."""
+    styles, first = find_style(load_gallery(), None)
+    studio = Studio(styles, ModelChoice())
+    stylizer = studio.require(first)
+    began = time.perf_counter()
+    pictures = [picture for picture, _ in zip(pictures_of(clip), range(most_frames), strict=False)]
+    decode_s = time.perf_counter() - began
+    stylizer.warm_up((pictures[0].shape[1], pictures[0].shape[0]))
+    began = time.perf_counter()
+    painted = [stylizer.style(picture) for picture in pictures]
+    style_s = time.perf_counter() - began
+    began = time.perf_counter()
+    sink = VideoFileSink(folder / "encoded.mp4", Fraction(25), overwrite=True)
+    for picture in painted:
+        sink.write(picture, None)
+    sink.close(True)
+    encode_s = time.perf_counter() - began
+    del pictures, painted
+    together_s = _paint_clip(clip, folder / "painted.mp4", studio, first, most_frames)
+    studio.close()
+    slowest_s = max(decode_s, style_s, encode_s)
+    return {
+        "decode_s": decode_s,
+        "style_s": style_s,
+        "encode_s": encode_s,
+        "together_s": together_s,
+        "together_over_slowest": together_s / slowest_s,
+        "share_of_stylizer_rate": style_s / together_s,
+    }
+
+
+def _paint_clip(clip: Path, made: Path, studio: Studio, style: int, most_frames: int) -> float:
+    """Seconds from opening the source to the finished file."""
+    times, source = RunTimes(), VideoFileSource(clip)
+    began = time.perf_counter()
+    capture = Capture(source, Policy.EVERY)
+    painter = Painter(studio, style, None, times, warms_neighbours=False)
+    capture.start()
+    form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours)
+    sink = VideoFileSink(made, form, overwrite=True)
+    state = ControlState(style=style, style_count=len(studio.styles))
+    Pipeline(capture, painter, sink, None, state, times, RunOptions(max_frames=most_frames), threading.Event()).run()
+    return time.perf_counter() - began
+
+
+def watch_memory(frames: int, folder: Path) -> dict[str, Any]:
+    """Resident memory of the program in MiB while it paints a film of generated frames, ten times on the way.
+
+    Raises:
+        UserError: the program failed, or this system has no /proc.
+    """
+    if not Path("/proc/self/status").exists():
+        raise UserError("--frames: reads /proc, which this system does not have")
+    made = folder / "long.mp4"
+    command = [sys.executable, str(_PROGRAM), "--source", "demo", "--size", "64x64", "--max-frames", str(frames), "--quiet"]
+    with subprocess.Popen([*command, "--output", str(made), "--overwrite"], stderr=subprocess.PIPE, text=True) as program:
+        samples = []
+        while program.poll() is None:
+            samples.append(_resident_mib(program.pid))
+            time.sleep(0.2)
+        errors = program.stderr.read() if program.stderr is not None else ""
+    if program.returncode:
+        raise UserError(f"--frames: the program ended with {program.returncode}: {errors.strip()}")
+    settled = samples[len(samples) // 10 :] or samples
+    return {
+        "frames": frames,
+        "frames_in_file": frames_by_ffprobe(made),
+        "resident_mib": [round(settled[min(len(settled) - 1, k * len(settled) // 10)], 1) for k in range(11)],
+        "highest_mib": round(max(samples), 1),
+    }
+
+
+def _resident_mib(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+        return next((int(line.split()[1]) / _KIB for line in lines if line.startswith("VmRSS")), 0.0)
+    except OSError:  # it ended just now
+        return 0.0
+
+
+def _row(found: dict[str, Any]) -> tuple[str, ...]:
+    step = "" if found["step_ms"] is None else f"{found['step_ms']:+.1f}"
+    return (
+        found["clip"],
+        "/".join(str(count) for count in found["frames"]),
+        "/".join(f"{seconds:.3f}" for seconds in found["seconds"]),
+        "/".join(f"{start_s:.3f}" for start_s in found["start_s"]),
+        f"{found['largest_time_error_ms']:.2f}",
+        "/".join(str(count) for count in found["sound"]),
+        step,
+        " ".join(f"{width}x{height}" for width, height in found["size"]),
+        str(found["turned"]),
+        " ".join(f"{matrix},{range_}" for matrix, range_ in found["colours"]),
+        f"{found['colour_error']:.2f}",
+    )
+
+
+_HEADER = (
+    "clip",
+    "frames in/out/ffprobe",
+    "seconds",
+    "start",
+    "time ms",
+    "sound",
+    "step ms",
+    "size",
+    "turned",
+    "tags",
+    "colour",
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.video")
+    parser.add_argument("--suffix", default=".mp4", help="kind of file to write (default .mp4)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files there")
+    parser.add_argument("--rates", action="store_true", help="only: painting against decoding, styling, encoding alone")
+    parser.add_argument("--frames", type=int, metavar="N", help="only: memory over so many generated frames")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            if args.frames is not None:
+                found: Any = {"memory": watch_memory(args.frames, folder)}
+                print(json.dumps(found, indent=2))
+            elif args.rates:
+                found = {"rates": measure_rates(data_folder() / "video" / _RATE_CLIP, folder, 132)}
+                print_table(tuple(found["rates"]), [[f"{value:.2f}" for value in found["rates"].values()]])
+            else:
+                clips = [clip for name in _FOLDERS for clip in sorted((data_folder() / "video" / name).iterdir())]
+                found = {"clips": [compare(clip, folder, args.suffix) for clip in clips]}
+                print_table(_HEADER, [_row(row) for row in found["clips"]])
+                print(*(note for row in found["clips"] for note in row["notes"]), sep="\n")
+            write_json(args.json, found)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
