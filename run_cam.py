@@ -202,7 +202,9 @@ def _picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
 def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note: Note) -> VideoJob:
     from realtime.video_job import VideoJob, VideoOptions  # PyAV takes a fifth of a second to load: only for files
 
-    options = VideoOptions(args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps)
+    options = VideoOptions(
+        args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps, args.max_frames is not None
+    )
     look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
     look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
     return VideoJob(args.output, source, options, look, note)

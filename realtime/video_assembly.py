@@ -33,12 +33,14 @@ class Soundtrack:
     origin_s: its time that is zero in the output.
     is_cut: whether the output begins later than the source.
     end_s: output time after which nothing is taken over; None for all of it.
+    ends_with_picture: whether nothing is taken over behind the last picture, wherever that may be.
     """
 
     path: Path
     origin_s: float = 0.0
     is_cut: bool = False
     end_s: float | None = None
+    ends_with_picture: bool = False
 
 
 def assemble(parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtrack | None, note: Note) -> int:

@@ -70,7 +70,15 @@ CODECS: Mapping[str, Codec] = {
     "ffv1": Codec(
         (".mkv",), {SOFTWARE: "ffv1"}, "bgr0", is_subsampled=False, options={"level": "3", "slices": "4", "slicecrc": "1"}
     ),
-    "gif": Codec((".gif",), {SOFTWARE: "gif"}, "pal8", is_subsampled=False, options={"global_palette": "0"}),
+    "gif": Codec(
+        (".gif",),
+        {SOFTWARE: "gif"},
+        "pal8",
+        is_subsampled=False,
+        # Every picture whole, with its own colours: leaving out what did not change loses a picture whose palette is the
+        # first one's, and a part would lean on the one before.
+        options={"global_palette": "0", "gifflags": "-offsetting-transdiff"},
+    ),
 }
 assert tuple(FORMATS) == WRITTEN_SUFFIXES and tuple(CODECS) == CODEC_NAMES and (SOFTWARE, *_HARDWARE) == ENCODER_NAMES
 

@@ -31,6 +31,7 @@ class VideoOptions:
     codec, encoder, crf: None for what the output's name asks for.
     resume: go on with what an earlier run left.
     fps: of a source that states no rate.
+    is_limited: the run may end before its source does.
     """
 
     codec: str | None = None
@@ -39,6 +40,7 @@ class VideoOptions:
     overwrite: bool = False
     resume: bool = False
     fps: float | None = None
+    is_limited: bool = False
 
 
 class VideoJob:
@@ -77,7 +79,7 @@ class VideoJob:
             form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours, source.pixel_aspect)
             excerpt = source.excerpt
             end_s = None if excerpt.end_s is None else excerpt.end_s - excerpt.start_s
-            soundtrack = Soundtrack(source.path, source.origin_s, bool(excerpt.start_s), end_s)
+            soundtrack = Soundtrack(source.path, source.origin_s, bool(excerpt.start_s), end_s, self._options.is_limited)
         else:
             tick = _LIVE_TICK if source.is_live else getattr(source, "time_base", None)
             form = VideoForm(_rate(source, self._options.fps), tick)

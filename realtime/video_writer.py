@@ -160,7 +160,7 @@ class VideoFileSink:
 
     def _finish(self, parts: list[Part], complete: bool) -> None:
         soundtrack = self._soundtrack
-        if soundtrack is not None and not complete:
+        if soundtrack is not None and (soundtrack.ends_with_picture or not complete):
             soundtrack = replace(soundtrack, end_s=min(self._end_s, soundtrack.end_s or self._end_s))
         made = self._path.with_name(self._path.name + ".finishing")
         suffix = self._path.suffix.lower()

@@ -11,6 +11,7 @@ import realtime.sources  # noqa: F401  (OpenCV before PyAV: the other way round 
 
 # isort: split
 from tests.fakes import FakeClock, write_clip, write_style, write_style_onnx
+from tests.program import command, environment, run_cam, work  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(autouse=True)

@@ -13,17 +13,19 @@ import pytest
 
 from realtime.errors import OutputError
 from realtime.video_codecs import Encoding
-from realtime.video_encoder import VideoForm
+from realtime.video_encoder import PartFile, VideoForm
 from realtime.video_resume import (
     Part,
     UnfinishedVideo,
+    count_frames,
     discard_unfinished,
     find_unfinished,
     is_unfinished,
     notes_path,
+    trim_part,
     whole_frames,
 )
-from realtime.video_writer import VideoFileSink
+from realtime.video_writer import VideoFileSink, check_whole
 from tests.fakes import clip_index, coloured_picture, read_clip
 
 SETTINGS: dict[str, Any] = {"source": "clip.mp4, 7 bytes", "strength": 0.5, "processing_size": (64, 48)}
@@ -166,3 +168,32 @@ def test_source_that_cannot_be_read_again_leaves_no_notes(tmp_path: Path) -> Non
     write(sink_for(path, "h264", UnfinishedVideo(path, None)), 0, 3, complete=False)
     assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
     assert clip_index(read_clip(path)[0]) >= 0
+
+
+def test_fragment_that_was_cut_is_trimmed_away(tmp_path: Path) -> None:
+    path = tmp_path / "out.mkv"
+    write(sink_for(path, "ffv1", UnfinishedVideo(path, None)), 0, 1, complete=True)  # any file of another kind stays
+    before = path.read_bytes()
+    trim_part(path)
+    assert path.read_bytes() == before
+    part = tmp_path / "part.mp4"
+    encoder = PartFile(part, VideoForm(Fraction(25)), Encoding("ffv1"), (65, 47))
+    for picture in PICTURES:
+        encoder.encode(picture, None)
+    encoder.finish()
+    assert count_frames(part) == 10
+    whole = part.read_bytes()
+    part.write_bytes(whole[: round(len(whole) * 0.7)])
+    trim_part(part)
+    kept = len(read_clip(part))
+    assert 3 <= kept < 10
+    assert count_frames(part) == kept
+
+
+def test_file_that_lost_its_end_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "out.mkv"
+    write(sink_for(path, "ffv1", UnfinishedVideo(path, None)), 0, 10, complete=True)
+    check_whole(path, 10)
+    path.write_bytes(path.read_bytes()[:-20000])
+    with pytest.raises(OSError, match="No space left"):
+        check_whole(path, 10)

@@ -1,0 +1,166 @@
+"""Video files as users of the program meet them: options, damage, full disks, crashes, going on."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from realtime.command_line import parse_arguments
+from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_OUTPUT, EXIT_SOURCE
+from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip, wait_until
+from tests.films import clicks_of, write_film
+from tests.program import TIME_LIMIT_S, RunCam
+
+SIZE_WH = (96, 64)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds, 25 frames a second, with sound; not to be written to."""
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    return write_film(tmp_path_factory.mktemp("films") / "film.mp4", pictures, sound="aac", clicks_s=[1.2])
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise, which no codec makes small, so that much is on the disk soon; not to be written to."""
+    pictures = [noisy_picture(SIZE_WH, seed) for seed in range(120)]
+    return write_film(tmp_path_factory.mktemp("noise") / "noise.mkv", pictures, codec="ffv1", pixel_format="bgr0")
+
+
+def test_excerpt_scaled_with_its_sound(run_cam: RunCam, film: Path, work: Path) -> None:
+    options = ("--start", "0:01", "--end", "1.6", "--scale", "2", "--codec", "hevc", "--crf", "20")
+    run_cam("--source", film, "--output", "out.mp4", "--strength", 0, *options).succeeds()
+    pictures = read_clip(work / "out.mp4")
+    assert [clip_index(picture) for picture in pictures] == [index % CLIP_FRAMES for index in range(25, 40)]
+    assert pictures[0].shape == (96, 128, 3)
+    assert clicks_of(work / "out.mp4") == pytest.approx([0.2], abs=0.04)
+
+
+def test_gif_there_and_back(run_cam: RunCam, film: Path, work: Path) -> None:
+    run_cam("--source", film, "--output", "out.gif", "--strength", 0).succeeds()
+    run_cam("--source", "out.gif", "--output", "back.mp4", "--strength", 0).succeeds()
+    shown = [clip_index(picture) for picture in read_clip(work / "back.mp4")]
+    assert shown == [index % CLIP_FRAMES for index in range(50)]
+
+
+def test_quiet_is_quiet(run_cam: RunCam, work: Path) -> None:
+    write_film(work / "odd.mkv", [noisy_picture((65, 47))] * 3, codec="ffv1", pixel_format="bgr0")
+    loud = run_cam("--source", "odd.mkv", "--output", "loud.mp4")
+    assert (loud.code, loud.errors) == (
+        EXIT_DONE,
+        "note: --output loud.mp4: h264 holds even sizes only; 65x47 padded to 66x48\n",
+    )
+    run_cam("--source", "odd.mkv", "--output", "quiet.mp4", "--quiet").succeeds()
+
+
+def test_excerpt_behind_the_end(run_cam: RunCam, film: Path, work: Path) -> None:
+    run_cam("--source", film, "--output", "out.mp4", "--start", "7").complains(EXIT_SOURCE, "ends before --start 7")
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize("source", ["demo", "rtsp://anna:s3cret@camera.example/live"])
+def test_excerpt_of_what_is_no_file(run_cam: RunCam, source: str) -> None:
+    outcome = run_cam("--source", source, "--output", "out.mp4", "--end", "3")
+    outcome.complains(EXIT_ARGUMENTS, "only for a video file as --source")
+    assert "s3cret" not in outcome.errors
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--start", "-1"),
+        ("--start", "1:2:3:4"),
+        ("--start", "5", "--end", "5"),
+        ("--scale", "0"),
+        ("--scale", "8x8"),
+        ("--codec", "mpeg1"),
+        ("--crf", "-3"),
+        ("--codec", "h264", "--headless"),
+        ("--resume", "--output", "out.png"),
+    ],
+)
+def test_wrong_options(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(["--source", "clip.mp4", *options])
+    assert caught.value.code == EXIT_ARGUMENTS
+    assert options[0] in capsys.readouterr().err or "--end" in options
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_full_disk_keeps_what_was_made_and_goes_on(
+    command: list[str], environment: dict[str, str], run_cam: RunCam, noise: Path, work: Path
+) -> None:
+    arguments = ["--source", str(noise), "--output", "out.mkv", "--codec", "ffv1"]
+    limited = f"ulimit -f 1000; exec {shlex.join([*command, *arguments])}"
+    done = subprocess.run(
+        ["bash", "-c", limited], cwd=work, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False
+    )
+    assert done.returncode == EXIT_OUTPUT, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    kept = len(read_clip(work / "out.mkv.partial"))
+    assert 0 < kept < 120
+    assert f"{kept} frames can be played in out.mkv.partial; add --resume to go on" in done.stderr
+    run_cam(*arguments, "--resume", "--quiet").succeeds()
+    check_noise(work / "out.mkv", noise)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_killed_in_the_middle_and_continued_is_the_same_to_the_bit(
+    command: list[str], environment: dict[str, str], run_cam: RunCam, noise: Path, work: Path
+) -> None:
+    arguments = ["--source", str(noise), "--output", "out.mkv", "--codec", "ffv1"]
+    with subprocess.Popen([*command, *arguments], cwd=work, env=environment, stderr=subprocess.DEVNULL) as program:
+        partial = work / "out.mkv.partial"
+        wait_until(lambda: partial.exists() and partial.stat().st_size > 100_000, timeout_s=30.0)
+        program.send_signal(signal.SIGKILL)
+    assert count_whole(partial) > 0
+    run_cam(*arguments).complains(EXIT_OUTPUT, "add --resume to go on, --overwrite to begin again")
+    other = run_cam(*arguments, "--resume", "--strength", 0.5)
+    other.complains(EXIT_OUTPUT, "strength was 1.0 and is 0.5")
+    outcome = run_cam(*arguments, "--resume")
+    assert (outcome.code, outcome.errors.startswith("note: --output out.mkv: going on after ")) == (EXIT_DONE, True)
+    check_noise(work / "out.mkv", noise)
+    assert [path.name for path in work.iterdir()] == ["out.mkv"]
+
+
+def test_resuming_what_is_complete_is_refused_and_what_is_not_begun_begins(run_cam: RunCam, film: Path, work: Path) -> None:
+    run_cam("--source", film, "--output", "out.mp4", "--resume").succeeds()
+    run_cam("--source", film, "--output", "out.mp4", "--resume").complains(EXIT_OUTPUT, "exists already")
+    assert len(read_clip(work / "out.mp4")) == 50
+
+
+def test_limit_counts_frames_of_all_runs(run_cam: RunCam, film: Path, work: Path) -> None:
+    run_cam("--source", film, "--output", "out.mp4", "--max-frames", 7).succeeds()
+    assert len(read_clip(work / "out.mp4")) == 7
+    assert clicks_of(work / "out.mp4") == []
+
+
+def count_whole(path: Path) -> int:
+    """Frames that decode before the broken-off end."""
+    with av.open(str(path)) as container:
+        frames = container.decode(video=0)
+        for number in count():
+            try:
+                next(frames)
+            except (StopIteration, av.error.FFmpegError):
+                return number
+    return 0
+
+
+def check_noise(path: Path, noise: Path) -> None:
+    """Every frame of the noise is there once, at its time, inverted to the bit."""
+    with av.open(str(path)) as container, av.open(str(noise)) as source:
+        pairs = list(zip(container.decode(video=0), source.decode(video=0), strict=True))
+        assert len(pairs) == 120
+        for frame, photo in pairs:
+            assert frame.time == pytest.approx(photo.time, abs=0.001)
+            np.testing.assert_array_equal(frame.to_ndarray(format="bgr24"), 255 - photo.to_ndarray(format="bgr24"))
