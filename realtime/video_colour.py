@@ -64,7 +64,7 @@ def convert(frame: Any, tags: ColourTags, pixel_format: str, size_wh: tuple[int,
     """A decoded frame as an array of full range.
 
     Args:
-        pixel_format: "bgr24", "bgra" or "rgb48le".
+        pixel_format: "bgr24", "bgra" or "gbrp16le"; the last comes back as R, G, B (rgb48le wraps around in dark colours).
         size_wh: of the result.
     Returns:
         (H, W, 3 or 4) uint8 or uint16.

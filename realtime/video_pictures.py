@@ -68,7 +68,7 @@ class PictureMaker:
         if self._tone_mapper is None:
             self._tone_mapper = ToneMapper(tags.transfer, _peak_nits(frame))
         self._note_once(f"HDR ({_HDR_NAMES[tags.transfer]}) tone-mapped to BT.709, 8 bits")
-        return self._tone_mapper.to_bgr(convert(frame, tags, "rgb48le", size_wh, self._reformatter))
+        return self._tone_mapper.to_bgr(convert(frame, tags, "gbrp16le", size_wh, self._reformatter))
 
     def _flatten(self, picture_bgra: Image) -> Image:
         alpha = picture_bgra[..., 3]

@@ -126,3 +126,10 @@ def test_pictures_stand_upright(tmp_path: Path, matrix: tuple[int, int, int, int
     assert read.shape == expected.shape
     assert source.source_wh == (expected.shape[1], expected.shape[0])
     assert np.abs(read.astype(int) - expected).mean() < 2
+
+
+def test_dark_colours_of_hdr_do_not_wrap_around(tmp_path: Path) -> None:
+    shown = coloured_picture((96, 64)) // 4
+    film = write_film(tmp_path / "in.mkv", [shown] * 2, codec="ffv1", pixel_format="yuv420p10le", matrix=BT601, transfer=PQ)
+    read, _ = read_first(film)
+    assert int(read.max()) < 65  # a quarter of a PQ signal is five nits, level 55
