@@ -26,7 +26,7 @@ from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errands import Errands  # noqa: E402
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, UserError  # noqa: E402
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError  # noqa: E402
 from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.gallery_watch import GalleryWatch  # noqa: E402
@@ -164,6 +164,8 @@ def run_one(
         note(f"{source.description}: damaged packets skipped: {damaged}")
     if capture.abandoned:
         print(f"warning: {source.description}: its driver does not answer; left behind", file=sys.stderr)
+    if not has_window and recorder.has_failed:  # nobody saw the message
+        return EXIT_OUTPUT
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 _SHOWN_S = 3.0
+_CHARACTERS_A_SECOND = 15  # a long line, such as what to do about a failure, is shown until it can have been read
 _LONGEST = 160  # characters: messages may come from files and other programs
 _MOST_LINES = 3
 
@@ -27,8 +28,8 @@ class Messages:
         self._lines: list[tuple[str, float]] = []  # text, and when it goes
         self._lock = threading.Lock()
 
-    def say(self, text: str, for_s: float = _SHOWN_S) -> None:
-        """Shows a line; the oldest one makes room."""
+    def say(self, text: str) -> None:
+        """Shows a line for as long as it takes to read; the oldest one makes room."""
         line = " ".join(text.split())
         shown = line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
         if self.on_terminal:
@@ -36,7 +37,8 @@ class Messages:
             return
         with self._lock:
             kept = [entry for entry in self._lines if entry[0] != shown]
-            self._lines = [*kept, (shown, self._clock() + for_s)][-_MOST_LINES:]
+            until_s = self._clock() + max(_SHOWN_S, len(shown) / _CHARACTERS_A_SECOND)
+            self._lines = [*kept, (shown, until_s)][-_MOST_LINES:]
 
     def current(self) -> str:
         """The lines to be shown now, one below the other."""

@@ -59,6 +59,11 @@ class Recorder:
         """Whether frames are being recorded; not after a failure."""
         return self._session is not None and not self._session.has_failed
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a recording of this run was ended by its disk."""
+        return any(session.has_failed for session in self._all)
+
     def begin(self, style_name: str) -> None:
         """Records from the next frame on; style_name becomes part of the file's name."""
         self.end()

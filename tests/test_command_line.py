@@ -546,3 +546,11 @@ def test_recording_without_a_window(run_cam: RunCam, clip: Path, work: Path) -> 
 
 def test_recording_and_output_at_once_are_refused(run_cam: RunCam, clip: Path) -> None:
     assert run_cam("--source", clip, "--output", "o.mp4", "--record").code == EXIT_ARGUMENTS
+
+
+def test_recording_that_fails_without_a_window_ends_with_5(run_cam: RunCam, clip: Path, work: Path) -> None:
+    (work / "recordings").touch()
+    outcome = run_cam("--source", clip, "--headless", "--record", "--live", "--stats", work / "stats.json")
+    assert outcome.code == EXIT_OUTPUT
+    assert outcome.errors.startswith("recording stopped: folder recordings: ")
+    assert stats_of(work / "stats.json")["frames_in"] == CLIP_FRAMES

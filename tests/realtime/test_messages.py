@@ -39,3 +39,12 @@ def test_without_a_window_they_are_printed(clock: FakeClock, capsys: pytest.Capt
     messages.say("hello")
     assert messages.current() == ""
     assert capsys.readouterr().err == "hello\n"
+
+
+def test_long_lines_stay_until_they_can_have_been_read(clock: FakeClock) -> None:
+    messages = Messages(clock)
+    messages.say("not re-painted: " + "x" * 104)
+    clock.advance(7.9)
+    assert messages.current()
+    clock.advance(0.2)
+    assert not messages.current()
