@@ -49,15 +49,17 @@ def run(args: argparse.Namespace) -> None:
 
     from models.gatys_files import check_place, read_still, write_whole
     from models.gatys_objective import StylePicture
-    from models.gatys_paint import paint, resize
+    from models.gatys_paint import SMALLEST_SIDE, paint, resize
     from models.gatys_progress import ProgressBar
-    from models.gatys_settings import GatysSettings
+    from models.gatys_settings import SIZES, GatysSettings
     from models.images import encode_image
     from models.vgg import load_loss_network
 
     output = Path(args.output)
     if output.suffix.lower() not in (".jpg", ".jpeg"):
         raise OutputError(f"{output}: an exemplar is a JPEG; expected such as styles/NAME/exemplar.jpg")
+    if not SMALLEST_SIDE <= args.short_side <= SIZES[1] - 2 * _MARGIN:
+        raise UserError(f"--short-side {args.short_side}: expected {SMALLEST_SIDE} to {SIZES[1] - 2 * _MARGIN}")
     check_place(output, args.overwrite)
     painting = read_still(Path(args.painting))
     scale = args.short_side / min(painting.shape[1:])

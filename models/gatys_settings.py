@@ -151,7 +151,7 @@ def _check_layers(name: str, layers: Mapping[str, float]) -> None:
         raise UserError(f"{name}: no layer has a weight above 0")
 
 
-_FAST = GatysSettings(levels=4, iterations=50, coarse_factor=1.5, size=512)
+_FAST = GatysSettings(levels=4, iterations=24, coarse_factor=2.0, size=512)
 
 PRESETS: Mapping[str, GatysSettings] = MappingProxyType(
     {

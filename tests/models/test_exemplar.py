@@ -1,0 +1,78 @@
+"""Exemplars: the painting's texture from noise, in a JPEG that can be shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from models import exemplar
+from models.exemplar import fitting_jpeg, main
+from models.gatys_settings import GatysSettings
+from realtime.errors import OutputError
+from tests.models.gatys_fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, picture_file, weights_file
+
+
+@pytest.fixture
+def _shallow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first layers of VGG-19 alone: an exemplar in a second."""
+    import models.gatys_settings
+
+    class Shallow(GatysSettings):
+        def __init__(self, **changes: object) -> None:
+            layers = {"content_layers": CONTENT_LAYERS, "style_layers": STYLE_LAYERS, "precision": "float32"}
+            super().__init__(**(layers | changes))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(models.gatys_settings, "GatysSettings", Shallow)
+
+
+@pytest.mark.usefixtures("_shallow")
+def test_an_exemplar_has_the_paintings_colours_and_not_its_layout(tmp_path: Path) -> None:
+    source = picture_file(tmp_path / "painting.png", painting(70, 80))
+    output = tmp_path / "exemplar.jpg"
+    arguments = [
+        str(source),
+        "-o",
+        str(output),
+        "--short-side",
+        "48",
+        "--iterations",
+        "25",
+        "--vgg",
+        str(weights_file(tmp_path)),
+    ]
+    assert main([*arguments, "--quiet", "--tv-weight", "0"]) == 0
+    made = torch.from_numpy(cv2.imread(str(output))[:, :, ::-1].copy()).float() / 255
+    assert made.shape == (48, 48, 3)
+    assert output.stat().st_size < 200_000
+    torch.testing.assert_close(made.mean((0, 1)), painting(70, 80).mean((1, 2)), atol=0.12, rtol=0)
+    assert float(made.std()) > 0.1
+    assert main([*arguments, "--quiet"]) == 5  # it exists
+
+
+def test_a_jpeg_gets_worse_until_it_is_small_enough() -> None:
+    asked: list[int] = []
+
+    def encode(quality: int) -> bytes:
+        asked.append(quality)
+        return bytes(quality * 2400)
+
+    assert len(fitting_jpeg(encode)) == 83 * 2400
+    assert asked == [95, 92, 89, 86, 83]
+    with pytest.raises(OutputError, match="cannot be made"):
+        fitting_jpeg(lambda _: bytes(exemplar.MOST_BYTES))
+
+
+def test_mistakes_give_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = picture_file(tmp_path / "painting.png", painting())
+    for arguments, code, words in (
+        ([str(tmp_path / "gone.png"), "-o", str(tmp_path / "a.jpg")], 3, "cannot be read"),
+        ([str(source), "-o", str(tmp_path / "a.png")], 5, "an exemplar is a JPEG"),
+        ([str(source), "-o", str(tmp_path / "a.jpg"), "--short-side", "8"], 2, "--short-side 8"),
+        ([str(source), "-o", str(tmp_path / "a.jpg"), "--vgg", str(tmp_path / "gone.pth")], 4, "gone.pth"),
+    ):
+        assert main(arguments) == code
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
