@@ -23,8 +23,9 @@ from torch import Tensor
 from benchmarks.loss_plot import draw_losses, write_plot
 from benchmarks.report import data_folder, print_table, write_json
 from models.gatys_files import encode_still, read_still, write_whole
+from models.gatys_levels import level_sizes, objective_at, resize
 from models.gatys_objective import Objective, StylePicture
-from models.gatys_paint import Progress, level_sizes, objective_at, paint, resize
+from models.gatys_paint import Progress, paint
 from models.gatys_run import style_picture
 from models.gatys_settings import PRESETS, GatysSettings
 from models.photos import evaluation_photos, list_photos

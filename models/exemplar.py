@@ -48,8 +48,9 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from models.gatys_files import check_place, read_still, write_whole
+    from models.gatys_levels import SMALLEST_SIDE, resize
     from models.gatys_objective import StylePicture
-    from models.gatys_paint import SMALLEST_SIDE, paint, resize
+    from models.gatys_paint import paint
     from models.gatys_progress import ProgressBar
     from models.gatys_settings import SIZES, GatysSettings
     from models.images import encode_image

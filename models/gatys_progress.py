@@ -14,7 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.gatys_files import encode_still, write_whole
-from models.gatys_paint import Progress, resize
+from models.gatys_levels import resize
+from models.gatys_paint import Progress
 
 _SECONDS_BETWEEN = 0.5
 _PICTURE_SIDE = 256

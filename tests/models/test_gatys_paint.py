@@ -11,9 +11,10 @@ from torch import Tensor
 
 from models import gatys_paint
 from models.gatys_colours import luminance, match_colours, match_luminance, with_luminance
+from models.gatys_levels import level_sizes, objective_at, resize
 from models.gatys_minimise import Point
 from models.gatys_objective import StylePicture
-from models.gatys_paint import Painting, Progress, level_sizes, objective_at, paint
+from models.gatys_paint import Painting, Progress, paint
 from models.gatys_settings import PRESETS, GatysSettings
 from models.losses import total_variation
 from realtime.errors import UserError
@@ -98,7 +99,7 @@ def test_a_choice_changes_the_picture_and_still_paints(changes: dict[str, Any]) 
     colours = changes.get("colours", "style")
     styles = [StylePicture(match_colours(painting(), photo()))] if colours == "matched" else STYLES
     judge = objective_at(shape_hw, photo()[None], styles, replace(SHORT, size=max(shape_hw)), network())
-    start = gatys_paint.resize(photo()[None], shape_hw)
+    start = resize(photo()[None], shape_hw)
     before, after = judge.evaluate(start).terms, judge.evaluate(other.picture[None]).terms
     style_before, style_after = (sum(v for k, v in terms.items() if k.startswith("style")) for terms in (before, after))
     assert style_after < 0.9 * style_before
