@@ -156,7 +156,7 @@ def _description(args: argparse.Namespace, settings: GatysSettings, network: Los
             "content": Path(args.content).name,
             "styles": [Path(style).name for style in args.style],
             "masks": [Path(mask).name for mask in args.masks or []],
-            "started_from": "photo" if args.init is None else Path(args.init).name,
+            "started_from": settings.init if args.init is None else Path(args.init).name,
             "vgg": network.source,
             "vgg_sha256": network.sha256,
             "computed_in": painting.precision,
