@@ -17,7 +17,7 @@ from realtime.outlets import Figures
 
 DEFAULT_FPS = 30.0
 _DRIVERS = {
-    "Linux": "apt install v4l2loopback-dkms && sudo modprobe v4l2loopback devices=1 exclusive_caps=1",
+    "Linux": "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback devices=1 exclusive_caps=1",
     "Windows": "install OBS Studio 26 or later, which brings its virtual camera",
     "Darwin": "install OBS Studio 30 or later, start its virtual camera once and stop it again",
 }
