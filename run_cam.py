@@ -44,7 +44,7 @@ from realtime.recorder import Recorder  # noqa: E402
 from realtime.repaint import Repainter, RepaintSettings  # noqa: E402
 from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
-from realtime.size_control import SizeControl  # noqa: E402
+from realtime.size_control import SizeControl, may_adapt  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
@@ -115,7 +115,7 @@ def run_one(
         split=args.split,
         mirror=source.is_mirrored and not args.no_mirror,
         fullscreen=args.fullscreen,
-        adapts=source.is_live and args.processing_size is None,
+        adapts=may_adapt(source, args.processing_size),
         recording=args.record,
     )
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)

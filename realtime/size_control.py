@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from realtime.sources import PictureSource, Source
+
 _STEP = 0.93  # of width and height: about a seventh of the work, and hardly seen
 _SMALLEST = 0.35  # below that strokes are blotches; who wants it has the key
 SHARES = tuple(_STEP**k for k in range(math.floor(math.log(_SMALLEST, _STEP)) + 1))  # from 1 downwards
@@ -39,6 +41,11 @@ class Patience:
     worth_it: float = 0.3
     least_frames: int = 3
     judged_every_s: float = 0.25
+
+
+def may_adapt(source: Source, processing_wh: tuple[int, int] | None) -> bool:
+    """Whether a rate is worth a smaller size: for what moves at its own pace, where the user has not said a size."""
+    return source.is_live and not isinstance(source, PictureSource) and processing_wh is None
 
 
 class SizeControl:

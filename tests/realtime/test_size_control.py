@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from realtime.size_control import SHARES, SizeControl
+from realtime.size_control import SHARES, SizeControl, may_adapt
+from realtime.sources import DemoSource, PictureSource
 from tests.fakes import FakeClock
 
 TARGET_FPS = 30.0
@@ -97,6 +99,13 @@ def test_smallest_size_is_the_end(clock: FakeClock) -> None:
     shares = simulate(clock, lambda share, at_s: 1.0, 200)
     assert shares[-1] == SHARES[-1]
     assert 0.35 <= SHARES[-1] < 0.38
+
+
+def test_only_what_moves_at_its_own_pace_is_made_smaller(tmp_path: Path) -> None:
+    assert may_adapt(DemoSource(), None)
+    assert not may_adapt(DemoSource(), (320, 240))  # the user's word
+    assert not may_adapt(DemoSource(paced=False), None)  # a film: every frame, at full size
+    assert not may_adapt(PictureSource(tmp_path / "still.png", repeated=True), None)
 
 
 def test_frames_are_judged_against_the_target(clock: FakeClock) -> None:
