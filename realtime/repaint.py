@@ -194,7 +194,8 @@ class Repainter:
                 self._status = RepaintStatus(line, self._status.picture if newer is None else newer)
 
     def _report(self, job: _Job, outcome: Outcome) -> None:
-        if outcome.code == 0 and os.path.isfile(outcome.output or job.output):
+        # A worker whose disk is full puts the picture elsewhere, says where, and ends with an error all the same.
+        if (outcome.code == 0 or outcome.output) and os.path.isfile(outcome.output or job.output):
             place = job.output.name if not outcome.output or Path(outcome.output).name == job.output.name else outcome.output
             self._tell(f"re-painted: {place}")
         elif self._is_cancelled or self._is_closed:

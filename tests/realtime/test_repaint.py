@@ -180,7 +180,9 @@ def test_failure_is_told_in_the_words_of_the_worker(make_desk: MakeDesk, program
 
 
 def test_result_in_a_second_place_is_told_with_its_path(make_desk: MakeDesk) -> None:
-    desk = make_desk("other = output + '.elsewhere.png'; open(other, 'w').close(); say(event='done', output=other)")
+    desk = make_desk(
+        "other = output + '.elsewhere.png'; open(other, 'w').close(); say(event='done', output=other); sys.exit('error: full')"
+    )
     result = desk.request()
     wait_until(lambda: desk.told == [f"re-painted: {result}.elsewhere.png"])
 
