@@ -52,7 +52,9 @@ def _encoders(codec: str, software: str) -> Mapping[str, str]:
 
 # Groups of pictures are closed everywhere, so that a file can be continued from any keyframe.
 CODECS: Mapping[str, Codec] = {
-    "h264": Codec((".mp4", ".m4v", ".mov", ".mkv"), _encoders("h264", "libx264"), crf=(18, 51), options={"preset": "veryfast"}),
+    "h264": Codec(
+        (".mp4", ".m4v", ".mov", ".mkv"), _encoders("h264", "libx264"), crf=(18, 51), options={"preset": "superfast"}
+    ),
     "hevc": Codec(
         (".mp4", ".m4v", ".mov", ".mkv"),
         _encoders("hevc", "libx265"),

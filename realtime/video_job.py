@@ -131,6 +131,7 @@ class VideoJob:
             "codec": encoding.codec,
             "encoder": encoding.encoder,
             "crf": encoding.crf,
+            "encoder options": encoding.options(),
             "PyAV": av.__version__,
         }
 
