@@ -26,7 +26,7 @@ from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errands import Errands  # noqa: E402
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError  # noqa: E402
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError, tell_mistake  # noqa: E402
 from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.gallery_watch import GalleryWatch  # noqa: E402
@@ -157,7 +157,8 @@ def run_one(
             report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
     finally:
         join_all(*closing, *(outlet.close for outlet in outlets))
-    if job is not None and stop.is_set():
+    interrupted = stop.is_set() and not pipeline.is_complete  # one that comes after the last frame ends the batch alone
+    if job is not None and interrupted:
         print(f"interrupted: {job.describe_kept()}", file=sys.stderr)
     damaged = getattr(source, "damaged_packets", 0)
     if damaged:
@@ -166,7 +167,7 @@ def run_one(
         print(f"warning: {source.description}: its driver does not answer; left behind", file=sys.stderr)
     if not has_window and recorder.has_failed:  # nobody saw the message
         return EXIT_OUTPUT
-    return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
+    return EXIT_INTERRUPTED if interrupted else EXIT_DONE
 
 
 def _wanted(args: argparse.Namespace) -> ModelChoice:
@@ -234,8 +235,7 @@ def main(argv: list[str] | None = None) -> int:
             return report(load_gallery(args.styles), _wanted(args), _goal(args))
         return run(args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # a bug of ours: named, so that it can be reported

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import print_table, write_json
-from realtime.errors import EXIT_DONE, OutputError, UserError
+from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.repaint_worker import RepaintWorker
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
@@ -143,8 +143,7 @@ def main(argv: list[str] | None = None) -> int:
                 runs[case].append(measure(case, args))
         write_json(args.json, {"beside": runs})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     alone = statistics.median(run["fps"] for run in runs["alone"])
     print_table(
         ("case", "fps", "share of alone", "p95 ms", "memory MB, early and late", "frames dropped by it", "most viewers"),

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 import realtime.quiet  # noqa: F401
 from realtime import argument_types
-from realtime.errors import EXIT_DONE, SourceError, UserError
+from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style, find_style, load_gallery
 from realtime.inputs import expand, make_folder
@@ -193,8 +193,7 @@ def main(argv: list[str] | None = None) -> int:
         make_folder(args.out, "--out")
         written = make_sheets(styles, ModelChoice(args.tier, args.precision), photos, clips, args.out)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print(f"{args.out}: {len(written)} sheets")
     return EXIT_DONE
 

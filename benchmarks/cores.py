@@ -19,7 +19,7 @@ import onnxruntime as ort
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.model_choice import ModelChoice
 from realtime.processor import core_count
@@ -100,8 +100,7 @@ def main(argv: list[str] | None = None) -> int:
         threads = measure_threads(model, (width, height), args.rounds)
         write_json(args.json, {"waiting": waiting, "threads": threads})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("at 15 frames a second", "network alone, processor ms", "live path, processor ms", "ratio", "dropped"),
         [

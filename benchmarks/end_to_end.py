@@ -17,7 +17,7 @@ import numpy as np
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.model_choice import ModelChoice
@@ -76,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
             rows.append(measure(studio, (width, height), args.frames, args.rounds))
         write_json(args.json, {"end_to_end": rows})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("network", "size", "alone fps", "end to end fps", "share", "capture ms", "style ms", "composite ms", "present ms"),
         [

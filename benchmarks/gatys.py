@@ -30,7 +30,7 @@ from models.gatys_run import style_picture
 from models.gatys_settings import PRESETS, GatysSettings
 from models.photos import evaluation_photos, list_photos
 from models.vgg import VGGFeatures, load_loss_network
-from realtime.errors import UserError
+from realtime.errors import UserError, tell_mistake
 
 _NEAR = 1.05  # the same loss: within 5 %
 _GOAL_SECONDS = 60.0
@@ -190,8 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run(args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from benchmarks.reference import export_reference
 from benchmarks.report import print_table, write_json
 from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
-from realtime.errors import EXIT_DONE, ModelError, UserError
+from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.gpu_session import GpuSession, PreparedRun, Shape
 from realtime.probe import problem_of
@@ -163,8 +163,7 @@ def main(argv: list[str] | None = None) -> int:
             lines += [line for line in told if line not in lines]
         write_json(args.json, {"gpu": rows, "placement": lines})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("what", "size", "ms", "fps", "times reference"),
         [(r["what"], "x".join(map(str, r["size_wh"])), r["ms"], r["fps"], r["times_reference"]) for r in rows],

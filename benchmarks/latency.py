@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import print_table, write_json
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _CASES = (("640x480", 30), ("640x480", 60), ("1280x720", 30))
@@ -51,8 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             rows.append({"asked_fps": fps} | measure(size, fps, args.frames, ["--precision", args.precision]))
         write_json(args.json, {"latency": rows})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("size", "processed", "network", "asked fps", "fps", "dropped", "p50 ms", "p95 ms", "p99 ms"),
         [

@@ -17,7 +17,7 @@ from typing import Any
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
 from realtime.model_choice import ModelChoice
@@ -96,8 +96,7 @@ def main(argv: list[str] | None = None) -> int:
             studio.close()
         write_json(args.json, {"memory": row})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("styles", "size", "frames", "highest MB", "after a tenth", "at the end", "growth"),
         [

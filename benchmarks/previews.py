@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 import realtime.quiet  # noqa: F401
-from realtime.errors import EXIT_DONE, SourceError, UserError
+from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import SHIPPED, load_gallery
 from realtime.model_choice import ModelChoice
@@ -43,8 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         row = np.hstack([cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA) for picture in pictures])
         write_picture(_BANNER, np.asarray(row, np.uint8))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     return EXIT_DONE
 
 

@@ -23,7 +23,7 @@ from models.images import as_batch, load_image, resize_short_side
 from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, relative_squared_error
 from models.photos import evaluation_photos, list_photos
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
-from realtime.errors import EXIT_DONE, SourceError, UserError
+from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
 from realtime.model_choice import ModelChoice
@@ -115,8 +115,7 @@ def main(argv: list[str] | None = None) -> int:
                         rows.append({"style": style.name, "tier": tier, "precision": precision} | figures)
         write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print(f"VGG-19: {network.source}, {len(photos)} photos")
     print_table(
         ("style", "network", "style_error", "content_error", "painting at"),

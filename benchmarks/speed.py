@@ -21,7 +21,7 @@ import realtime.quiet  # noqa: F401
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.reference import export_reference
 from benchmarks.report import print_table, write_json
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
 from realtime.providers import Choice, create_session
 
@@ -117,8 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
         write_json(args.json, {"speed": rows, "operators": shares})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("network", "size", "ms", "times reference", "GMAC/s", "of the peak"),
         [

@@ -19,7 +19,7 @@ import numpy as np
 
 import realtime.quiet  # noqa: F401
 from benchmarks.report import data_folder, print_table, write_json
-from realtime.errors import EXIT_DONE, SourceError, UserError
+from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.model_choice import ModelChoice
@@ -138,8 +138,7 @@ def main(argv: list[str] | None = None) -> int:
                     rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
         write_json(args.json, {"stability": rows})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print_table(
         ("style", "network", *(f"flicker {Path(name).stem}" for name in CLIPS), "warp error"),
         [

@@ -17,7 +17,7 @@ from typing import Any
 import realtime.quiet  # noqa: F401
 from benchmarks.report import print_table, write_json
 from realtime.demo import DemoScene
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.picture_files import write_picture
 
 _SIZES_WH = ((1920, 1080), (4000, 3000), (6000, 4000), (8000, 6000))
@@ -70,8 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         print_table(["size", "megapixels", "precision", "seconds", "peak MB"], rows)
         write_json(args.json, {"stills": results})
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     return EXIT_DONE
 
 

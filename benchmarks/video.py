@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.report import data_folder, print_table, write_json
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.model_choice import ModelChoice
@@ -283,8 +283,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(*(note for row in found["clips"] for note in row["notes"]), sep="\n")
             write_json(args.json, found)
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return error.exit_code
+            return tell_mistake(error)
     return EXIT_DONE
 
 

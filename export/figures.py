@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from export.to_onnx import file_entry, save_style, write_metadata
-from realtime.errors import EXIT_DONE, ModelError, UserError
+from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import SHIPPED
 
 FLICKER_CLIP = "people/asl_book.mkv"
@@ -56,8 +56,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{key[0]} {key[1]} {key[2]}: {figures}")
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, UserError):
-            print(f"error: {error}", file=sys.stderr)
-            return error.exit_code
+            return tell_mistake(error)
         print(f"error: figures cannot be read ({error}); expected what the benchmarks write with --json", file=sys.stderr)
         return ModelError.exit_code
     return EXIT_DONE

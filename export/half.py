@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import realtime.quiet  # noqa: F401
 from export.parity import Parity, measure_precision
 from export.to_onnx import file_entry, read_description, write_metadata, write_style
-from realtime.errors import EXIT_DONE, ModelError, UserError
+from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5
@@ -164,8 +164,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         parity = make_half(args.folder, args.tier)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     target = args.folder / f"{args.tier}.fp16.onnx"
     print(f"{target}: {target.stat().st_size} bytes, up to {parity.largest} grey levels from float32 ({parity.mean:.3f} mean)")
     return EXIT_DONE

@@ -30,7 +30,7 @@ import realtime.quiet  # noqa: F401
 from export.to_onnx import file_entry, read_description, write_metadata, write_style
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
-from realtime.errors import EXIT_DONE, ModelError, UserError
+from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 
 _CALIBRATION_PHOTOS = 48
 _CALIBRATION_SIDE = 256  # pixels; the quantiser's histograms want pictures of one size
@@ -180,8 +180,7 @@ def main(argv: list[str] | None = None) -> int:
         os.replace(partial, target)
         write_style(args.folder, style, args.tier, "int8", file_entry(target), None)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print(f"{target}: {target.stat().st_size} bytes")
     return EXIT_DONE
 

@@ -23,7 +23,7 @@ from export.graph import FrameContract
 from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.generator import Generator, count_parameters, kilo_macs_per_pixel
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import NEW_STYLE_NAME, SHIPPED, user_styles_folder
 
 OPSET = 18
@@ -208,8 +208,7 @@ def main(argv: list[str] | None = None) -> int:
         }
         parity = export_run(args.run, base / args.name, facts, args.overwrite)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     difference = f"at most {parity.largest} grey levels, {parity.mean:.4f} in the mean"
     print(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
     return EXIT_DONE

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError
+from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
 
 SHORT_SIDE = 512
 MOST_BYTES = 200_000
@@ -117,8 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run(build_parser().parse_args(argv))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED

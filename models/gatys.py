@@ -10,7 +10,7 @@ import signal
 import sys
 from types import FrameType
 
-from realtime.errors import EXIT_INTERRUPTED, UserError
+from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,8 +24,7 @@ def main(argv: list[str] | None = None) -> int:
 
         return run(build_parser().parse_args(argv))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED

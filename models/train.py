@@ -40,7 +40,7 @@ from models.photos import evaluation_photos, list_photos
 from models.train_arguments import build_parser
 from models.trunk import TRUNK_WORD, load_start
 from models.vgg import LossNetwork, load_loss_network
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 
 _SMALLEST_PAINTING = 64
 _WARM_UP_STEPS = 30
@@ -333,8 +333,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return train(args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     except KeyboardInterrupt:  # before the first step: nothing to keep yet
         return EXIT_INTERRUPTED
 

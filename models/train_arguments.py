@@ -7,6 +7,7 @@ import math
 
 from models.generator import TIERS
 from models.objective import TrainingSettings
+from realtime import argument_types
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,14 +24,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, metavar="RUN", help="folder for checkpoint, previews and log")
     parser.add_argument("--tier", choices=sorted(TIERS), default=default.tier)
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=_positive_float, metavar="M", help="train for so long")
-    length.add_argument("--steps", type=_positive_int, metavar="N", help="train for so many steps")
-    parser.add_argument("--batch", type=_positive_int, default=default.batch, help="photographs a step (default %(default)s)")
+    length.add_argument("--minutes", type=argument_types.positive, metavar="M", help="train for so long")
+    length.add_argument("--steps", type=argument_types.count, metavar="N", help="train for so many steps")
+    parser.add_argument(
+        "--batch", type=argument_types.count, default=default.batch, help="photographs a step (default %(default)s)"
+    )
     parser.add_argument(
         "--size", type=_crop_size, default=default.size, help="side of a crop, a multiple of 32 (default %(default)s)"
     )
     parser.add_argument(
-        "--style-size", type=_positive_int, default=default.style_size, help="short side of the painting (default %(default)s)"
+        "--style-size",
+        type=argument_types.count,
+        default=default.style_size,
+        help="short side of the painting (default %(default)s)",
     )
     parser.add_argument(
         "--style-scales",
@@ -43,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
         parser.add_argument(
             f"--{name}-weight", type=_weight, default=getattr(default, f"{name}_weight"), help="default %(default)s"
         )
-    parser.add_argument("--learning-rate", type=_positive_float, default=default.learning_rate, help="default %(default)s")
+    parser.add_argument(
+        "--learning-rate", type=argument_types.positive, default=default.learning_rate, help="default %(default)s"
+    )
     parser.add_argument(
         "--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's, downloaded)"
     )
@@ -63,25 +71,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--checkpoint-every", type=_positive_int, default=100, metavar="STEPS")
-    parser.add_argument("--preview-every", type=_positive_int, default=200, metavar="STEPS")
-    parser.add_argument("--log-every", type=_positive_int, default=20, metavar="STEPS")
+    parser.add_argument("--checkpoint-every", type=argument_types.count, default=100, metavar="STEPS")
+    parser.add_argument("--preview-every", type=argument_types.count, default=200, metavar="STEPS")
+    parser.add_argument("--log-every", type=argument_types.count, default=20, metavar="STEPS")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text}")
-    return value
-
-
-def _positive_float(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return value
 
 
 def _weight(text: str) -> float:
@@ -92,7 +86,7 @@ def _weight(text: str) -> float:
 
 
 def _crop_size(text: str) -> int:
-    value = _positive_int(text)
+    value = argument_types.count(text)
     if value < 64 or value % 32:
         raise argparse.ArgumentTypeError(f"expected a multiple of 32 from 64, found {text}")
     return value

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.generator import Generator
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
 TRUNK_WORD = "trunk"  # stands for the shipped one on the command line
@@ -100,8 +100,7 @@ def main(argv: list[str] | None = None) -> int:
         generator = generator_from_checkpoint(content)
         save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
     return EXIT_DONE
 

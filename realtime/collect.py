@@ -18,7 +18,7 @@ from tqdm import tqdm
 import realtime.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime import argument_types
 from realtime.capture import Capture, Policy
-from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
+from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.frame import Frame
 from realtime.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.picture_files import write_picture
@@ -196,8 +196,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run(args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell_mistake(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

@@ -1,5 +1,7 @@
 """Mistakes that a user can mend, each with the exit code it ends a program with. Shared by all rooms."""
 
+import sys
+
 EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_ARGUMENTS = 2
@@ -31,3 +33,9 @@ class OutputError(UserError):
     """A result cannot be written, or there is no display for the window."""
 
     exit_code = EXIT_OUTPUT
+
+
+def tell_mistake(error: UserError) -> int:
+    """Prints a user's mistake as every program does, one line on stderr, and returns its exit code."""
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code

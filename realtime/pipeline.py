@@ -72,6 +72,7 @@ class Pipeline:
     ) -> None:
         self.outlets = outlets
         self.frames_styled = 0
+        self.is_complete = False  # everything there was to paint has been painted
         self.source_wh: tuple[int, int] | None = None
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
         self.state, self._times, self._options, self._stop = state, times, options, stop
@@ -86,7 +87,6 @@ class Pipeline:
         Raises:
             UserError: the source ended damaged or was lost for good, the network failed, the output cannot be written.
         """
-        complete = False
         bar = tqdm(
             total=self._options.max_frames or self._capture.source.frame_count,
             initial=self._options.frames_done,
@@ -100,20 +100,20 @@ class Pipeline:
                     continue
                 self._handle(frame)
                 bar.update()
-            complete = not self._stop.is_set()
+            self.is_complete = self._has_all or not self._stop.is_set()
         finally:
             bar.close()
             self._capture.stop()
-            self._sink.close(complete)
+            self._sink.close(self.is_complete)
 
     def _is_over(self) -> bool:
+        return self._stop.is_set() or (self._view is not None and self._view.state.quit) or self._has_all
+
+    @property
+    def _has_all(self) -> bool:
         limit = self._options.max_frames
-        return (
-            self._stop.is_set()
-            or (self._view is not None and self._view.state.quit)
-            or (limit is not None and self._options.frames_done + self.frames_styled >= limit)
-            or self._capture.is_exhausted
-        )
+        at_limit = limit is not None and self._options.frames_done + self.frames_styled >= limit
+        return at_limit or self._capture.is_exhausted
 
     def _next_frame(self) -> Frame | None:
         with self._times.stage("capture"):

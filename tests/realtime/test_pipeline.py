@@ -182,7 +182,17 @@ def test_interruption_finishes_the_file() -> None:
     run.pipeline.run()
     assert levels(sink) == list(range(4))
     assert sink.closed == [False]
+    assert not run.pipeline.is_complete
     assert run.source.closed >= 1
+
+
+def test_interruption_after_the_last_frame_finds_the_file_complete() -> None:
+    sink = ListSink(before_write=lambda count: run.stop.set() if count == 6 else None)
+    run = Run(file_of(30), sink, options=RunOptions(max_frames=7))
+    run.pipeline.run()
+    assert levels(sink) == list(range(7))
+    assert sink.closed == [True]
+    assert run.pipeline.is_complete
 
 
 def test_interruption_ends_the_waiting_for_a_frame() -> None:
