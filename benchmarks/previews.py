@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,25 @@ from realtime.picture_files import write_picture
 from realtime.stylizer import Stylizer
 
 _BANNER = SHIPPED.parent / "docs" / "banner.jpg"
-_BANNER_HEIGHT = 420
+_BANNER_HEIGHT = 480
+_MOST_IN_A_ROW = 4
+
+
+def banner(photo: Image, paintings: Sequence[Image]) -> Image:
+    """The photograph with its paintings to the right of it: a few beside each other, more of them in two rows.
+
+    Args:
+        photo: (H, W, 3) uint8; the paintings are of the same size, at least one.
+    """
+    rows = 1 if len(paintings) <= _MOST_IN_A_ROW else 2
+    columns = -(-len(paintings) // rows)
+    height = _BANNER_HEIGHT // rows
+    width = round(photo.shape[1] * height / photo.shape[0])
+    cells = [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in paintings]
+    cells += [np.full_like(cells[0], 255)] * (rows * columns - len(cells))
+    grid = np.vstack([np.hstack(cells[row * columns : (row + 1) * columns]) for row in range(rows)])
+    large = cv2.resize(photo, (rows * width, rows * height), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.hstack([large, grid]), np.uint8)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,9 +58,7 @@ def main(argv: list[str] | None = None) -> int:
             if style.models and (SHIPPED / style.name / "style.json").is_file():
                 pictures.append(Stylizer(style, ModelChoice(precision="fp32")).style(pictures[0]))
                 write_picture(SHIPPED / style.name / "preview.jpg", pictures[-1])
-        size_wh = (round(photo.shape[1] * _BANNER_HEIGHT / photo.shape[0]), _BANNER_HEIGHT)
-        row = np.hstack([cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA) for picture in pictures])
-        write_picture(_BANNER, np.asarray(row, np.uint8))
+        write_picture(_BANNER, banner(pictures[0], pictures[1:]))
     except UserError as error:
         return tell_mistake(error)
     return EXIT_DONE

@@ -79,14 +79,14 @@ class PerceptualLoss:
         """
         wide, photo_again = views.first.to(self._device), views.second.to(self._device)
         photo = views.middle(wide)
-        styled_wide, styled_again = generator(wide, photo_again)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._dtype is torch.bfloat16):
+            paintings = generator(wide, photo_again)
+        styled_wide, styled_again = (painting.float() for painting in paintings)
         styled = views.middle(styled_wide)
         features = [self._features(picture, layers) for picture, layers in self._scales(styled, CONTENT_LAYER)]
         with torch.no_grad():
             target = self._features(photo, (CONTENT_LAYER,))[CONTENT_LAYER]
-        paintings = views.overlap(styled, styled_again)
-        photos = views.overlap(photo, photo_again)
-        unsteady = stability_loss(paintings[0], paintings[1], photos[0], photos[1])
+        unsteady = stability_loss(*views.overlap(styled, styled_again), *views.overlap(photo, photo_again))
         noise = views.noise_std.to(self._device)
         terms = {
             "style": self._style(features),

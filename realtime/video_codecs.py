@@ -53,7 +53,11 @@ def _encoders(codec: str, software: str) -> Mapping[str, str]:
 # Groups of pictures are closed everywhere, so that a file can be continued from any keyframe.
 CODECS: Mapping[str, Codec] = {
     "h264": Codec(
-        (".mp4", ".m4v", ".mov", ".mkv"), _encoders("h264", "libx264"), crf=(18, 51), options={"preset": "superfast"}
+        (".mp4", ".m4v", ".mov", ".mkv"),
+        _encoders("h264", "libx264"),
+        crf=(19, 51),
+        # No pictures between pictures: at the same error a file is a tenth larger, and a sixth of the time is free to paint.
+        options={"preset": "superfast", "bf": "0"},
     ),
     "hevc": Codec(
         (".mp4", ".m4v", ".mov", ".mkv"),

@@ -52,7 +52,7 @@ def test_hardware_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_quality_reaches_the_encoder() -> None:
-    assert Encoding("h264").options()["crf"] == "18"
+    assert Encoding("h264").options()["crf"] == "19"
     assert Encoding("h264", crf=30).options()["crf"] == "30"
     assert Encoding("h264", "nvenc", 30).options()["cq"] == "30"
     assert Encoding("hevc", "qsv").options()["global_quality"] == "22"
