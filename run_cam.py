@@ -42,6 +42,7 @@ from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa:
 from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
 from realtime.recorder import Recorder  # noqa: E402
 from realtime.repaint import Repainter, RepaintSettings  # noqa: E402
+from realtime.same_files import check_apart  # noqa: E402
 from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.size_control import SizeControl, may_adapt  # noqa: E402
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """
     styles, first_style = find_style(load_gallery(args.styles), args.style)
     work = plan_work(args.source, args.output)
+    check_apart(work, args.output, args.stats)
     if args.stats is not None:
         check_output(args.stats, overwrite=True, option="--stats")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, UserError
 from realtime.inputs import Batch, Job
 from realtime.picture_files import PICTURE_SUFFIXES
+from realtime.same_files import Identities, check_not_source, identities, sources_of
 from realtime.sinks import check_output
 
 Report = Callable[[dict[str, Any]], None]
@@ -43,12 +45,13 @@ def paint_batch(batch: Batch, existing: Existing, paint: PaintFile, report: Repo
         0 where all went well, 130 where it was stopped, else the code of the first failure.
     """
     entries: list[dict[str, Any]] = []
+    sources = identities(sources_of(batch))
     bar = tqdm(batch.jobs, unit="file", disable=None, leave=False)
     for job in bar:
         if stop.is_set():
             break
         bar.set_postfix_str(job.source.name, refresh=False)
-        entries.append(_paint_one(job, existing, paint))
+        entries.append(_paint_one(job, existing, paint, sources))
     bar.close()
     failed = [entry for entry in entries if entry["exit_code"] != EXIT_DONE]
     painted = len(entries) - len(failed)
@@ -62,18 +65,19 @@ def paint_batch(batch: Batch, existing: Existing, paint: PaintFile, report: Repo
 
 def is_done(output: Path) -> bool:
     """Whether an earlier run has made an output, and made it to the end: --resume leaves it alone."""
-    if not output.exists() or _is_picture(output):
-        return output.exists()
+    if not os.path.exists(output) or _is_picture(output):
+        return os.path.exists(output)
     from realtime.video_resume import is_unfinished  # PyAV takes a fifth of a second to load: only for files
 
     return not is_unfinished(output)
 
 
-def _paint_one(job: Job, existing: Existing, paint: PaintFile) -> dict[str, Any]:
+def _paint_one(job: Job, existing: Existing, paint: PaintFile, sources: Identities) -> dict[str, Any]:
     entry: dict[str, Any] = {"source": str(job.source), "output": str(job.output)}
-    if existing.resume and is_done(job.output):
-        return entry | {"exit_code": EXIT_DONE}
     try:
+        check_not_source(job.output, sources)
+        if existing.resume and is_done(job.output):
+            return entry | {"exit_code": EXIT_DONE}
         if _is_picture(job.output):  # refused before it is painted; a video looks after itself
             check_output(job.output, existing.overwrite)
         entry["exit_code"] = paint(job, entry.update)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from realtime.video_assembly import Soundtrack
 from realtime.video_codecs import choose_encoding
 from realtime.video_encoder import VideoForm
 from realtime.video_reader import VideoFileSource
-from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
+from realtime.video_resume import UnfinishedVideo, count_frames, discard_unfinished, find_unfinished, is_unfinished
 from realtime.video_writer import VideoFileSink
 
 _LIVE_TICK = Fraction(1, 90000)  # a camera's frames come when they come
@@ -117,7 +118,14 @@ class VideoJob:
                     f"--output {self._path}: broken off by an earlier run; add --resume to go on, --overwrite to begin again"
                 )
             discard_unfinished(self._path)
-        return UnfinishedVideo(self._path, settings)
+        fresh = UnfinishedVideo(self._path, settings)
+        left = fresh.new_part
+        if not self._options.overwrite and os.path.exists(left) and count_frames(left):  # a crash leaves it, without notes
+            raise OutputError(
+                f"--output {self._path}: {left.name} of an earlier run lies beside it; "
+                "move it away, or add --overwrite to replace it"
+            )
+        return fresh
 
     def _settings(self, look: dict[str, Any]) -> dict[str, Any]:
         assert isinstance(self._source, VideoFileSource)

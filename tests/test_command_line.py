@@ -187,10 +187,16 @@ def test_rate_that_is_next_to_nothing_can_be_written(run_cam: RunCam, work: Path
     assert len(levels(work / "out.mp4")) == 2
 
 
-def test_video_is_replaced_by_its_painting(run_cam: RunCam, work: Path) -> None:
-    write_clip(work / "clip.mp4", frames=6)
-    run_cam("--source", "clip.mp4", "--output", "clip.mp4", "--overwrite").succeeds()
-    np.testing.assert_allclose(levels(work / "clip.mp4"), expected_levels(6), atol=3)
+@pytest.mark.parametrize("option", ["--overwrite", "--resume"])
+def test_source_is_never_written_over(run_cam: RunCam, work: Path, option: str) -> None:
+    (work / "films").mkdir()
+    before = write_clip(work / "films" / "clip.mp4", frames=6).read_bytes()
+    (work / "link.mp4").symlink_to("films/clip.mp4")
+    run_cam("--source", "films/clip.mp4", "--output", "link.mp4", option).complains(EXIT_OUTPUT, "is the source itself")
+    outcome = run_cam("--source", "films", "--output", "films", "--overwrite", option)
+    assert outcome.code == EXIT_OUTPUT
+    assert "films/clip.mp4: is the source itself" in outcome.errors
+    assert (work / "films" / "clip.mp4").read_bytes() == before
 
 
 def test_existing_output_is_replaced_when_asked(run_cam: RunCam, clip: Path, work: Path) -> None:

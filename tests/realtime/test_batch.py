@@ -88,6 +88,19 @@ def test_existing_pictures_are_refused_replaced_or_left_alone(capsys: pytest.Cap
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("existing", [NEITHER, Existing(overwrite=True), Existing(resume=True)])
+def test_no_source_of_any_job_is_written_over(existing: Existing, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("painted/a.png", "b.png", "painted/b.png"):
+        Path(name).write_bytes(b"precious")
+    own = Job(Path("painted/a.png"), Path("painted/a.png"))
+    of_another = Job(Path("b.png"), Path("painted/b.png"))  # which the last job has yet to read
+    batch = Batch((own, of_another, Job(Path("painted/b.png"), Path("painted/b_2.png"))))
+    painter = Painter()
+    assert paint_batch(batch, existing, painter, painter.reports.append, painter.stop) == EXIT_OUTPUT
+    assert capsys.readouterr().err.count("is the source itself") == 2
+    assert [entry["exit_code"] for entry in painter.reports[0]["files"]] == [EXIT_OUTPUT, EXIT_OUTPUT, EXIT_DONE]
+
+
 def test_bug_is_not_taken_for_a_bad_file() -> None:
     with pytest.raises(ZeroDivisionError):
         Painter({"b": ZeroDivisionError()}).run()

@@ -30,3 +30,52 @@ def test_stderr_is_back_after_the_silence() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "kept"
+
+
+def test_two_threads_silent_at_the_same_time_give_stderr_back() -> None:
+    code = """
+import os, threading
+from realtime.quiet import silent_libraries
+
+first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+
+def first():
+    with silent_libraries():
+        first_in.set()
+        second_in.wait()
+    first_out.set()
+
+def second():
+    first_in.wait()
+    with silent_libraries():
+        second_in.set()
+        first_out.wait()
+        os.write(2, b"lost")
+
+threads = [threading.Thread(target=run) for run in (first, second)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+os.write(2, b"kept")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "kept"
+
+
+def test_what_python_prints_comes_through_the_silence() -> None:
+    code = (
+        "import os, sys\nfrom realtime.quiet import silent_libraries\nusual = sys.stderr\n"
+        "for number in range(2):\n    with silent_libraries():\n"
+        "        os.write(2, b'lost')\n        print(number, file=sys.stderr)\n"
+        "print(sys.stderr is usual, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "0\n1\nTrue\n"
+
+
+def test_process_without_stderr_is_left_alone() -> None:
+    code = (
+        "import os, sys\nos.close(2)\nsys.stderr = None\nfrom realtime.quiet import silent_libraries\n"
+        "with silent_libraries():\n    pass\nprint('well')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "well\n")
