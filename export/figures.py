@@ -1,4 +1,4 @@
-"""Writes measured figures into a style: python -m export.figures --quality Q.json --stability S.json.
+"""Writes measured figures into styles: python -m export.figures --quality Q.json --stability S.json.
 
 The files are what benchmarks.quality and benchmarks.stability write with --json. style_error, content_error and
 flicker go into style.json and into each network's metadata.
@@ -8,31 +8,99 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.to_onnx import file_entry, save_style, write_metadata
-from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
-from realtime.gallery import SHIPPED
+from export.description import file_entry, read_description, replace_network, write_metadata
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.gallery import load_gallery, read_style
 
 FLICKER_CLIP = "people/asl_book.mkv"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one network."""
+
+    style: str
+    tier: str
+    precision: str
+    figures: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.style} {self.tier} {self.precision}"
+
+
+def read_measured(quality: Path, stability: Path) -> list[Measured]:
+    """The figures of all networks of which the quality was measured.
+
+    Args:
+        quality, stability: files as benchmarks.quality and benchmarks.stability write them.
+    Raises:
+        ModelError: they are not.
+    """
+    try:
+        found, steady = (json.loads(path.read_text(encoding="utf-8")) for path in (quality, stability))
+        rows = {(row["style"], row["tier"], row["precision"]): row for row in steady["stability"]}
+        measured = []
+        for row in found["quality"]:
+            key = (row["style"], row["tier"], row["precision"])
+            figures = {name: row[name] for name in ("style_error", "content_error", "painting_size")}
+            figures |= {"vgg_sha256": found["vgg_sha256"], "measured": found["machine"]["date"]}
+            if key in rows:
+                figures |= {"flicker": rows[key]["clips"][FLICKER_CLIP]["flicker"], "warp_error": rows[key]["warp_error"]}
+            measured.append(Measured(*key, figures))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"figures cannot be read ({error}); expected what the benchmarks write with --json") from None
+    return measured
+
+
+def folders_of(measured: list[Measured], styles: Path | None) -> dict[str, Path]:
+    """Where the measured styles lie: name -> folder.
+
+    Args:
+        styles: a folder of styles, or None for the gallery: the shipped ones and the user's own.
+    Raises:
+        ModelError: a style is not there, or lacks a network that was measured.
+    """
+    if styles is None:
+        gallery = {style.name: style for style in load_gallery()}
+    else:
+        gallery = {name: read_style(styles / name / "style.json") for name in {entry.style for entry in measured}}
+    folders = {}
+    for entry in measured:
+        if entry.style not in gallery:
+            raise ModelError(f"style {entry.style}: not in the gallery; name its folder with --styles")
+        models = gallery[entry.style].models
+        if entry.precision not in models.get(entry.tier, {}):
+            raise ModelError(f"style {entry.style}: has no {entry.tier} {entry.precision}")
+        folders[entry.style] = models[entry.tier][entry.precision].path.parent
+    return folders
 
 
 def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> None:
     """Adds figures to a network's metadata and to its entry in style.json.
 
     Raises:
-        ModelError: the style has no such network.
+        ModelError: the style's description cannot be used.
+        OutputError: the style cannot be written.
     """
-    path = folder / "style.json"
-    style = json.loads(path.read_text(encoding="utf-8"))
-    entry = style["tiers"].get(tier, {}).get(precision)
-    if entry is None:
-        raise ModelError(f"style {folder}: has no {tier} {precision}")
-    write_metadata(folder / entry["file"], {key: str(value) for key, value in figures.items() if isinstance(value, float)})
-    entry |= figures | file_entry(folder / entry["file"])
-    save_style(folder, style)
+    style = read_description(folder)
+    entry = style["tiers"][tier][precision]
+    name = read_style(folder / "style.json").models[tier][precision].path.name  # checked: a name, not a path elsewhere
+    partial = folder / f".{name}"
+    try:
+        shutil.copyfile(folder / name, partial)
+        write_metadata(partial, {key: str(value) for key, value in figures.items() if isinstance(value, float)})
+        entry |= figures | file_entry(partial) | {"file": name}
+        replace_network(folder, style, partial, name)
+    except OSError as error:
+        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,25 +108,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export.figures", description="Write measured figures into the styles.")
     parser.add_argument("--quality", type=Path, required=True)
     parser.add_argument("--stability", type=Path, required=True)
-    parser.add_argument("--styles", type=Path, default=SHIPPED)
+    parser.add_argument("--styles", type=Path, metavar="DIR", help="default: the gallery, your own styles included")
     args = parser.parse_args(argv)
     try:
-        quality = json.loads(args.quality.read_text(encoding="utf-8"))
-        stability = json.loads(args.stability.read_text(encoding="utf-8"))
-        steady = {(row["style"], row["tier"], row["precision"]): row for row in stability["stability"]}
-        for row in quality["quality"]:
-            key = (row["style"], row["tier"], row["precision"])
-            figures = {name: row[name] for name in ("style_error", "content_error", "painting_size")}
-            figures |= {"vgg_sha256": quality["vgg_sha256"], "measured": quality["machine"]["date"]}
-            if key in steady:
-                figures |= {"flicker": steady[key]["clips"][FLICKER_CLIP]["flicker"], "warp_error": steady[key]["warp_error"]}
-            record(args.styles / key[0], key[1], key[2], figures)
-            print(f"{key[0]} {key[1]} {key[2]}: {figures}")
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, UserError):
-            return tell_mistake(error)
-        print(f"error: figures cannot be read ({error}); expected what the benchmarks write with --json", file=sys.stderr)
-        return ModelError.exit_code
+        measured = read_measured(args.quality, args.stability)
+        folders = folders_of(measured, args.styles)
+        for entry in measured:
+            record(folders[entry.style], entry.tier, entry.precision, entry.figures)
+            print(f"{entry}: {entry.figures}")
+    except UserError as error:
+        return tell_mistake(error)
     return EXIT_DONE
 
 

@@ -18,9 +18,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import realtime.quiet  # noqa: F401
+from export.description import MEASURED, put_network, read_description, write_metadata
 from export.parity import Parity, measure_precision
-from export.to_onnx import file_entry, read_description, write_metadata, write_style
-from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5
@@ -132,12 +132,13 @@ def make_half(folder: Path, tier: str) -> Parity:
 
     Raises:
         ModelError: no float32 network, or float16 paints something else.
+        OutputError: the folder cannot be written.
     """
-    source, target = folder / f"{tier}.onnx", folder / f"{tier}.fp16.onnx"
-    if not source.is_file():
+    source = folder / f"{tier}.onnx"
+    if not os.path.isfile(source):
         raise ModelError(f"{source}: no such file; export the style first")
-    style = read_description(folder / "style.json")
-    partial = target.with_name("." + target.name)
+    style = read_description(folder)
+    partial = folder / f".{tier}.fp16.onnx"
     try:
         halve(source, partial)
         parity = measure_precision(source, partial, _PARITY_SIZES_HW)
@@ -146,12 +147,13 @@ def make_half(folder: Path, tier: str) -> Parity:
                 f"{source}: float16 differs by up to {parity.largest} grey levels ({parity.mean:.3f} in the mean), "
                 f"allowed are {LARGEST_DIFFERENCE} and {MEAN_DIFFERENCE}; use float32"
             )
-        write_metadata(partial, {"precision": "fp16"})
-        os.replace(partial, target)
+        write_metadata(partial, {"precision": "fp16"}, without=MEASURED)
+        found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
+        put_network(folder, style, tier, "fp16", partial, found)
+    except OSError as error:
+        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:
         partial.unlink(missing_ok=True)
-    entry = file_entry(target) | {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
-    write_style(folder, style, tier, "fp16", entry, None)
     return parity
 
 

@@ -27,10 +27,10 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import realtime.quiet  # noqa: F401
-from export.to_onnx import file_entry, read_description, write_metadata, write_style
+from export.description import MEASURED, put_network, read_description, write_metadata
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
-from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
 
 _CALIBRATION_PHOTOS = 48
 _CALIBRATION_SIDE = 256  # pixels; the quantiser's histograms want pictures of one size
@@ -43,15 +43,19 @@ class PhotoReader(CalibrationDataReader):
     """Hands the middles of photographs to the quantiser, one at a time, all of one size.
 
     Args:
-        photos: those smaller than a side are enlarged.
+        photos: those smaller than a side are enlarged, those that cannot be read skipped, as in training.
         side: in pixels, a multiple of the network's stride.
     """
 
     def __init__(self, photos: list[Path], side: int = _CALIBRATION_SIDE) -> None:
-        self._frames: Iterator[dict[str, Any]] = ({"frame": _middle(path, side)} for path in photos)
+        self._frames = _frames(photos, side)
 
     def get_next(self) -> Any:
-        """The next photograph, or None after the last."""
+        """The next photograph, or None after the last.
+
+        Raises:
+            SourceError: none of them can be read.
+        """
         return next(self._frames, None)
 
 
@@ -150,6 +154,20 @@ def _value(constants: dict[str, onnx.TensorProto], name: str) -> float:
     return float(value) if value.ndim == 0 else float("nan")
 
 
+def _frames(photos: list[Path], side: int) -> Iterator[dict[str, Any]]:
+    unreadable = 0
+    for path in photos:
+        try:
+            frame_bgr = _middle(path, side)
+        except SourceError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+            unreadable += 1
+        else:
+            yield {"frame": frame_bgr}
+    if unreadable == len(photos):
+        raise SourceError("content folder: none of the photographs for calibration can be read; give one with JPEG or PNG")
+
+
 def _middle(path: Path, side: int) -> Any:
     """The middle of a photograph as a frame: (1, side, side, 3) uint8 BGR."""
     picture = load_image(path)
@@ -160,6 +178,34 @@ def _middle(path: Path, side: int) -> Any:
     return np.ascontiguousarray(frame_bgr[np.newaxis])
 
 
+def make_int8(folder: Path, tier: str, content: Path) -> Path:
+    """Adds the int8 network to a style.
+
+    Args:
+        content: photographs, of which some that are in no measurement are calibrated on.
+    Returns:
+        Its file.
+    Raises:
+        SourceError: no photographs, or none that can be read.
+        ModelError: no float32 network, or none that can be quantised.
+        OutputError: the folder cannot be written.
+    """
+    source, partial = folder / f"{tier}.onnx", folder / f".{tier}.int8.onnx"
+    if not os.path.isfile(source):
+        raise ModelError(f"{source}: no such file; export the style first")
+    style = read_description(folder)
+    photos = training_photos(list_photos(content))
+    photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
+    try:
+        quantise(source, partial, photos)
+        write_metadata(partial, {"precision": "int8"}, without=MEASURED)
+        return put_network(folder, style, tier, "int8", partial)
+    except OSError as error:
+        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
@@ -168,17 +214,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
     args = parser.parse_args(argv)
     try:
-        source, target = args.folder / f"{args.tier}.onnx", args.folder / f"{args.tier}.int8.onnx"
-        if not source.is_file():
-            raise ModelError(f"{source}: no such file; export the style first")
-        style = read_description(args.folder / "style.json")
-        photos = training_photos(list_photos(args.content))
-        photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
-        partial = target.with_name("." + target.name)
-        quantise(source, partial, photos)
-        write_metadata(partial, {"precision": "int8"})
-        os.replace(partial, target)
-        write_style(args.folder, style, args.tier, "int8", file_entry(target), None)
+        target = make_int8(args.folder, args.tier, args.content)
     except UserError as error:
         return tell_mistake(error)
     print(f"{target}: {target.stat().st_size} bytes")

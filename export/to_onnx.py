@@ -7,8 +7,6 @@ PyTorch paints.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 import warnings
@@ -19,6 +17,7 @@ import onnx
 import torch
 
 import realtime.quiet  # noqa: F401
+from export.description import earlier_description, put_network, write_metadata
 from export.graph import FrameContract
 from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
@@ -85,15 +84,15 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
     content = load_checkpoint(run)
     generator = generator_from_checkpoint(content)
     tier = generator.settings.tier
-    if (folder / "style.json").exists() and not replace:
+    if os.path.exists(folder / "style.json") and not replace:
         raise OutputError(f"style {folder}: exists already; add --overwrite to replace it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be made ({error.strerror})") from None
-    path = folder / f"{tier}.onnx"
     partial = folder / f".{tier}.partial.onnx"
     try:
+        style = earlier_description(folder) | facts
         export_generator(generator, partial)
         parity = measure_parity(generator, partial, _PARITY_SIZES_HW)
         if not parity.is_good:
@@ -105,15 +104,14 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         metadata |= {"contract": "1", "tier": tier, "precision": "fp32", "stride": str(generator.stride)}
         metadata["generator"] = describe(generator)
         write_metadata(partial, metadata)
-        os.replace(partial, path)
+        found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
+        put_network(folder, style, tier, "fp32", partial, found, content.get("recipe"))
         for stale in ("int8", "fp16"):  # made from the network that was replaced
             (folder / f"{tier}.{stale}.onnx").unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:
         partial.unlink(missing_ok=True)
-    entry = file_entry(path) | {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
-    write_style(folder, facts, tier, "fp32", entry, content.get("recipe", {}))
     return parity
 
 
@@ -124,55 +122,6 @@ def describe(generator: Generator) -> str:
         f"stem {settings.stem_width}, trunk {settings.trunk_width} x {settings.blocks} residual blocks, "
         f"{count_parameters(generator)} parameters, {kilo_macs_per_pixel(generator, 1024):.1f} kMAC per pixel"
     )
-
-
-def write_metadata(path: Path, values: dict[str, str]) -> None:
-    """Adds or replaces entries of an ONNX file's metadata_props."""
-    model = onnx.load(path)
-    kept = {entry.key: entry.value for entry in model.metadata_props} | values
-    onnx.helper.set_model_props(model, kept)
-    partial = path.with_name(path.name + ".partial")
-    onnx.save(model, partial)
-    os.replace(partial, path)
-
-
-def file_entry(path: Path) -> dict[str, Any]:
-    """File name, size and SHA-256, as style.json lists them."""
-    data = path.read_bytes()
-    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def write_style(folder: Path, facts: dict[str, Any], tier: str, precision: str, entry: dict[str, Any], recipe: Any) -> None:
-    """Writes a model's entry into style.json, beside the others that are there and still hold."""
-    path = folder / "style.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    tiers = found.get("tiers", {})
-    if precision == "fp32":
-        tiers[tier] = {}  # the other precisions were made from the network that is replaced
-    tiers.setdefault(tier, {})[precision] = entry
-    recipes = found.get("recipe", {}) | ({tier: recipe} if recipe else {})
-    style = {key: facts[key] for key in ("name", "title", "artist", "year", "licence", "order")}
-    save_style(folder, style | {"tiers": tiers, "recipe": recipes})
-
-
-def read_description(path: Path) -> dict[str, Any]:
-    """A style.json that is to be added to.
-
-    Raises:
-        ModelError: missing, or not JSON.
-    """
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"style {path}: cannot be read as JSON ({error}); export the style again") from None
-    return found
-
-
-def save_style(folder: Path, style: dict[str, Any]) -> None:
-    """Replaces style.json in one step."""
-    partial = folder / "style.json.partial"
-    partial.write_text(json.dumps(style, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, folder / "style.json")
 
 
 def build_parser() -> argparse.ArgumentParser:

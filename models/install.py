@@ -5,11 +5,13 @@ models/ never imports onnxruntime; the export does. So it is started, not import
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from models.photos import IMAGENETTE
 from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import NEW_STYLE_NAME, user_styles_folder
 
@@ -33,15 +35,17 @@ def install(run: Path, name: str, content: str) -> int:
 
     Args:
         run: folder of the finished training.
-        content: photographs on which int8 is calibrated.
+        content: photographs on which int8 is calibrated, as for the training.
     Returns:
         The exit code of the first step that failed, or 0.
     """
     folder = user_styles_folder() / name
     title = name.replace("_", " ").capitalize()
+    # The programs run in the project's folder; the data set that is downloaded has no path.
+    photos = content if content == IMAGENETTE and not os.path.exists(content) else str(Path(content).resolve())
     steps = (
         ["export.to_onnx", str(run.resolve()), "--name", name, "--title", title, "--overwrite"],
-        ["export.quantise", str(folder), "--content", str(Path(content).resolve())],
+        ["export.quantise", str(folder), "--content", photos],
     )
     for step in steps:
         code = subprocess.run([sys.executable, "-m", *step], cwd=_PROJECT, check=False).returncode

@@ -16,14 +16,15 @@ import pytest
 import torch
 from torch import nn
 
-from export import figures, to_onnx
+from export import description, figures, to_onnx
+from export.description import file_entry, write_metadata
 from export.graph import FrameContract
 from export.parity import Parity, measure_parity
-from export.to_onnx import OPSET, describe, file_entry, write_metadata
+from export.to_onnx import OPSET, describe
 from models.checkpoint import save_checkpoint
 from models.generator import Generator, GeneratorSettings, build_generator, count_parameters
 from realtime.frame import Image
-from realtime.gallery import read_style, verify
+from realtime.gallery import read_style, user_styles_folder, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
@@ -288,6 +289,35 @@ def test_figures_of_a_network_that_the_style_lacks_are_refused(
     assert "has no fast fp16" in capsys.readouterr().err
 
 
+def test_figures_of_a_style_of_ones_own_go_into_the_users_gallery(
+    style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quality, stability = measured(tmp_path)
+    argv = ["--quality", str(quality), "--stability", str(stability)]
+    assert figures.main(argv) == 4
+    assert "style wave: not in the gallery; name its folder with --styles" in capsys.readouterr().err
+    own = Path(shutil.copytree(style, user_styles_folder() / "wave"))
+    assert figures.main(argv) == 0
+    model = read_style(own / "style.json").models["fast"]["fp32"]
+    assert model.figures == {"style_error": 0.125, "content_error": 0.5, "flicker": 1.25}
+    assert verify(model)
+
+
+def test_figures_that_cannot_be_written_end_with_5_and_leave_the_style_whole(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in style.iterdir()}
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    quality, stability = measured(tmp_path)
+    monkeypatch.setattr(description.json, "dumps", full)
+    assert record_figures(style.parent, quality, stability) == 5
+    assert "cannot be written (No space left on device)" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in style.iterdir()} == before
+
+
 @pytest.mark.parametrize("damage", ["missing", "not JSON", "other clip", "other style"])
 def test_figures_that_cannot_be_read_end_with_4(
     style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
@@ -304,7 +334,7 @@ def test_figures_that_cannot_be_read_end_with_4(
         stability.write_text("{")
     assert record_figures(style.parent, quality, stability) == 4
     said = capsys.readouterr().err
-    assert said.startswith("error: figures cannot be read")
+    assert said.startswith("error: style" if damage == "other style" else "error: figures cannot be read")
     assert (style / "style.json").read_text(encoding="utf-8") == before
 
 
@@ -333,6 +363,36 @@ def test_with_overwrite_it_is_replaced_and_what_was_made_from_the_old_one_forgot
     assert list(after["tiers"]["fine"]) == ["fp32"]
     entry = file_entry(style / "fast.onnx")
     assert {key: after["tiers"]["fast"]["fp32"][key] for key in entry} == entry
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize(
+    "damaged", ["{", "[]", '{"tiers": null, "recipe": 3}', '{"tiers": {"fast": [], "fine": 1}}', "[" * 9999]
+)
+def test_with_overwrite_a_damaged_description_is_replaced(style: Path, run: Path, damaged: str) -> None:
+    (style / "style.json").write_text(damaged)
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--overwrite"]) == 0
+    found = read_style(style / "style.json")
+    assert (found.title, list(found.models)) == ("Wave", ["fast"])
+    assert verify(found.models["fast"]["fp32"])
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize("step", ["json.dumps", "onnx.save", "os.replace"])
+def test_a_full_disk_ends_with_5_and_keeps_what_was_there(
+    style: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    before = {path.name: path.read_bytes() for path in style.iterdir()}
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    room, name = step.split(".")
+    monkeypatch.setattr(getattr(description, room), name, full)
+    code, said = error_of([str(run), "--name", "wave", "--styles", str(style.parent), "--overwrite"], capsys)
+    assert code == 5
+    assert "cannot be written (No space left on device)" in said
+    assert {path.name: path.read_bytes() for path in style.iterdir()} == before
 
 
 @pytest.mark.usefixtures("quick_export")

@@ -13,7 +13,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from export import half, to_onnx
+from export import description, half, to_onnx
+from export.description import MEASURED, write_metadata
 from export.parity import soft_noise
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
@@ -93,6 +94,44 @@ def test_style_lists_it(style: Path) -> None:
     assert sorted(path.name for path in style.iterdir()) == ["fast.fp16.onnx", "fast.onnx", "style.json"]
 
 
+def copy_of(style: Path, folder: Path) -> Path:
+    """A style with its float32 network alone."""
+    for name in ("fast.onnx", "style.json"):
+        (folder / name).write_bytes((style / name).read_bytes())
+    return folder
+
+
+def test_figures_of_the_float32_network_are_not_claimed(style: Path, tmp_path: Path) -> None:
+    write_metadata(copy_of(style, tmp_path) / "fast.onnx", dict.fromkeys(MEASURED, "0.5"))
+    assert half.main([str(tmp_path)]) == 0
+    found = {prop.key: prop.value for prop in onnx.load(tmp_path / "fast.fp16.onnx").metadata_props}
+    assert not set(MEASURED) & set(found)
+    assert (found["precision"], found["title"]) == ("fp16", "Wave")
+
+
+def test_a_style_without_a_place_in_the_gallery_gets_the_last(style: Path, tmp_path: Path) -> None:
+    described = json.loads((copy_of(style, tmp_path) / "style.json").read_text(encoding="utf-8"))
+    del described["order"]
+    (tmp_path / "style.json").write_text(json.dumps(described), encoding="utf-8")
+    assert read_style(tmp_path / "style.json").order == 1000
+    assert half.main([str(tmp_path)]) == 0
+    assert read_style(tmp_path / "style.json").order == 1000
+
+
+def test_a_full_disk_ends_with_5_and_keeps_what_was_there(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in copy_of(style, tmp_path).iterdir()}
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(description.json, "dumps", full)
+    assert half.main([str(tmp_path)]) == 5
+    assert "cannot be written (No space left on device)" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_weights_that_float16_cannot_hold_are_refused(style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = onnx.load(style / "fast.onnx")
     constant = next(c for c in model.graph.initializer if c.name.endswith("paint.weight"))
@@ -116,6 +155,10 @@ def test_what_is_no_float32_network_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert half.main([str(tmp_path)]) == 4
     assert "export the style first" in capsys.readouterr().err
     (tmp_path / "style.json").write_text("{}")
+    (tmp_path / "fast.onnx").touch()
+    assert half.main([str(tmp_path)]) == 4
+    assert "has no name, title, artist, year, licence" in capsys.readouterr().err
+    (tmp_path / "style.json").write_text(json.dumps(dict.fromkeys(("name", "title", "artist", "year", "licence"), "x")))
     (tmp_path / "fast.onnx").write_bytes(b"junk")
     assert half.main([str(tmp_path)]) == 4
     assert "not an ONNX model" in capsys.readouterr().err

@@ -15,7 +15,8 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export import quantise, to_onnx
+from export import description, quantise, to_onnx
+from export.description import MEASURED, write_metadata
 from export.quantise import PhotoReader
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
@@ -154,6 +155,48 @@ def test_making_it_prints_one_line(style: Path, content: Path, tmp_path: Path, c
     said = capfd.readouterr()
     assert len(said.out.splitlines()) == 1
     assert said.err == ""
+
+
+def test_a_damaged_photo_is_skipped_as_in_training(
+    style: Path, content: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy, photos = Path(shutil.copytree(style, tmp_path / "wave")), Path(shutil.copytree(content, tmp_path / "photos"))
+    (photos / "2.png").write_bytes(b"not a picture")
+    assert quantise.main([str(copy), "--content", str(photos)]) == 0
+    assert [line.split(":")[0] for line in capfd.readouterr().err.splitlines()] == ["skipped"]
+    for photo in photos.iterdir():
+        photo.write_bytes(b"not a picture")
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    assert quantise.main([str(copy), "--content", str(photos)]) == 3
+    assert "none of the photographs for calibration can be read" in capfd.readouterr().err
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_figures_of_the_float32_network_are_not_claimed(style: Path, content: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(style, tmp_path / "wave"))
+    write_metadata(copy / "fast.onnx", dict.fromkeys(MEASURED, "0.5"))
+    assert quantise.main([str(copy), "--content", str(content)]) == 0
+    found = {entry.key: entry.value for entry in onnx.load(copy / "fast.int8.onnx").metadata_props}
+    assert not set(MEASURED) & set(found)
+    assert (found["precision"], found["title"]) == ("int8", "Wave")
+
+
+def test_a_full_disk_ends_with_5_and_keeps_what_was_there(
+    style: Path, content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(style, tmp_path / "wave"))
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for room, name in ((description.onnx, "save"), (description.json, "dumps")):
+        with monkeypatch.context() as patch:
+            patch.setattr(room, name, full)
+            code, said = error_of([str(copy), "--content", str(content)], capsys)
+        assert code == 5
+        assert "cannot be written (No space left on device)" in said
+        assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
 def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:

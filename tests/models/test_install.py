@@ -54,6 +54,18 @@ def test_export_then_int8(codes: tuple[list[int], list[list[str]]], capsys: pyte
     assert "--style my_cat" in capsys.readouterr().out
 
 
+def test_the_data_set_that_is_downloaded_is_handed_on_by_its_word(
+    codes: tuple[list[int], list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert install(Path("/runs/a"), "a", "imagenette") == 0
+    assert codes[1][1][-1] == "imagenette"
+    codes[1].clear()
+    (tmp_path / "imagenette").mkdir()  # a folder of the user's, of the same name
+    assert install(Path("/runs/a"), "a", "imagenette") == 0
+    assert codes[1][1][-1] == str(tmp_path / "imagenette")
+
+
 def test_the_first_failure_ends_it(codes: tuple[list[int], list[list[str]]], capsys: pytest.CaptureFixture[str]) -> None:
     codes[0][0] = 5
     assert install(Path("/runs/a"), "a", "photos") == 5

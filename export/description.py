@@ -1,0 +1,130 @@
+"""A style's networks and the style.json that describes them: both are written before either is replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from realtime.errors import ModelError, OutputError
+
+_NAME = "style.json"
+_DEFAULT_ORDER = 1000
+_FACTS = ("name", "title", "artist", "year", "licence")
+MEASURED = ("style_error", "content_error", "flicker", "warp_error")  # of one network, not of those made from it
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """A style's description that is to be added to.
+
+    Raises:
+        ModelError: missing, not JSON, or without a field that every style has.
+    """
+    path = folder / _NAME
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"style {path}: cannot be read as JSON ({error}); export the style again") from None
+    missing = [key for key in _FACTS if key not in found] if isinstance(found, dict) else ["fields"]
+    if missing:
+        raise ModelError(f"style {path}: has no {', '.join(missing)}; export the style again")
+    return dict(found)
+
+
+def earlier_description(folder: Path) -> dict[str, Any]:
+    """What a style that is to be replaced says of itself; nothing where there is none, or a damaged one.
+
+    Raises:
+        OutputError: it is there and cannot be read.
+    """
+    path = folder / _NAME
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if os.path.lexists(path) else {}
+    except (ValueError, RecursionError):
+        return {}
+    except OSError as error:
+        raise OutputError(f"style {path}: cannot be replaced ({error.strerror})") from None
+    return found if isinstance(found, dict) else {}
+
+
+def put_network(
+    folder: Path,
+    style: dict[str, Any],
+    tier: str,
+    precision: str,
+    partial: Path,
+    parity: dict[str, float] | None = None,
+    recipe: Any = None,
+) -> Path:
+    """Puts a network into a style's folder, with its entry in style.json beside the others that are there and still hold.
+
+    Args:
+        style: the description so far, with name, title, artist, year, licence and perhaps order, tiers and recipe.
+        partial: the network, in the style's folder under another name.
+        parity: how far it is from the one that it was made from.
+        recipe: how it was trained; None leaves what is there.
+    Returns:
+        The network's place.
+    Raises:
+        OutputError: it cannot be written; what was there is as before.
+    """
+    name = f"{tier}.onnx" if precision == "fp32" else f"{tier}.{precision}.onnx"
+    tiers = {key: dict(networks) for key, networks in _mapping(style.get("tiers")).items() if isinstance(networks, dict)}
+    if precision == "fp32":
+        tiers[tier] = {}  # the other precisions were made from the network that is replaced
+    tiers.setdefault(tier, {})[precision] = file_entry(partial) | {"file": name} | (parity or {})
+    recipes = _mapping(style.get("recipe")) | ({tier: recipe} if recipe else {})
+    kept = {key: style[key] for key in _FACTS} | {"order": style.get("order", _DEFAULT_ORDER)}
+    replace_network(folder, kept | {"tiers": tiers, "recipe": recipes}, partial, name)
+    return folder / name
+
+
+def replace_network(folder: Path, style: dict[str, Any], partial: Path, name: str) -> None:
+    """Puts a network and the description that names it in place, once both are written.
+
+    Raises:
+        OutputError: they cannot be written; what was there is as before.
+    """
+    described = folder / f"{_NAME}.partial"
+    try:
+        described.write_text(json.dumps(style, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, folder / name)
+        os.replace(described, folder / _NAME)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            described.unlink()
+        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+
+
+def write_metadata(path: Path, values: dict[str, str], without: Collection[str] = ()) -> None:
+    """Adds or replaces entries of an ONNX file's metadata_props.
+
+    Args:
+        without: entries that no longer hold.
+    """
+    model = onnx.load(path)
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key not in without} | values
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, kept)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        onnx.save(model, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """File name, size and SHA-256, as style.json lists them."""
+    data = path.read_bytes()
+    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _mapping(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
