@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             changed = argparse.Namespace(**vars(args) | {"output": job.output})
             return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop, note)
 
-        return paint_batch(work, Existing(args.overwrite, args.resume), paint, report, stop)
+        return paint_batch(work, Existing(args.overwrite, args.resume), paint, report, stop, args.quiet)
     finally:
         studio.close()
 
@@ -132,7 +132,8 @@ def run_one(
         outlets.extend(open_outlets(args, source.fps, messages.say))
         painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
         job = _video_job(args, source, painter, note) if _is_video(args.output) else None
-        capture.start()
+        if not capture.start(stop):
+            return EXIT_INTERRUPTED
         if args.output is not None:
             sink = job.open_sink() if job is not None else _picture_sink(args, source, note)
         view = None

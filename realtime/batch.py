@@ -34,19 +34,22 @@ class Existing:
     resume: bool = False
 
 
-def paint_batch(batch: Batch, existing: Existing, paint: PaintFile, report: Report, stop: threading.Event) -> int:
+def paint_batch(
+    batch: Batch, existing: Existing, paint: PaintFile, report: Report, stop: threading.Event, quiet: bool = False
+) -> int:
     """Paints every file of a batch.
 
     Args:
         paint: paints one file, hands over its figures, and returns an exit code or raises a UserError.
         report: gets the figures of all of them at the end: painted, failed, and one entry for each file.
         stop: set from outside to end after the file under way.
+        quiet: no progress bar.
     Returns:
         0 where all went well, 130 where it was stopped, else the code of the first failure.
     """
     entries: list[dict[str, Any]] = []
     sources = identities(sources_of(batch))
-    bar = tqdm(batch.jobs, unit="file", disable=None, leave=False)
+    bar = tqdm(batch.jobs, unit="file", disable=True if quiet else None, leave=False)
     for job in bar:
         if stop.is_set():
             break

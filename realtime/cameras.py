@@ -17,6 +17,8 @@ from realtime.frame import Image
 STREAM_TIMEOUT_MS = 2000
 # Read by OpenCV whenever it opens something; with nobuffer it gives no frame of a file, so streams alone set it.
 _STREAM_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "fflags;nobuffer|analyzeduration;500000|probesize;500000")
+# As in rtsp://camera/user=admin&password=secret and http://camera/video?token=secret.
+_SECRET = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key)=)[^&]*", re.IGNORECASE)
 
 
 class _Live:
@@ -83,7 +85,7 @@ class StreamSource(_Live):
 
     def __init__(self, address: str) -> None:
         super().__init__()
-        self.description = f"stream {_without_password(address)}"
+        self.description = f"stream {without_password(address)}"
         self._address = address
 
     def open(self) -> None:
@@ -162,5 +164,7 @@ def _open_camera(number: int, options: list[int]) -> cv2.VideoCapture | None:
     return capture if capture.isOpened() else None
 
 
-def _without_password(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", address)
+def without_password(address: str) -> str:
+    """An address as it may be shown: no user and password before the host, no secret among its options."""
+    shown = re.sub(r"//.*@", "//", address)  # up to the last @: passwords may hold @ and / as they are
+    return _SECRET.sub(r"\1***", shown)

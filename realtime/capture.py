@@ -18,6 +18,7 @@ FREEZE_S = 5.0  # a camera without a new frame, or with the same bytes, for so l
 _FIRST_BACK_OFF_S = 0.25
 _LONGEST_BACK_OFF_S = 1.0
 _JOIN_S = 1.0
+_POLL_S = 0.05
 _QUEUE_FRAMES = 4
 
 
@@ -74,15 +75,23 @@ class Capture:
         self._last_change_s = 0.0
         self._last_image: Image | None = None
 
-    def start(self) -> None:
-        """Opens the source, in the caller's thread, and begins to read.
+    def start(self, interrupted: threading.Event | None = None) -> bool:
+        """Opens the source and begins to read.
 
+        Args:
+            interrupted: set from outside to give up at once; cameras and streams take seconds to say that they fail.
+        Returns:
+            False where it was interrupted before the source was open.
         Raises:
             SourceError: the source cannot be opened. A source that never opened is not waited for.
         """
-        self.source.open()
+        if interrupted is None or not self.source.can_return:
+            self.source.open()
+        elif not self._open_unless(interrupted):
+            return False
         self._last_frame_s = self._last_change_s = self._clock()
         self._start_thread(lost=False)
+        return True
 
     def get(self, timeout_s: float) -> Frame | None:
         """The next frame, or None when there is none within the time.
@@ -119,7 +128,12 @@ class Capture:
 
     def stop(self) -> None:
         """Ends the thread and closes the source; a reader stuck in a driver is abandoned after a second."""
+        if self._stop.is_set() and self.abandoned:
+            return
         self._stop.set()
+        cancel: Callable[[], None] | None = getattr(self.source, "cancel", None)
+        if cancel is not None:  # a file that passes over frames would not come back before the last of them
+            cancel()
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
@@ -128,6 +142,27 @@ class Capture:
             self.abandoned = self._thread.is_alive()
         if not self.abandoned:
             self.source.close()
+
+    def _open_unless(self, interrupted: threading.Event) -> bool:
+        """Opens the source on a thread that is left behind where it is interrupted."""
+        problems: list[Exception] = []
+
+        def open_source() -> None:
+            try:
+                self.source.open()
+            except Exception as error:  # raised again by the caller's thread
+                problems.append(error)
+
+        opening = threading.Thread(target=open_source, name="opening", daemon=True)
+        opening.start()
+        while opening.is_alive() and not interrupted.is_set():
+            opening.join(_POLL_S)
+        if interrupted.is_set():
+            self.abandoned = opening.is_alive()
+            return False
+        if problems:
+            raise problems[0]
+        return True
 
     def _start_thread(self, lost: bool) -> None:
         self._thread = threading.Thread(target=self._run, args=(self._generation, lost), name="capture", daemon=True)

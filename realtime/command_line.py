@@ -137,8 +137,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error("--record: --output writes a file already; leave out one of the two")
     if args.output is not None and (args.serve is not None or args.virtual_camera is not None):
         parser.error("--serve, --virtual-camera: with a window or --headless, not with --output")
-    if args.start is not None and args.end is not None and args.end <= args.start:
-        parser.error(f"--end: expected a time after --start {args.start:g}, found {args.end:g}")
+    if args.end is not None and args.end <= (args.start or 0.0):
+        parser.error(f"--end: expected a time after --start {args.start or 0:g}, found {args.end:g}")
     for name in ("codec", "crf", "encoder", "resume"):
         if getattr(args, name) not in (None, False) and (args.output is None or args.output.suffix.lower() in PICTURE_SUFFIXES):
             parser.error(f"--{name}: only for a video as --output")

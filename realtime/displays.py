@@ -7,6 +7,8 @@ import ctypes.util
 import platform
 from typing import Any
 
+from realtime.quiet import silent_libraries
+
 
 def list_displays() -> list[tuple[int, int]]:
     """Width and height in pixels of each screen; empty where that cannot be asked. Asks no window system that is absent."""
@@ -19,9 +21,27 @@ def list_displays() -> list[tuple[int, int]]:
         return []
 
 
-def _x11_screens() -> list[tuple[int, int]]:
+def lets_in() -> bool | None:
+    """Whether the X server takes this user's connection; None where libX11 is missing, so that it cannot be asked."""
+    try:
+        x11 = _load_x11()
+    except (OSError, AttributeError):
+        return None
+    with silent_libraries():  # it says why on stderr
+        display = x11.XOpenDisplay(None)
+    if display:
+        x11.XCloseDisplay(ctypes.c_void_p(display))
+    return bool(display)
+
+
+def _load_x11() -> Any:
     x11: Any = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
     x11.XOpenDisplay.restype = ctypes.c_void_p
+    return x11
+
+
+def _x11_screens() -> list[tuple[int, int]]:
+    x11 = _load_x11()
     display = x11.XOpenDisplay(None)
     if not display:
         return []

@@ -54,7 +54,7 @@ class Style:
     def exemplar(self) -> Path | None:
         """The picture of the painting's texture in the style's folder, which stands for the painting; None without one."""
         path = next(iter(next(iter(self.models.values())).values())).path.parent / "exemplar.jpg"
-        return path if path.is_file() else None
+        return path if os.path.isfile(path) else None
 
 
 def user_styles_folder() -> Path:
@@ -70,11 +70,11 @@ def load_gallery(extra: Path | None = None) -> list[Style]:
     Raises:
         ModelError: extra is not a folder. A style whose description is unusable is left out, with a line on stderr.
     """
-    if extra is not None and not extra.is_dir():
+    if extra is not None and not os.path.isdir(extra):
         raise ModelError(f"--styles {extra}: not a folder; expected one with a folder for each style")
     styles: dict[str, Style] = {}
     for folder in (SHIPPED, user_styles_folder(), extra):
-        if folder is None or not folder.is_dir():
+        if folder is None or not os.path.isdir(folder):
             continue
         for description in sorted(folder.glob("*/style.json")):
             try:

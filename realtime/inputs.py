@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from realtime.cameras import without_password
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.picture_files import PICTURE_SUFFIXES
 from realtime.video_names import WRITTEN_SUFFIXES
@@ -63,9 +64,9 @@ def plan_work(sources: list[str], output: Path | None) -> Work:
         UserError: several files for an output that holds one.
     """
     found = [expand(text) for text in sources]
-    into_folder = output is not None and (output.is_dir() or not (output.suffix or is_numbered(output)))
+    into_folder = output is not None and (os.path.isdir(output) or not (output.suffix or is_numbered(output)))
     alone = found[0] is None and len(sources) == 1
-    if alone and not (output is not None and output.is_dir() and os.path.isfile(sources[0])):
+    if alone and not (output is not None and os.path.isdir(output) and os.path.isfile(sources[0])):
         return Single(sources[0])
     files = [path for text, paths in zip(sources, found, strict=True) for path in paths or [_existing(text)]]
     if into_folder:
@@ -100,7 +101,7 @@ def expand(text: str) -> list[Path] | None:
         files = numbered_files(path)
     elif _WILDCARD.search(text):
         files = [Path(name) for name in glob.glob(text, recursive=True)]
-        files = [entry for entry in files if entry.is_file() and _has_known_suffix(entry)]
+        files = [entry for entry in files if os.path.isfile(entry) and _has_known_suffix(entry)]
     else:
         return None
     if not files:
@@ -155,13 +156,13 @@ def _jobs(files: list[Path], folder: Path) -> list[Job]:
 
 def _existing(text: str) -> Path:
     if not os.path.isfile(text):
-        raise SourceError(f"source {text}: not a file; several sources must be files, folders or patterns")
+        raise SourceError(f"source {without_password(text)}: not a file; several sources must be files, folders or patterns")
     return Path(text)
 
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return [entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+        return [entry for entry in folder.iterdir() if os.path.isfile(entry) and not entry.name.startswith(".")]
     except OSError as error:
         raise SourceError(f"source {folder}: the folder cannot be read ({error.strerror})") from None
 

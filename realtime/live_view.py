@@ -91,10 +91,11 @@ class LiveView:
             details=self._details(picture, processed_wh) if self.state.diagnostics else (),
         )
         self._take_key(self._window.write(draw_overlay(picture, hud, self.state)))
-        if self._window.is_closed:
-            self.state = replace(self.state, quit=True)
 
     def _take_key(self, code: int) -> None:
+        if self._window.is_closed:
+            self.state = replace(self.state, quit=True)
+            return
         press = interpret_key(code)
         if press is not None:
             before, self.state = self.state, apply_command(self.state, press)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -114,7 +115,7 @@ class NumberedPictures:
     def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
         """Writes the next picture."""
         path = numbered_name(self._pattern, self._written + 1)
-        if path.exists() and not self._overwrite:
+        if os.path.exists(path) and not self._overwrite:
             raise OutputError(f"--output {path}: exists already; add --overwrite to replace it")
         write_picture(path, image_bgr)
         self._written += 1

@@ -10,8 +10,8 @@ from realtime.outlets import Outlet
 
 
 def wants_to_share(args: argparse.Namespace) -> bool:
-    """Whether other programs get the picture, at the pace of its source."""
-    return args.serve is not None or args.virtual_camera is not None
+    """Whether other programs or a recording get the picture, at the pace of its source."""
+    return args.serve is not None or args.virtual_camera is not None or args.record
 
 
 def open_outlets(args: argparse.Namespace, fps: float | None, tell: Callable[[str], None]) -> Iterator[Outlet]:

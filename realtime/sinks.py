@@ -12,6 +12,7 @@ from typing import Protocol
 
 import cv2
 
+from realtime.displays import lets_in
 from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.notes import Note, no_note
@@ -73,18 +74,20 @@ class WindowSink:
 
     def write(self, image_bgr: Image, presented_at_s: float | None = None) -> int:
         """Shows a picture and returns the key that was pressed meanwhile."""
+        if self.is_closed:  # showing a picture would open it again
+            return _NO_KEY
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         if size_wh != self._size_wh:
             self._size_wh = size_wh
             cv2.resizeWindow(WINDOW_NAME, *window_size(size_wh))
         cv2.imshow(WINDOW_NAME, image_bgr)
-        key = self.poll()
-        self._watch_close_button()
-        return key
+        return self.poll()
 
     def poll(self) -> int:
         """The key pressed since the last call, or -1; lets the window draw itself."""
-        return self._keys.combine(cv2.pollKey())
+        key = self._keys.combine(cv2.pollKey())
+        self._watch_close_button()
+        return key
 
     def set_fullscreen(self, wanted: bool) -> None:
         """Fills the screen, or goes back to the window."""
@@ -175,6 +178,8 @@ def display_problem() -> str | None:
         return "only Wayland without XWayland was found" if wayland else "no display was found (DISPLAY is not set)"
     if not _answers(display):
         return f"the display {display} does not answer"
+    if lets_in() is False:
+        return f"the display {display} refuses this user (XAUTHORITY)"
     return None
 
 

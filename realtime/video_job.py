@@ -78,9 +78,9 @@ class VideoJob:
         soundtrack = None
         if isinstance(source, VideoFileSource):
             form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours, source.pixel_aspect)
-            excerpt = source.excerpt
-            end_s = None if excerpt.end_s is None else excerpt.end_s - excerpt.start_s
-            soundtrack = Soundtrack(source.path, source.origin_s, bool(excerpt.start_s), end_s, self._options.is_limited)
+            soundtrack = Soundtrack(
+                source.path, source.origin_s, bool(source.excerpt.start_s), source.end_s, self._options.is_limited
+            )
         else:
             tick = _LIVE_TICK if source.is_live else getattr(source, "time_base", None)
             form = VideoForm(_rate(source, self._options.fps), tick)

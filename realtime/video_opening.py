@@ -25,7 +25,7 @@ def open_video(path: Path) -> tuple[Any, Any]:
     """
     description = f"video {path}"
     if not os.access(path, os.R_OK):
-        raise SourceError(f"{description}: cannot be read ({'permission denied' if path.exists() else 'no such file'})")
+        raise SourceError(f"{description}: cannot be read ({'permission denied' if os.path.exists(path) else 'no such file'})")
     if path.stat().st_size == 0:
         raise SourceError(f"{description}: the file is empty")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +67,8 @@ class VideoFileSource:
         self._first_picture: Image | None = None
         self._first_s: float | None = None
         self._last_s = 0.0
+        self._hold_s = 0.0  # how long the last frame is shown, where the file says so
+        self._cancelled = threading.Event()
         self._count = 0
         self._reached_end = False
 
@@ -73,6 +76,11 @@ class VideoFileSource:
     def source_wh(self) -> tuple[int, int] | None:
         """Upright size of the pictures before scaling."""
         return self._pictures.source_wh
+
+    @property
+    def end_s(self) -> float | None:
+        """Time after origin_s at which the wanted part ends; None for the end of the file. Known once open."""
+        return None if self.excerpt.end_s is None else self._wanted_s[1] - self.origin_s
 
     @property
     def colours(self) -> ColourTags:
@@ -105,14 +113,21 @@ class VideoFileSource:
             picture, self._first_picture = self._first_picture, None
             if self.skipped_frames == 0:
                 return picture, 0.0
-        while (found := next(self._frames, None)) is not None:
+        while not self._cancelled.is_set():
+            found = next(self._frames, None)
+            if found is None:
+                self._check_end()
+                return None
             frame, at_s = found
             self._last_s = at_s - (self._first_s or 0.0)
             self._count += 1
             if self._count > self.skipped_frames:
                 return self._pictures.make(frame), self._last_s
-        self._check_end()
         return None
+
+    def cancel(self) -> None:
+        """Lets a read that passes over frames return at once, from another thread; nothing is read after it."""
+        self._cancelled.set()
 
     def close(self) -> None:
         self._frames = iter(())
@@ -127,7 +142,7 @@ class VideoFileSource:
         self.fps = float(self.average_rate)
         self.time_base = stream.time_base or 1 / self.average_rate
         self.pixel_aspect = stream.codec_context.sample_aspect_ratio
-        beginning_s = (self._container.start_time or 0) / _TICKS
+        beginning_s = self._beginning_s()
         is_clocked = bool(_CLOCKED_FORMATS & set(self._container.format.name.split(",")))
         self.origin_s = beginning_s + self.excerpt.start_s if self.excerpt.start_s or is_clocked else 0.0
         self._wanted_s = (
@@ -137,7 +152,8 @@ class VideoFileSource:
         self.frame_count = self._expected_frames()
 
     def _expected_frames(self) -> int | None:
-        seconds = self._announced_seconds()
+        ends_at_s = self._announced_end_s()
+        seconds = None if ends_at_s is None else ends_at_s - self._beginning_s()
         if self.excerpt.is_whole:
             return self._stream.frames or (round(seconds * float(self.average_rate)) if seconds else None)
         end_s = min(self.excerpt.end_s or float("inf"), seconds or float("inf"))
@@ -176,6 +192,7 @@ class VideoFileSource:
             if at_s is None:
                 at_s = 0.0 if previous_s is None else previous_s + 1 / float(self.average_rate)
             previous_s = at_s
+            self._hold_s = float((frame.duration or 0) * (frame.time_base or 0))
             yield frame, at_s
 
     def _decode(self) -> Iterator[Any]:
@@ -210,28 +227,29 @@ class VideoFileSource:
             raise SourceError(f"{self.description}: no frame in it can be decoded")
         if self._reached_end:
             return
-        announced_s = self._announced_seconds()
-        reached_s = self._last_s + 1 / float(self.average_rate)
-        if self.excerpt.start_s:
-            reached_s += self.excerpt.start_s
-        if announced_s is not None and reached_s < announced_s - _LENGTH_TOLERANCE_S:
+        ends_at_s = self._announced_end_s()
+        reached_s = (self._first_s or 0.0) + self._last_s + max(1 / float(self.average_rate), self._hold_s)
+        if ends_at_s is not None and reached_s < ends_at_s - _LENGTH_TOLERANCE_S:
+            beginning_s = self._beginning_s()
             raise SourceError(
-                f"{self.description}: ends damaged after {self._count} frames, "
-                f"{reached_s:.1f} of {announced_s:.1f} seconds; the frames before were kept"
+                f"{self.description}: ends damaged after {self._count} frames, {reached_s - beginning_s:.1f} of "
+                f"{ends_at_s - beginning_s:.1f} seconds; the frames before were kept"
             )
 
-    def _announced_seconds(self) -> float | None:
-        """Length of the video stream as the file states it; None where nothing is stated."""
+    def _announced_end_s(self) -> float | None:
+        """Time in the file at which its pictures end, as it states it; None where nothing is stated."""
         stream = self._stream
         if stream.duration is not None and stream.time_base is not None:
-            return float(stream.duration * stream.time_base)
+            return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
         # Matroska counts lengths from zero, however late the first frame comes.
-        late_s = self._first_s or 0.0
         stated = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
         if stated is not None:
-            return int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3]) - late_s
+            return int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3])
         alone = len(self._container.streams) == 1
-        return self._container.duration / _TICKS - late_s if alone and self._container.duration else None
+        return self._container.duration / _TICKS if alone and self._container.duration else None
+
+    def _beginning_s(self) -> float:
+        return float((self._container.start_time or 0) / _TICKS)
 
 
 def _chain(first: tuple[Any, float], rest: Iterator[tuple[Any, float]]) -> Iterator[tuple[Any, float]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import struct
@@ -77,7 +79,8 @@ class UnfinishedVideo:
             partial.write_text(text + "\n", encoding="utf-8")
             os.replace(partial, path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise OutputError(f"--output {self.output}: {path.name} cannot be written beside it ({error.strerror})") from None
 
     def forget(self) -> None:
@@ -121,7 +124,7 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
 
 def is_unfinished(output: Path) -> bool:
     """Whether notes of a broken-off run lie beside an output."""
-    return notes_path(output).exists()
+    return os.path.exists(notes_path(output))  # Path.exists raises where a name is too long
 
 
 def discard_unfinished(output: Path) -> None:
@@ -184,6 +187,17 @@ def count_frames(path: Path) -> int:
     except (av.error.FFmpegError, OSError, IndexError):
         pass
     return frames
+
+
+def end_of_part(part: Part) -> float:
+    """Time in the output at which the last picture of a part ends, in seconds."""
+    end_s = 0.0
+    with contextlib.suppress(av.error.FFmpegError, OSError, IndexError), av.open(str(part.path)) as container:
+        packets = (packet for packet in container.demux(video=0) if packet.size)
+        for packet in itertools.islice(packets, part.frames):
+            if packet.pts is not None:
+                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return end_s
 
 
 def _listed(part: Part, frames: int | None) -> dict[str, Any]:

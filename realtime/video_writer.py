@@ -21,7 +21,7 @@ from realtime.sinks import check_output
 from realtime.video_assembly import Soundtrack, assemble, needs_assembly
 from realtime.video_codecs import Encoding, choose_encoding
 from realtime.video_encoder import PartFile, VideoForm, padding
-from realtime.video_resume import Part, UnfinishedVideo, count_frames, trim_part
+from realtime.video_resume import Part, UnfinishedVideo, count_frames, end_of_part, trim_part
 
 _QUEUE_FRAMES = 4
 
@@ -103,6 +103,8 @@ class VideoFileSink:
         if self._error is not None:
             raise self._error
         parts = list(self._unfinished.parts)
+        if self._thread is None and not complete and [part.path for part in parts] == [self._path]:
+            return  # nothing came to what an earlier run put in place, with its sound
         if self._thread is not None:
             parts.append(replace(self._part, frames=self.frames_written - self._unfinished.frames))
         self._finish(parts, complete)
@@ -161,7 +163,8 @@ class VideoFileSink:
     def _finish(self, parts: list[Part], complete: bool) -> None:
         soundtrack = self._soundtrack
         if soundtrack is not None and (soundtrack.ends_with_picture or not complete):
-            soundtrack = replace(soundtrack, end_s=min(self._end_s, soundtrack.end_s or self._end_s))
+            pictures_end_s = self._end_s or end_of_part(parts[-1])
+            soundtrack = replace(soundtrack, end_s=min(pictures_end_s, soundtrack.end_s or pictures_end_s))
         made = self._path.with_name(self._path.name + ".finishing")
         suffix = self._path.suffix.lower()
         try:

@@ -483,6 +483,37 @@ def test_interruption_while_the_program_is_loading(command: list[str], work: Pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_interruption_while_a_stream_is_being_opened(command: list[str], work: Path, environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/camera.mjpg"
+        program = subprocess.Popen(
+            [*command, "--source", url, "--headless"], cwd=work, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        server.settimeout(TIME_LIMIT_S)
+        connection, _ = server.accept()
+        with connection:
+            program.send_signal(signal.SIGINT)
+            _, errors = program.communicate(timeout=TIME_LIMIT_S)
+    assert (program.returncode, errors) == (EXIT_INTERRUPTED, "")
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file systems of POSIX")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--output", f"{LONG}.mp4"), EXIT_OUTPUT),
+        (("--output", f"{'x' * 243}.mp4"), EXIT_OUTPUT),  # the file itself could be written, the notes beside it could not
+        (("--styles", LONG), EXIT_MODEL),
+    ],
+)
+def test_names_longer_than_a_file_system_takes(run_cam: RunCam, clip: Path, arguments: tuple[str, str], code: int) -> None:
+    run_cam("--source", clip, "--headless", *arguments).complains(code, "x" * 240)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interruption_finishes_the_file(
     command: list[str], work: Path, environment: dict[str, str], number: signal.Signals

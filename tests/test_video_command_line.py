@@ -80,6 +80,7 @@ def test_excerpt_of_what_is_no_file(run_cam: RunCam, source: str) -> None:
         ("--start", "-1"),
         ("--start", "1:2:3:4"),
         ("--start", "5", "--end", "5"),
+        ("--end", "0"),
         ("--scale", "0"),
         ("--scale", "8x8"),
         ("--codec", "mpeg1"),

@@ -282,3 +282,52 @@ def test_camera_with_a_little_noise_is_not_taken_for_frozen(start_capture: Start
     for _ in range(20):
         fetch(capture)
     assert source.opened == 1
+
+
+class SlowToOpen(ScriptedSource):
+    """A camera that takes until it is released to open, and then fails."""
+
+    def open(self) -> None:
+        self.opened += 1
+        self._released.wait()
+        super().open()
+
+
+def test_opening_that_is_interrupted_is_left_behind() -> None:
+    source = SlowToOpen([SourceError("too late")], can_return=True, is_live=True)
+    capture = Capture(source, Policy.NEWEST)
+    interrupted = threading.Event()
+    threading.Timer(0.1, interrupted.set).start()
+    assert capture.start(interrupted) is False
+    capture.stop()
+    assert (capture.abandoned, source.opened, source.closed) == (True, 1, 0)
+    source.release()
+
+
+@pytest.mark.parametrize("can_return", [False, True])
+def test_opening_that_fails_is_told_to_whoever_could_interrupt(can_return: bool) -> None:
+    source = ScriptedSource([SourceError("not there")], can_return=can_return)
+    with pytest.raises(SourceError, match="not there"):
+        Capture(source, Policy.NEWEST).start(threading.Event())
+
+
+def test_second_stop_does_not_wait_for_a_stuck_reader_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = camera_that_hangs(1)
+    capture = Capture(source, Policy.NEWEST)
+    assert capture.start(threading.Event())
+    monkeypatch.setattr("realtime.capture._JOIN_S", 0.05)
+    capture.stop()
+    monkeypatch.setattr("realtime.capture._JOIN_S", "not a time")  # raises if it is used
+    capture.stop()
+    assert capture.abandoned
+    source.release()
+
+
+def test_source_that_passes_over_frames_is_told_to_end() -> None:
+    source = file_of(3)
+    cancelled = threading.Event()
+    source.cancel = cancelled.set  # type: ignore[attr-defined]
+    capture = Capture(source, Policy.EVERY)
+    capture.start()
+    capture.stop()
+    assert cancelled.is_set()

@@ -169,3 +169,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
         make_folder(tmp_path / "file" / "folder")
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_output_with_a_name_longer_than_a_file_system_takes_is_no_folder() -> None:
+    assert plan_work(["demo"], Path("x" * 300 + ".mp4")) == Single("demo")

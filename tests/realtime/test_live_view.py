@@ -387,3 +387,16 @@ def test_re_painting_begins_with_a_snapshot_and_is_shown(
     assert scene.huds[-1].job == "re-painting 42%"
     assert scene.huds[-1].job_picture is not None
     np.testing.assert_array_equal(scene.huds[-1].job_picture, noisy_picture()[:, ::-1])
+
+
+def test_close_button_pressed_between_frames_ends_the_run(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene()
+
+    def press_close_button() -> int:
+        scene.window.is_closed = True
+        return ord("f")
+
+    monkeypatch.setattr(scene.window, "poll", press_close_button)
+    scene.view.idle()
+    assert scene.view.state.quit
+    assert scene.window.fullscreen == []

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -180,3 +185,66 @@ def test_window_follows_sizes_and_closes_twice() -> None:
     assert window.poll() == -1
     window.close()
     window.close()
+
+
+@on_x11
+def test_window_that_was_closed_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+    visible = [1.0, 1.0, 0.0]
+    monkeypatch.setattr("realtime.sinks.display_problem", lambda: None)
+    for name, stand_in in {
+        "namedWindow": lambda *_: None,
+        "resizeWindow": lambda *_: None,
+        "imshow": lambda *_: shown.append(None),
+        "pollKey": lambda: -1,
+        "getWindowProperty": lambda *_: visible.pop(0),
+    }.items():
+        monkeypatch.setattr(cv2, name, stand_in)
+    window = WindowSink()
+    window.write(coloured_picture())
+    window.poll()
+    assert not window.is_closed
+    window.poll()
+    assert window.is_closed
+    assert window.write(coloured_picture()) == -1
+    assert len(shown) == 1
+
+
+@on_x11
+@pytest.mark.parametrize(("handle", "refused"), [(0, True), (77, False)])
+def test_display_that_refuses_the_user(monkeypatch: pytest.MonkeyPatch, handle: int, refused: bool) -> None:
+    library = MagicMock()
+    library.XOpenDisplay.return_value = handle
+    monkeypatch.setattr("realtime.displays._load_x11", lambda: library)
+    monkeypatch.setattr("realtime.sinks._answers", lambda _: True)
+    monkeypatch.setenv("DISPLAY", ":7")
+    assert display_problem() == ("the display :7 refuses this user (XAUTHORITY)" if refused else None)
+    assert library.XCloseDisplay.call_count == (0 if refused else 1)
+
+
+@on_x11
+def test_display_is_taken_as_it_is_where_nobody_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.displays._load_x11", MagicMock(side_effect=OSError))
+    monkeypatch.setattr("realtime.sinks._answers", lambda _: True)
+    monkeypatch.setenv("DISPLAY", ":7")
+    assert display_problem() is None
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb")
+def test_server_with_a_secret_refuses_those_without(tmp_path: Path) -> None:
+    name, cookie = b"MIT-MAGIC-COOKIE-1", b"0123456789abcdef"
+    fields = b"".join(struct.pack(">H", len(field)) + field for field in (b"", b"", name, cookie))
+    (tmp_path / "secret").write_bytes(struct.pack(">H", 0xFFFF) + fields)
+    (tmp_path / "none").touch()
+    server_command = ["Xvfb", "-displayfd", "1", "-auth", str(tmp_path / "secret"), "-screen", "0", "64x64x24"]
+    code = "from realtime.sinks import display_problem; print(display_problem())"
+    with subprocess.Popen(server_command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        display = f":{server.stdout.readline().strip()}"
+        found = {}
+        for file in ("secret", "none"):
+            environment = os.environ | {"DISPLAY": display, "XAUTHORITY": str(tmp_path / file)}
+            asked = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+            found[file] = (asked.stdout.strip(), asked.stderr)
+        server.terminate()
+    assert found == {"secret": ("None", ""), "none": (f"the display {display} refuses this user (XAUTHORITY)", "")}

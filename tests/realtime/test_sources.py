@@ -18,6 +18,7 @@ from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
 from realtime.excerpt import Excerpt
+from realtime.inputs import plan_work
 from realtime.picture_files import write_picture
 from realtime.sources import (
     DemoSource,
@@ -330,10 +331,28 @@ def test_stream_that_never_answers_is_given_up() -> None:
         StreamSource(server.url).open()
 
 
-def test_password_of_a_stream_is_never_shown() -> None:
-    source = StreamSource("rtsp://anna:s3cret@camera.example/live")
-    assert "s3cret" not in source.description
-    assert "camera.example/live" in source.description
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://anna:s3cret@camera.example/live",
+        "rtsp://anna:s3cret@more@camera.example/live",
+        "rtsp://anna:s3cret/more@camera.example/live",
+        "rtsp://anna:a?s3cret@camera.example/live",
+        "rtsp://camera.example/live/user=admin&password=s3cret",
+        "rtsp://camera.example/live/user=admin&password=s3cret&channel=1",
+        "http://camera.example/live?Pwd=s3cret&size=3",
+        "http://camera.example/live?access_token=s3cret",
+        "http://camera.example/live?api_key=s3cret/more",
+    ],
+)
+def test_password_of_a_stream_is_never_shown(address: str) -> None:
+    shown = StreamSource(address).description
+    assert "s3cret" not in shown
+    assert "more" not in shown
+    assert "//camera.example/live" in shown
+    with pytest.raises(SourceError) as caught:
+        plan_work([address, address], None)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_camera_that_does_not_exist_names_those_that_do() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from realtime.errors import OutputError
+from realtime.excerpt import Excerpt
 from realtime.notes import no_note
 from realtime.sources import Source
 from realtime.video_job import VideoJob, VideoOptions
 from realtime.video_reader import VideoFileSource
-from tests.fakes import file_of, read_clip, write_clip
+from tests.fakes import clip_picture, file_of, read_clip, write_clip
+from tests.films import write_film
 
 
 @pytest.fixture
@@ -61,3 +66,70 @@ def test_part_of_a_file_without_its_notes_is_kept_too(tmp_path: Path, left: Path
     with pytest.raises(OutputError, match="of an earlier run"):
         job_for(tmp_path, VideoFileSource(clip))
     assert left.exists()
+
+
+# ------------------------------------------------------------------------------------------------ sound
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A second of film with sound."""
+    pictures = [clip_picture(index % 20) for index in range(25)]
+    return write_film(tmp_path / "film.mkv", pictures, sound="aac", options={"crf": "4", "bf": "0"})
+
+
+def packets_of(path: Path, kind: str) -> list[tuple[float, float]]:
+    """Beginning and end in seconds of a track's packets."""
+    container: Any
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(**{kind: 0}) if packet.size]
+        return [(float(p.pts * p.time_base), float((p.pts + (p.duration or 0)) * p.time_base)) for p in packets]
+
+
+def begin_late(film: Path, path: Path, seconds: int) -> Path:
+    """The same film with all its times moved."""
+    container: Any
+    output: Any
+    with av.open(str(film)) as container, av.open(str(path), "w") as output:
+        made = {stream.index: output.add_stream_from_template(stream) for stream in container.streams}
+        for packet in container.demux():
+            if packet.size:
+                packet.pts += round(seconds / packet.time_base)
+                packet.dts = packet.pts  # there are no frames that lean on later ones
+                packet.stream = made[packet.stream.index]
+                output.mux(packet)
+    return path
+
+
+def test_film_that_begins_late_and_is_cut_keeps_its_sound(tmp_path: Path, film: Path) -> None:
+    source = VideoFileSource(begin_late(film, tmp_path / "late.mkv", 5), Excerpt(end_s=0.6))
+    job = VideoJob(tmp_path / "out.mkv", source, VideoOptions(), {}, no_note)
+    paint(job, source)
+    pictures, sound = packets_of(tmp_path / "out.mkv", "video"), packets_of(tmp_path / "out.mkv", "audio")
+    assert len(pictures) == 15
+    length_s = sound[1][0] - sound[0][0]
+    assert abs(sound[-1][1] - (pictures[-1][0] + 0.04)) <= length_s
+
+
+@pytest.mark.parametrize("reaches_its_limit", [False, True])
+def test_going_on_without_a_new_frame_leaves_the_sound(tmp_path: Path, film: Path, reaches_its_limit: bool) -> None:
+    def begin() -> tuple[VideoFileSource, VideoJob]:
+        source = VideoFileSource(film)
+        options = VideoOptions(resume=True, is_limited=reaches_its_limit)
+        return source, VideoJob(tmp_path / "out.mkv", source, options, {}, no_note)
+
+    source, job = begin()
+    source.open()
+    sink = job.open_sink()
+    for _ in range(20):
+        found = source.read()
+        assert found is not None
+        sink.write(*found)
+    sink.close(False)
+    before = packets_of(tmp_path / "out.mkv", "audio")
+    assert before[-1][1] > 0.6
+    source, job = begin()
+    source.open()
+    job.open_sink().close(reaches_its_limit)
+    np.testing.assert_allclose(packets_of(tmp_path / "out.mkv", "audio"), before, atol=0.002)
+    assert len(read_clip(tmp_path / "out.mkv")) == 20

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 
 from realtime.errors import SourceError
+from realtime.excerpt import Excerpt
 from realtime.frame import Image
 from realtime.video_reader import VideoFileSource
 from tests.fakes import (
@@ -140,3 +142,41 @@ def test_file_that_cannot_be_opened(tmp_path: Path, fault: str) -> None:
         path.mkdir()
     with pytest.raises(SourceError):
         VideoFileSource(path).open()
+
+
+def test_animation_whose_last_picture_is_held_is_whole(tmp_path: Path) -> None:
+    pictures = [PIL.Image.fromarray(clip_picture(index)) for index in range(4)]
+    pictures[0].save(tmp_path / "held.gif", save_all=True, append_images=pictures[1:], duration=[100, 100, 100, 3000])
+    assert len(read_all(VideoFileSource(tmp_path / "held.gif"))) == 4
+
+
+def test_film_whose_last_picture_is_held_is_whole(clip: Path, tmp_path: Path) -> None:
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "held.mp4"), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        last = max(packets, key=lambda packet: packet.pts or 0)
+        last.duration = round(5 / last.time_base)
+        for packet in packets:
+            packet.stream = stream
+            output.mux(packet)
+    assert len(read_all(VideoFileSource(tmp_path / "held.mp4"))) == CLIP_FRAMES
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_file_cut_short_is_noticed_from_a_later_start_too(tmp_path: Path, suffix: str) -> None:
+    whole = write_clip(tmp_path / f"whole.{suffix}", every_frame_alone=True)
+    assert len(read_all(VideoFileSource(whole, Excerpt(start_s=0.5)))) == CLIP_FRAMES - 5
+    with av.open(str(whole)) as container:
+        tenth = [packet.pos for packet in container.demux(video=0) if packet.size][10]
+    assert tenth is not None
+    cut = VideoFileSource(cut_short(whole, tmp_path / f"cut.{suffix}", tenth / whole.stat().st_size), Excerpt(start_s=0.5))
+    with pytest.raises(SourceError, match=r"ends damaged after \d+ frames, .* of 2\.0 seconds"):
+        read_all(cut)
+
+
+def test_frames_that_are_passed_over_can_be_given_up(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    source.skipped_frames = 10
+    source.open()
+    source.cancel()
+    assert source.read() is None
