@@ -36,6 +36,7 @@ class AnimatedPicture:
     damaged_packets: always 0; a damaged animation ends with an error.
     average_rate: frames a second by the time of the first picture; known once open.
     time_base: unit of the pictures' times in seconds.
+    source_wh: size before scaling; known once open.
     """
 
     is_live = False
@@ -50,6 +51,7 @@ class AnimatedPicture:
         self.fps: float | None = None
         self.frame_count: int | None = None
         self.average_rate = Fraction(1000, round(_USUAL_MS))
+        self.source_wh: tuple[int, int] | None = None
         self._path = path
         self._opened = contextlib.ExitStack()
         self._picture: PIL.Image.Image | None = None
@@ -60,6 +62,7 @@ class AnimatedPicture:
         self.close()
         self._picture = self._opened.enter_context(open_picture(self._path))
         check_size(self._path, self._picture.size)
+        self.source_wh = self._picture.size
         # An APNG may bring a picture for programs that know no animations; it is not part of the film.
         self._next = self._first = 1 if self._picture.info.get("default_image") else 0
         self.frame_count = int(getattr(self._picture, "n_frames", 1)) - self._first

@@ -25,6 +25,7 @@ class PictureSequence:
     """Picture files in order, each one frame.
 
     damaged_packets: pictures that could not be read and were left out.
+    source_wh: size of the last picture before scaling and fitting; None before the first.
 
     Args:
         pictures: at least one.
@@ -47,6 +48,7 @@ class PictureSequence:
         self.frame_count: int | None = len(pictures)
         self.average_rate = Fraction(self.fps or SEQUENCE_FPS).limit_denominator(1001) or Fraction(1, 1001)
         self.damaged_packets = 0
+        self.source_wh: tuple[int, int] | None = None
         self._pictures, self._one_size, self._scale, self._note = pictures, one_size, scale, said_once(note)
         self._size_wh: tuple[int, int] | None = None
         self._next = 0
@@ -61,12 +63,14 @@ class PictureSequence:
             path = self._pictures[self._next]
             self._next += 1
             try:
-                picture = scale_picture(read_picture(path, self._note), self._scale)
+                original = read_picture(path, self._note)
+                picture = scale_picture(original, self._scale)
             except SourceError as error:
                 self.damaged_packets += 1
                 self._note(f"left out: {error}")
                 continue
             self._read += 1
+            self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
             return self._fitted(picture.image_bgr), float((self._read - 1) / self.average_rate)
         if self._pictures and not self._read:
             raise SourceError(f"{self.description}: none of them can be read")

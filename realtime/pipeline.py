@@ -73,7 +73,7 @@ class Pipeline:
         self.outlets = outlets
         self.frames_styled = 0
         self.is_complete = False  # everything there was to paint has been painted
-        self.source_wh: tuple[int, int] | None = None
+        self.frame_wh: tuple[int, int] | None = None  # of the last frame, as it was painted and shown
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
         self.state, self._times, self._options, self._stop = state, times, options, stop
         self._size_control = size_control
@@ -110,6 +110,18 @@ class Pipeline:
         return self._stop.is_set() or (self._view is not None and self._view.state.quit) or self._has_all
 
     @property
+    def source_wh(self) -> tuple[int, int] | None:
+        """Size of the source's own pictures, before --scale where there is one."""
+        before_scaling: tuple[int, int] | None = getattr(self._capture.source, "source_wh", None)
+        return before_scaling if before_scaling is not None and self.frame_wh is not None else self.frame_wh
+
+    @property
+    def output_wh(self) -> tuple[int, int] | None:
+        """Size of what was written or shown; a file's codec may need one pixel more."""
+        written: tuple[int, int] | None = getattr(self._sink, "output_wh", None)
+        return written or self.frame_wh
+
+    @property
     def _has_all(self) -> bool:
         limit = self._options.max_frames
         at_limit = limit is not None and self._options.frames_done + self.frames_styled >= limit
@@ -131,7 +143,7 @@ class Pipeline:
         painted = self._painter.paint(frame, state)
         painted_s = self._times.clock()
         self.frames_styled += 1
-        self.source_wh = frame.size_wh
+        self.frame_wh = frame.size_wh
         for outlet in self.outlets:
             outlet.offer(picture_for_others(painted, state.split), frame.captured_at_s)
         with self._times.stage("present"):
@@ -209,7 +221,7 @@ def collect_stats(
         "style": style,
         "source_wh": pipeline.source_wh,
         "processed_wh": painter.smallest_processed_wh,
-        "output_wh": pipeline.source_wh,
+        "output_wh": pipeline.output_wh,
         **collect_figures(pipeline.outlets),
     }
 

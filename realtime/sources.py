@@ -62,6 +62,7 @@ class PictureSource:
     """A still picture: once for a file, again and again, at most 4K large, for a window.
 
     alpha: its transparency (H, W) uint8 once it is open, None where it has none.
+    source_wh: its size before scaling; None before it is open.
     """
 
     is_mirrored = False
@@ -76,12 +77,15 @@ class PictureSource:
         self.frame_count: int | None = None if repeated else 1
         self._path = path
         self.alpha: Image | None = None
+        self.source_wh: tuple[int, int] | None = None
         self._picture: Image | None = None
         self._read = 0
         self._pace = Pace(PICTURE_FPS)
 
     def open(self) -> None:
-        picture = scale_picture(read_picture(self._path, self._note), self._scale)
+        original = read_picture(self._path, self._note)
+        self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
+        picture = scale_picture(original, self._scale)
         height, width = picture.image_bgr.shape[:2]
         if self.is_live and (width > _LARGEST_SHOWN_WH[0] or height > _LARGEST_SHOWN_WH[1]):
             picture = scale_picture(picture, _LARGEST_SHOWN_WH)
@@ -152,6 +156,11 @@ class PacedFile:
         self.fps = file.fps
         self.frame_count = file.frame_count
         self._started_s: float | None = None
+
+    @property
+    def source_wh(self) -> tuple[int, int] | None:
+        """Size of the file's pictures before scaling, where it knows."""
+        return getattr(self._file, "source_wh", None)
 
     def open(self) -> None:
         self._file.open()

@@ -68,6 +68,14 @@ class VideoFileSink:
         self._size_wh: tuple[int, int] | None = None
         self._end_s = 0.0
 
+    @property
+    def output_wh(self) -> tuple[int, int] | None:
+        """Size of the file's pictures, padding included; None before the first."""
+        if self._size_wh is None:
+            return None
+        added = padding(self._size_wh, self._encoding)
+        return self._size_wh[0] + added[0], self._size_wh[1] + added[1]
+
     def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
         """Queues a picture; a size that changes in mid-file is refused."""
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])

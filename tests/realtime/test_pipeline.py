@@ -410,6 +410,16 @@ def test_report_of_a_file_has_all_fields_and_they_add_up() -> None:
     assert (stats["provider"], stats["tier"], stats["precision"], stats["style"]) == ("fake", "fast", "fp32", "night_sky")
 
 
+def test_report_names_sizes_before_scaling_and_after_padding() -> None:
+    source, sink = file_of(3, (32, 24)), ListSink()
+    source.source_wh = (64, 48)  # type: ignore[attr-defined]
+    sink.output_wh = (34, 26)  # type: ignore[attr-defined]
+    run = Run(source, sink)
+    run.pipeline.run()
+    stats = run.stats()
+    assert (stats["source_wh"], stats["processed_wh"], stats["output_wh"]) == ((64, 48), (32, 24), (34, 26))
+
+
 def test_report_of_a_camera_adds_up() -> None:
     source = ScriptedSource([[flat_picture(level) for level in range(100)]], is_live=True)
     run = Run(source, ListSink(), policy=Policy.NEWEST)

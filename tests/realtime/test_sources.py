@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.animation import AnimatedPicture
 from realtime.cameras import CameraSource, StreamSource
 from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
@@ -20,6 +21,7 @@ from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
 from realtime.excerpt import Excerpt
 from realtime.inputs import plan_work
 from realtime.picture_files import write_picture
+from realtime.picture_sequence import PictureSequence
 from realtime.sources import (
     DemoSource,
     Pace,
@@ -453,3 +455,23 @@ def test_cameras_are_not_scaled(text: str) -> None:
 def test_pictures_have_no_start(picture_file: Path) -> None:
     with pytest.raises(UserError, match="--start, --end: only for a video"):
         choose_source(str(picture_file), excerpt=Excerpt(start_s=1.0))
+
+
+@pytest.mark.parametrize("kind", ["picture", "animation", "pictures", "clip", "paced clip"])
+def test_size_before_scaling_is_known(kind: str, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    write_picture(path, flat_picture(30))
+    sources: dict[str, Callable[[], Source]] = {
+        "picture": lambda: PictureSource(path, repeated=False, scale=0.5),
+        "animation": lambda: AnimatedPicture(path, 0.5),
+        "pictures": lambda: PictureSequence((path,), None, scale=0.5),
+        "clip": lambda: VideoFileSource(clip, Excerpt(scale=0.5)),
+        "paced clip": lambda: PacedFile(VideoFileSource(clip, Excerpt(scale=0.5))),
+    }
+    source = sources[kind]()
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert found[0].shape == (SMALL_WH[1] // 2, SMALL_WH[0] // 2, 3)
+    assert getattr(source, "source_wh") == SMALL_WH  # noqa: B009  (not of every source)
+    source.close()

@@ -99,8 +99,10 @@ def test_two_frames_at_one_time_are_both_kept(tmp_path: Path) -> None:
 def test_odd_size_is_padded_by_one_and_said(tmp_path: Path) -> None:
     notes: list[str] = []
     sink = VideoFileSink(tmp_path / "out.mp4", Fraction(10), overwrite=False, note=notes.append)
+    assert sink.output_wh is None
     sink.write(coloured_picture((65, 47)), None)
     sink.close(True)
+    assert sink.output_wh == (66, 48)
     assert len(notes) == 1 and "65x47 padded to 66x48" in notes[0]
     assert read_clip(tmp_path / "out.mp4")[0].shape == (48, 66, 3)
 
