@@ -160,6 +160,8 @@ def run_one(
             report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
     finally:
         join_all(*closing, *(outlet.close for outlet in outlets))
+    for problem in snapshots.problems():  # of those asked for just before the end
+        messages.say(f"no snapshot: {problem}")
     interrupted = stop.is_set() and not pipeline.is_complete  # one that comes after the last frame ends the batch alone
     if job is not None and interrupted:
         print(f"interrupted: {job.describe_kept()}", file=sys.stderr)

@@ -69,6 +69,15 @@ class SnapshotFolder:
             self._thread.start()
         self._jobs.put(_Job(paint, photo, style_name, then))
 
+    def problems(self) -> list[str]:
+        """What went wrong with snapshots that nobody has taken out of `done`."""
+        left: list[str] = []
+        while not self.done.empty():
+            snapshot = self.done.get()
+            if snapshot.path is None:
+                left.append(snapshot.problem)
+        return left
+
     def close(self) -> None:
         """Waits until all snapshots that were asked for are written."""
         if self._thread is not None:

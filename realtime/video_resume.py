@@ -107,16 +107,16 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"--resume: {path} cannot be read ({error}); --overwrite begins again") from None
+        raise OutputError(f"--resume: {path} cannot be read ({error}); --overwrite alone begins again") from None
     if version != _VERSION:
-        raise OutputError(f"--resume: {path} is of version {version}, expected {_VERSION}; --overwrite begins again")
+        raise OutputError(f"--resume: {path} is of version {version}, expected {_VERSION}; --overwrite alone begins again")
     _check_settings(before, json.loads(json.dumps(settings)))
     kept: list[Part] = []
     for part_path, frames, start_s in parts:
         there = whole_frames(part_path)
         count = there if frames is None else int(frames)
         if frames is not None and not os.path.exists(part_path):
-            raise OutputError(f"--resume: {part_path} is missing; --overwrite begins again")
+            raise OutputError(f"--resume: {part_path} is missing; --overwrite alone begins again")
         if count:
             kept.append(Part(part_path, count, start_s))
     return UnfinishedVideo(output, settings, tuple(kept))
@@ -209,7 +209,7 @@ def _check_settings(before: dict[str, Any], now: dict[str, Any]) -> None:
         if before.get(name) != now.get(name):
             raise OutputError(
                 f"--resume: {name} was {before.get(name)!r} and is {now.get(name)!r}; "
-                "use the same settings, or --overwrite to begin again"
+                "use the same settings, or --overwrite alone to begin again"
             )
 
 

@@ -12,11 +12,20 @@ import numpy as np
 import pytest
 
 import run_cam
-from realtime.errors import EXIT_DONE, EXIT_SOURCE
+from realtime.errors import EXIT_DONE, EXIT_SOURCE, OutputError
 from realtime.frame import Image
 from realtime.overlay import Hud
 from realtime.pipeline import RunOptions
-from tests.fakes import Block, FakeWindow, ScriptedSource, noisy_picture, read_clip, source_without_beginning, write_clip
+from tests.fakes import (
+    Block,
+    FakeWindow,
+    ScriptedSource,
+    noisy_picture,
+    read_clip,
+    source_without_beginning,
+    wait_until,
+    write_clip,
+)
 
 QUIT = ord("q")
 
@@ -129,6 +138,20 @@ def test_snapshot_asked_for_is_written_before_the_program_ends(stage: Stage, sty
     assert start(styles_folder, "--snapshot-dir", str(tmp_path / "shots")) == EXIT_DONE
     names = sorted(path.name for path in (tmp_path / "shots").iterdir())
     assert [name.partition("_night_sky")[2] for name in names] == [".png", "_original.png"]
+
+
+@pytest.mark.usefixtures("camera")
+def test_snapshot_that_fails_after_the_window_is_gone_is_told(
+    stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> Path:
+        wait_until(lambda: stage.windows[0].finished > 0)
+        raise OutputError("folder shots: cannot be made (No space left on device)")
+
+    monkeypatch.setattr("realtime.snapshots.dated_path", fail)
+    stage.keys = [ord("s"), QUIT]
+    assert start(styles_folder) == EXIT_DONE
+    assert "no snapshot: folder shots: cannot be made (No space left on device)" in capsys.readouterr().err.splitlines()
 
 
 def test_camera_that_never_opens_ends_the_program(
