@@ -86,12 +86,13 @@ def check_place(path: Path, overwrite: bool) -> None:
     Raises:
         OutputError: with the reason.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise OutputError(f"{path}: is a folder; expected the name of a picture")
-    if path.exists() and not overwrite:
+    if os.path.exists(path) and not overwrite:
         raise OutputError(f"{path}: exists already; give another name, or --overwrite")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        # Named like what will be written: a name may be too long.
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".partial", dir=path.parent):
             pass
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give another place") from None

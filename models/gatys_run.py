@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import torch
 
 from models.gatys_arguments import settings_of
-from models.gatys_files import check_format, check_place, encode_still, read_mask, read_still, write_somewhere
+from models.gatys_files import check_format, check_place, encode_still, read_mask, read_still, write_somewhere, write_whole
 from models.gatys_objective import StylePicture
 from models.gatys_paint import Painting, Progress, paint
 from models.gatys_progress import ProgressBar, ProgressLines, write_line
@@ -39,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
     check_place(output, args.overwrite)
     if args.progress_picture is not None:
         check_format(Path(args.progress_picture), 8)
-    if args.save_every is not None and args.save_every < 1:
-        raise UserError(f"--save-every {args.save_every}: expected at least 1")
+    if args.save_every is not None:
+        _check_steps(output, args.save_every, args.overwrite)
     content = read_still(Path(args.content))
     styles = _styles(args)
     start = read_still(Path(args.init)) if args.init not in (None, *INITS) else None
@@ -90,7 +92,7 @@ def style_picture(wanted: str, extra: Path | None = None) -> Path:
         ModelError: a style without exemplar, or no such style.
     """
     path = Path(wanted)
-    if path.is_file() or path.suffix or len(path.parts) > 1:
+    if os.path.isfile(path) or path.suffix or len(path.parts) > 1:
         return path  # reading it says what is wrong with it
     folders = {
         style.name: next(model.path.parent for files in style.models.values() for model in files.values())
@@ -140,11 +142,22 @@ def _watchers(args: argparse.Namespace, output: Path) -> tuple[Callable[[Progres
     return watch, bar.close
 
 
+def _check_steps(output: Path, save_every: int, overwrite: bool) -> None:
+    """Refuses pictures of steps that lie there already, before the work is done."""
+    if save_every < 1:
+        raise UserError(f"--save-every {save_every}: expected at least 1")
+    name = re.compile(rf"{re.escape(output.stem)}_\d{{6,}}{re.escape(output.suffix)}")
+    taken = sorted(path.name for path in output.parent.glob("*") if name.fullmatch(path.name))
+    if taken and not overwrite:
+        raise OutputError(f"{output.with_name(taken[0])}: exists already; give another name, or --overwrite")
+
+
 def _save_step(output: Path, progress: Progress, args: argparse.Namespace) -> None:
     path = output.with_name(f"{output.stem}_{progress.step:06d}{output.suffix}")
-    _, reason = write_somewhere(path, encode_still(path, progress.picture(), args.bits, {}))
-    if reason is not None:
-        raise OutputError(f"{path}: cannot be written ({reason}); leave out --save-every or make room")
+    try:
+        write_whole(path, encode_still(path, progress.picture(), args.bits, {}))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); leave out --save-every or make room") from None
 
 
 def _description(args: argparse.Namespace, settings: GatysSettings, network: LossNetwork, painting: Painting) -> str:

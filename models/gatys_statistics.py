@@ -134,7 +134,9 @@ class WassersteinStatistic:
         return torch.stack([row * weight for row, weight in zip(quantiles, weights, strict=True)]).sum(0)
 
     def distance(self, found: Tensor, target: Tensor) -> Tensor:
-        """Mean squared difference of the quantiles over the target's mean square."""
+        """Mean squared difference of the quantiles over the target's mean square; 0 of no positions at all."""
+        if not found.shape[1]:  # no position where the style is wanted; still part of the graph
+            return found.sum()
         directions = min(found.shape[0], target.shape[0])
         wanted = _resampled(target[:directions], found.shape[1])
         return (found[:directions] - wanted).square().mean() / wanted.square().mean().clamp_min(_TINY)

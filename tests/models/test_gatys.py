@@ -110,6 +110,8 @@ def test_a_style_without_exemplar_says_how_to_make_one(desk: Desk, capsys: pytes
         (["-o", "out.jpg", "--bits", "16"], 5, "no 16 bits"),
         (["--init", "gone.png"], 3, "cannot be read"),
         (["--save-every", "0"], 2, "at least 1"),
+        (["-o", "x" * 250 + ".png"], 5, "File name too long"),
+        (["--init", "x" * 300 + ".png"], 3, "File name too long"),
     ],
 )
 def test_mistakes_give_one_line(
@@ -176,6 +178,17 @@ def test_pictures_on_the_way_are_kept(desk: Desk) -> None:
     assert desk.run("--iterations", "5", "--save-every", "2") == 0
     names = sorted(path.name for path in desk.folder.glob("out*"))
     assert names == ["out.png", "out_000002.png", "out_000004.png"]
+
+
+def test_pictures_on_the_way_replace_nothing_unasked(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = desk.folder / "out_000002.png"
+    kept.write_bytes(b"dear to somebody")
+    assert desk.run("--iterations", "5", "--save-every", "2") == 5
+    assert "out_000002.png: exists already; give another name, or --overwrite" in capsys.readouterr().err
+    assert kept.read_bytes() == b"dear to somebody"
+    assert not desk.output.exists()
+    assert desk.run("--iterations", "5", "--save-every", "2", "--overwrite") == 0
+    assert cv2.imread(str(kept)).shape == (40, 48, 3)
 
 
 def test_16_bits_are_16_bits(desk: Desk) -> None:

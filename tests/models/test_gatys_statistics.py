@@ -98,6 +98,22 @@ def test_a_blend_lies_between(name: str) -> None:
     assert ends[0] < ends[1] < ends[2]
 
 
+@pytest.mark.parametrize("counted", [0, 4], ids=["black", "narrow"])
+def test_a_mask_that_leaves_nothing_or_little_has_a_finite_distance_and_gradient(counted: int) -> None:
+    """Positions that count less than half are left out: all of them, or all but one."""
+    statistic = build_statistic("wasserstein", "relative", 0)
+    weights = torch.zeros(16, 16)
+    weights[:, :counted] = 0.4
+    if counted:
+        weights[0, 0] = 1
+    features = noise().requires_grad_()
+    distance = statistic.distance(combined(statistic, features, weights + 1e-9), combined(statistic, noise(seed=1)))
+    distance.backward()
+    assert features.grad is not None
+    assert bool(torch.isfinite(features.grad).all())
+    assert float(distance.detach()) == 0 if not counted else float(distance.detach()) > 0
+
+
 def test_the_directions_depend_on_the_seed_alone() -> None:
     features = noise()
     first, again, other = (combined(WassersteinStatistic(seed), features) for seed in (1, 1, 2))
