@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.report import print_table, write_json
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 from realtime.repaint_worker import RepaintWorker
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
@@ -123,6 +124,7 @@ def _memory_mb(pid: int) -> float | None:
     return round(int(match[1]) / 1024, 1) if match else None
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beside")

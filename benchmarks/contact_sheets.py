@@ -25,6 +25,7 @@ from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style, find_style, load_gallery
 from realtime.inputs import expand, make_folder
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.overlay import Panel
 from realtime.picture_files import PICTURE_SUFFIXES, read_picture, write_picture
@@ -178,6 +179,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = build_parser()

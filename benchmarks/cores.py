@@ -19,8 +19,10 @@ import onnxruntime as ort
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import ModelFile, find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.processor import core_count
 from realtime.studio import Studio
@@ -81,23 +83,23 @@ def _session(model: ModelFile, threads: int, spins: bool) -> ort.InferenceSessio
     return ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cores")
     parser.add_argument("--style", help="default: the gallery's first")
-    parser.add_argument("--size", default="640x480", metavar="WxH")
+    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    width, height = (int(side) for side in args.size.split("x"))
     try:
         styles, number = find_style(load_gallery(), args.style)
         studio = Studio([styles[number]], ModelChoice(provider="cpu"))
-        waiting = measure_waiting(studio, (width, height), args.frames)
+        waiting = measure_waiting(studio, args.size, args.frames)
         stylizer = studio.require(0)
         model = styles[number].models[stylizer.tier][stylizer.precision]
-        threads = measure_threads(model, (width, height), args.rounds)
+        threads = measure_threads(model, args.size, args.rounds)
         write_json(args.json, {"waiting": waiting, "threads": threads})
     except UserError as error:
         return tell_mistake(error)
@@ -105,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
         ("at 15 frames a second", "network alone, processor ms", "live path, processor ms", "ratio", "dropped"),
         [
             (
-                f"{waiting['network']} {args.size}",
+                f"{waiting['network']} {'x'.join(map(str, args.size))}",
                 waiting["network_processor_ms"],
                 waiting["live_processor_ms"],
                 waiting["ratio"],

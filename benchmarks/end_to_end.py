@@ -17,14 +17,16 @@ import numpy as np
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 
-_SIZES = ("640x480", "1280x720")
+_SIZES_WH = ((640, 480), (1280, 720))
 
 
 def measure(studio: Studio, size_wh: tuple[int, int], frames: int, rounds: int) -> dict[str, Any]:
@@ -55,11 +57,12 @@ def _alone_fps(stylizer: Stylizer, pictures: list[Image], frames: int) -> float:
     return frames / (time.perf_counter() - started)
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end")
     parser.add_argument("--style", help="default: the gallery's first")
-    parser.add_argument("--size", action="append", metavar="WxH", help=f"default: {' and '.join(_SIZES)}")
+    parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
     parser.add_argument("--tier", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--provider", default="auto")
@@ -67,13 +70,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    rows = []
     try:
         styles, number = find_style(load_gallery(), args.style)
         studio = Studio([styles[number]], ModelChoice(args.tier, args.precision, args.provider))
-        for text in args.size or _SIZES:
-            width, height = (int(side) for side in text.split("x"))
-            rows.append(measure(studio, (width, height), args.frames, args.rounds))
+        rows = [measure(studio, size_wh, args.frames, args.rounds) for size_wh in args.size or _SIZES_WH]
         write_json(args.json, {"end_to_end": rows})
     except UserError as error:
         return tell_mistake(error)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.loss_plot import draw_losses, write_plot
 from benchmarks.report import data_folder, print_table, write_json
-from models.gatys_files import encode_still, read_still, write_whole
+from models.gatys_files import check_place, encode_still, read_still, write_whole
 from models.gatys_levels import level_sizes, objective_at, resize
 from models.gatys_objective import Objective, StylePicture
 from models.gatys_paint import Progress, paint
@@ -30,7 +30,9 @@ from models.gatys_run import style_picture
 from models.gatys_settings import PRESETS, GatysSettings
 from models.photos import evaluation_photos, list_photos
 from models.vgg import VGGFeatures, load_loss_network
-from realtime.errors import UserError, tell_mistake
+from realtime import argument_types
+from realtime.errors import OutputError, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 
 _NEAR = 1.05  # the same loss: within 5 %
 _GOAL_SECONDS = 60.0
@@ -177,13 +179,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, metavar="N")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--vgg", metavar="FILE")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=argument_types.seed, default=0)
     parser.add_argument("--json", metavar="FILE", default="gatys.json")
     parser.add_argument("--plot", metavar="FILE", default="gatys.png", help="losses over time")
     parser.add_argument("--pictures", metavar="FOLDER", help="keep both pictures there")
     return parser
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Measures both sides, prints the table, writes JSON and plot."""
     args = build_parser().parse_args(argv)
@@ -202,6 +205,7 @@ def run(args: argparse.Namespace) -> int:
     style_path = style_picture(args.style or str(data_folder() / "styles" / "hokusai_great_wave.jpg"))
     content, styles = read_still(content_path), [StylePicture(read_still(style_path))]
     quick, recipe = settings_of_both(args)
+    _check_places(args)
     memory = peak_memory_mb(args, content_path, style_path)
     fast = measure("fast", quick, content, styles, args, _POINTS)
     published = measure("published", recipe, content, styles, args, None)
@@ -234,6 +238,18 @@ def run(args: argparse.Namespace) -> int:
     threads = {"torch": str(torch.__version__), "threads": torch.get_num_threads(), "device": args.device}
     write_json(Path(args.json), threads | content_of | found | {"curves": curves})
     return 0
+
+
+def _check_places(args: argparse.Namespace) -> None:
+    """Refuses places that cannot be written, and makes the folder for pictures, before the work is done."""
+    if args.pictures:
+        try:
+            Path(args.pictures).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"--pictures {args.pictures}: cannot be made ({error.strerror})") from None
+        check_place(Path(args.pictures) / "published.png", overwrite=True)
+    for place in (args.json, args.plot):
+        check_place(Path(place), overwrite=True)
 
 
 def _network(settings: GatysSettings, args: argparse.Namespace) -> VGGFeatures:

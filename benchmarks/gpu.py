@@ -23,13 +23,15 @@ from benchmarks.reference import export_reference
 from benchmarks.report import print_table, write_json
 from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.gpu_session import GpuSession, PreparedRun, Shape
+from realtime.interruption import answers_interruption
 from realtime.probe import problem_of
 from realtime.providers import Choice, create_session, placement_of
 
-_SIZES = ("1920x1080", "3840x2160")
+_SIZES_WH = ((1920, 1080), (3840, 2160))
 _STRIDE = 8
 Step = Callable[[], Any]
 
@@ -139,6 +141,7 @@ def measure(args: argparse.Namespace, size_wh: tuple[int, int]) -> tuple[list[di
     return rows, lines
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
@@ -146,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tier", default="auto", choices=("auto", "fast", "fine"))
     parser.add_argument("--provider", default="cuda", choices=("cuda", "tensorrt"))
     parser.add_argument("--run", type=Path, help="a training's folder: its generator in PyTorch beside the others")
-    parser.add_argument("--size", action="append", metavar="WxH", help=f"default: {' and '.join(_SIZES)}")
+    parser.add_argument("--size", action="append", type=argument_types.size, help="default: 1920x1080 and 3840x2160")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--json", type=Path)
@@ -156,9 +159,8 @@ def main(argv: list[str] | None = None) -> int:
         problem = problem_of(args.provider)
         if problem is not None:
             raise ModelError(f"benchmarks.gpu: {args.provider} does not run here: {problem}")
-        for text in args.size or _SIZES:
-            width, height = (int(side) for side in text.split("x"))
-            more, told = measure(args, (width, height))
+        for size_wh in args.size or _SIZES_WH:
+            more, told = measure(args, size_wh)
             rows += more
             lines += [line for line in told if line not in lines]
         write_json(args.json, {"gpu": rows, "placement": lines})

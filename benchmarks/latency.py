@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.report import print_table, write_json
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _CASES = (("640x480", 30), ("640x480", 60), ("1280x720", 30))
@@ -38,6 +39,7 @@ def measure(size: str, fps: int, frames: int, options: list[str]) -> dict[str, A
         return found
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point; arguments after -- are handed to run_cam.py."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency")

@@ -17,9 +17,11 @@ from typing import Any
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.studio import Studio
 
@@ -77,21 +79,21 @@ def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any
     }
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
-    parser.add_argument("--size", default="640x480", metavar="WxH")
+    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
     parser.add_argument("--styles", type=int, default=12, metavar="N")
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    width, height = (int(side) for side in args.size.split("x"))
     try:
         read_memory()
         styles, _ = find_style(load_gallery(), None)
         studio = Studio(gallery_of(styles, args.styles), ModelChoice(provider="cpu"))
         try:
-            row = measure(studio, ready_pictures((width, height)), args.frames)
+            row = measure(studio, ready_pictures(args.size), args.frames)
         finally:
             studio.close()
         write_json(args.json, {"memory": row})
@@ -102,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
         [
             (
                 row["styles"],
-                args.size,
+                "x".join(map(str, args.size)),
                 row["frames"],
                 row["highest_mb"],
                 row["resident_mb"][0],

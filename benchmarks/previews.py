@@ -18,6 +18,7 @@ import realtime.quiet  # noqa: F401
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import SHIPPED, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.picture_files import write_picture
 from realtime.stylizer import Stylizer
@@ -44,6 +45,7 @@ def banner(photo: Image, paintings: Sequence[Image]) -> Image:
     return np.asarray(np.hstack([large, grid]), np.uint8)
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.previews")

@@ -7,6 +7,7 @@ sizes of which the best counts. content_error: |F(y) - F(x)|^2 / |F(x)|^2 at rel
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 
@@ -78,20 +80,36 @@ def measure_quality(stylizer: Stylizer, painting: Path, photos: list[Photo], vgg
     }
 
 
-def _painting_of(style: Style, folder: Path) -> Path:
-    for suffix in (".jpg", ".png"):
-        path = folder / f"{style.name}{suffix}"
-        if path.is_file():
-            return path
-    raise SourceError(f"painting of {style.name}: not in {folder}; name the folder with --paintings")
+def paintings_of(styles: list[Style], folder: Path, named: bool) -> dict[str, Path]:
+    """The styles' paintings by the styles' names, FOLDER/NAME.jpg or .png.
+
+    Args:
+        named: whether the user named the styles; else those without a painting are left out, with a line on stderr.
+    Raises:
+        SourceError: a named style has no painting there, or none at all has.
+    """
+    found = {}
+    for style in styles:
+        candidates = [folder / f"{style.name}{suffix}" for suffix in (".jpg", ".png")]
+        painting = next((path for path in candidates if os.path.isfile(path)), None)
+        if painting is not None:
+            found[style.name] = painting
+        elif named:
+            raise SourceError(f"painting of {style.name}: no {candidates[0]}; put it there or name the folder with --paintings")
+        else:
+            print(f"left out: {style.name}, no painting {candidates[0]}", file=sys.stderr)
+    if not found:
+        raise SourceError(f"paintings: none of the gallery's styles has one in {folder}; name the folder with --paintings")
+    return found
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
-    parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery")
+    parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery that have a painting")
     parser.add_argument("--content", type=Path, default=data_folder() / "content")
-    parser.add_argument("--paintings", type=Path, default=data_folder() / "styles")
+    parser.add_argument("--paintings", type=Path, default=data_folder() / "styles", metavar="DIR", help="holds NAME.jpg")
     parser.add_argument("--vgg", type=Path, default=None)
     parser.add_argument("--precision", action="append", choices=("fp32", "int8", "fp16"), help="default: all that a style has")
     parser.add_argument("--json", type=Path)
@@ -104,14 +122,15 @@ def main(argv: list[str] | None = None) -> int:
         chosen = [
             styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])
         ]
+        paintings = paintings_of(chosen, args.paintings, args.style is not None)
         rows = []
         with torch.no_grad():
             photos = load_photos(args.content, network.features)
-            for style in chosen:
+            for style in (style for style in chosen if style.name in paintings):
                 for tier, models in style.models.items():
                     for precision in args.precision or list(models):
                         stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
-                        figures = measure_quality(stylizer, _painting_of(style, args.paintings), photos, network.features)
+                        figures = measure_quality(stylizer, paintings[style.name], photos, network.features)
                         rows.append({"style": style.name, "tier": tier, "precision": precision} | figures)
         write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     except UserError as error:

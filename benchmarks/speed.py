@@ -21,8 +21,10 @@ import realtime.quiet  # noqa: F401
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.reference import export_reference
 from benchmarks.report import print_table, write_json
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.providers import Choice, create_session
 
 _DISCARDED = 1
@@ -99,11 +101,12 @@ def _operators(style_name: str | None, threads: int) -> dict[str, dict[str, floa
         }
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("--style", help="default: the gallery's first")
-    parser.add_argument("--size", action="append", metavar="WxH", help="default: 640x480 and 1280x720")
+    parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
     parser.add_argument("--provider", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=7)
@@ -111,9 +114,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         rows = []
-        for text in args.size or ["640x480", "1280x720"]:
-            width, height = (int(side) for side in text.split("x"))
-            rows += measure(args.style, (width, height), Choice(args.provider, args.threads), args.rounds)
+        for size_wh in args.size or [(640, 480), (1280, 720)]:
+            rows += measure(args.style, size_wh, Choice(args.provider, args.threads), args.rounds)
         shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
         write_json(args.json, {"speed": rows, "operators": shares})
     except UserError as error:

@@ -22,6 +22,7 @@ from benchmarks.report import data_folder, print_table, write_json
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 from realtime.video_reader import VideoFileSource
@@ -114,6 +115,7 @@ def _read_picture(path: Path) -> Image:
     return np.asarray(picture, np.uint8)
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stability")

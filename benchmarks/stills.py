@@ -18,6 +18,7 @@ import realtime.quiet  # noqa: F401
 from benchmarks.report import print_table, write_json
 from realtime.demo import DemoScene
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 from realtime.picture_files import write_picture
 
 _SIZES_WH = ((1920, 1080), (4000, 3000), (6000, 4000), (8000, 6000))
@@ -55,6 +56,7 @@ def _run(command: list[str]) -> tuple[int, int]:
     return process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stills")

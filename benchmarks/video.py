@@ -29,6 +29,7 @@ from realtime.controls import ControlState
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
+from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
@@ -257,6 +258,7 @@ _HEADER = (
 )
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.video")

@@ -17,6 +17,7 @@ from typing import Any
 from export.description import file_entry, read_description, replace_network, write_metadata
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import load_gallery, read_style
+from realtime.interruption import answers_interruption
 
 FLICKER_CLIP = "people/asl_book.mkv"
 
@@ -103,6 +104,7 @@ def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> 
         partial.unlink(missing_ok=True)
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.figures", description="Write measured figures into the styles.")

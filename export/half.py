@@ -21,6 +21,7 @@ import realtime.quiet  # noqa: F401
 from export.description import MEASURED, put_network, read_description, write_metadata
 from export.parity import Parity, measure_precision
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5
@@ -157,6 +158,7 @@ def make_half(folder: Path, tier: str) -> Parity:
     return parity
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.half", description="Make a style's float16 network, for GPUs.")

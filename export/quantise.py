@@ -31,6 +31,7 @@ from export.description import MEASURED, put_network, read_description, write_me
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 
 _CALIBRATION_PHOTOS = 48
 _CALIBRATION_SIDE = 256  # pixels; the quantiser's histograms want pictures of one size
@@ -206,6 +207,7 @@ def make_int8(folder: Path, tier: str, content: Path) -> Path:
         partial.unlink(missing_ok=True)
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")

@@ -24,6 +24,7 @@ from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.generator import Generator, count_parameters, kilo_macs_per_pixel
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import NEW_STYLE_NAME, SHIPPED, user_styles_folder
+from realtime.interruption import answers_interruption
 
 OPSET = 18
 _PARITY_SIZES_HW = ((256, 320), (480, 640))
@@ -140,6 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     args = build_parser().parse_args(argv)

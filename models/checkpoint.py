@@ -16,6 +16,7 @@ from realtime.errors import ModelError, OutputError
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT = "stylecam-checkpoint-1"
 _MAX_FILE_BYTES = 400 * 2**20
+_DEEPEST_RECIPE = 8  # dicts and lists within each other
 
 
 def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
@@ -41,7 +42,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: not there, too large, or not a checkpoint of ours.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / CHECKPOINT_NAME
     try:
         size = path.stat().st_size
@@ -59,6 +60,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise ModelError(f"checkpoint {path}: not a PyTorch file of plain tensors and values") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ModelError(f"checkpoint {path}: expected the format {_FORMAT!r}; train one with python -m models.train")
+    if not _is_plain_mapping(content.get("recipe", {})):
+        raise ModelError(f"checkpoint {path}: its recipe is not made of plain values; train one with python -m models.train")
     return content
 
 
@@ -71,9 +74,22 @@ def generator_from_checkpoint(content: dict[str, Any]) -> Generator:
     try:
         generator = build_generator(settings_from_dict(dict(content["settings"])))
         generator.load_state_dict(content["generator"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(f"checkpoint: its generator cannot be rebuilt ({first_line})") from None
     if not all(bool(torch.isfinite(value).all()) for value in generator.state_dict().values()):
         raise ModelError("checkpoint: its generator holds values that are not finite")
     return generator.eval()
+
+
+def _is_plain_mapping(found: Any, deepest: int = _DEEPEST_RECIPE) -> bool:
+    """Whether it is a dict that JSON can hold, which is where a recipe goes."""
+    return isinstance(found, dict) and _is_plain(found, deepest)
+
+
+def _is_plain(found: Any, deepest: int) -> bool:
+    if deepest and isinstance(found, dict):
+        return all(isinstance(key, str) and _is_plain(value, deepest - 1) for key, value in found.items())
+    if deepest and isinstance(found, list | tuple):
+        return all(_is_plain(value, deepest - 1) for value in found)
+    return found is None or isinstance(found, str | int | float)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from realtime import argument_types
 from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
 
 SHORT_SIDE = 512
@@ -32,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--iterations", type=int, default=60, metavar="N", help="at full size (default %(default)s)")
     parser.add_argument("--coarse-factor", type=float, default=1.0, metavar="F", help="smaller levels (default %(default)s)")
     parser.add_argument("--tv-weight", type=float, default=3.0, metavar="W", help="smoothness (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=argument_types.seed, default=0)
     parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: STYLECAM_VGG, else torchvision's)")
     parser.add_argument("--overwrite", action="store_true", help="replace an exemplar that exists")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

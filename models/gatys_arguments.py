@@ -17,6 +17,7 @@ from models.gatys_settings import (
     GatysSettings,
 )
 from models.vgg import POOLINGS, WEIGHTS_VARIABLE
+from realtime import argument_types
 from realtime.errors import UserError
 
 _DESCRIPTION = "Paints a still in the style of one or several pictures, by optimisation (Gatys, Ecker and Bethge 2016)."
@@ -83,7 +84,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     search.add_argument("--levels", type=int, metavar="N", help="sizes of the pyramid")
     search.add_argument("--precision", choices=PRECISIONS)
     search.add_argument("--tile", type=int, metavar="PIXELS", help="side of the pieces that large pictures are computed in")
-    search.add_argument("--seed", type=int)
+    search.add_argument("--seed", type=argument_types.seed, metavar="N")
 
 
 def settings_of(args: argparse.Namespace) -> GatysSettings:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.vgg import LAYERS, POOLINGS
+from realtime.argument_types import LARGEST_SEED
 from realtime.errors import UserError
 
 SIZES = (32, 2048)  # of the longer side
@@ -114,6 +115,7 @@ class GatysSettings:
             ("style scale", self.style_scale, 0.05, 20),
             ("coarse factor", self.coarse_factor, 0.01, 100),
             ("learning rate", self.learning_rate, 1e-6, 10),
+            ("seed", self.seed, 0, LARGEST_SEED),
             ("seconds", math.inf if self.seconds is None else self.seconds, 0.1, math.inf),
         ):
             if not low <= number <= high:

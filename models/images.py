@@ -32,7 +32,8 @@ def load_image(path: Path) -> Tensor:
     except OSError as error:
         raise SourceError(f"picture {path}: cannot be read ({error.strerror})") from None
     try:
-        image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        with silent_libraries():  # libpng complains of a file that is cut short
+            image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except cv2.error:  # a header that claims more pixels than OpenCV allows
         image_bgr = None
     if image_bgr is None:
@@ -77,7 +78,8 @@ def decode_deep_image(data: bytes) -> Tensor | None:
     """
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     try:
-        image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        with silent_libraries():
+            image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error:
         return None
     if image_bgr is None or image_bgr.dtype != np.uint16:

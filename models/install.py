@@ -48,8 +48,19 @@ def install(run: Path, name: str, content: str) -> int:
         ["export.quantise", str(folder), "--content", photos],
     )
     for step in steps:
-        code = subprocess.run([sys.executable, "-m", *step], cwd=_PROJECT, check=False).returncode
+        code = _run(step)
         if code != EXIT_DONE:
             return code
     print(f"installed: python run_cam.py --style {name}")
     return EXIT_DONE
+
+
+def _run(step: list[str]) -> int:
+    with subprocess.Popen([sys.executable, "-m", *step], cwd=_PROJECT) as program:
+        try:
+            return program.wait()
+        except KeyboardInterrupt:
+            program.terminate()  # a signal to this process alone has not reached it
+            program.wait()  # until it has cleaned up
+            print("not installed; the training itself is done and kept", file=sys.stderr)
+            raise

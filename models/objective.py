@@ -24,8 +24,11 @@ from models.losses import (
     total_variation,
 )
 from models.vgg import LossNetwork
+from realtime.argument_types import LARGEST_SEED
+from realtime.errors import UserError
 
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
+_AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
 _STABILITY_FLOOR = 0.01  # grey level noise of 0.01 counts once; fainter noise counts more, but not without bound
 
 
@@ -47,6 +50,15 @@ class TrainingSettings:
     stability_weight: float = 0.15
     learning_rate: float = 1e-3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses a seed that random numbers cannot be drawn from.
+
+        Raises:
+            UserError: with the largest one.
+        """
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise UserError(f"seed {self.seed}: expected 0 to {LARGEST_SEED}")
 
 
 class PerceptualLoss:
@@ -129,9 +141,12 @@ class ViewPainter(nn.Module):
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: always on CUDA, measured on a processor."""
+    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: by the GPU's kind, measured on a processor.
+
+    CUDA itself calls bfloat16 supported on GPUs before Ampere too, where it is emulated and slower than float32.
+    """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.version.hip) or torch.cuda.get_device_capability(device)[0] >= _AMPERE
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         layer = nn.Conv2d(128, 128, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)

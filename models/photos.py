@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from models.images import PICTURE_SUFFIXES, picture_of, read_video, save_image, video_seconds
-from realtime.errors import OutputError, SourceError
+from realtime.errors import OutputError, SourceError, UserError
 from realtime.folders import user_cache_folder
 from realtime.photo_choice import PhotoChooser, fit_for_training
 
@@ -20,6 +20,7 @@ EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and 
 IMAGENETTE = "imagenette"
 _VIDEO_PHOTOS = 400
 _INTERVAL_S = 0.5  # of a video that does not state its length
+_COMPLETE = "complete"  # in its folder: an interrupted unpacking leaves one that looks like the whole
 _IMAGENETTE_SIZE = "320px"  # short side, just above what a training crop needs
 
 
@@ -32,14 +33,14 @@ def list_photos(content: Path) -> list[Path]:
     Raises:
         SourceError: none of these, or no pictures in it, or no network.
     """
-    if content.is_dir():
+    if os.path.isdir(content):  # Path.is_dir raises where a name is too long
         photos = sorted(p for p in content.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
         if not photos:
             raise SourceError(
                 f"content folder {content}: no photographs found (looked for {' '.join(sorted(PICTURE_SUFFIXES))})"
             )
         return photos
-    if content.is_file():
+    if os.path.isfile(content):
         return [content] if content.suffix.lower() in PICTURE_SUFFIXES else video_photos(content)
     if str(content) == IMAGENETTE:
         return imagenette_photos()
@@ -86,12 +87,12 @@ def imagenette_photos() -> list[Path]:
         SourceError: it cannot be downloaded.
     """
     root = user_cache_folder() / IMAGENETTE
-    complete = root / "complete"  # an interrupted unpacking leaves a folder that looks like the whole
     try:
-        if not complete.is_file():
+        if not (root / _COMPLETE).is_file():
             _download_imagenette(root)
-            complete.touch()
         return sorted(root.glob("*/train/*/*.JPEG"))
+    except UserError:
+        raise
     except Exception as error:  # urllib, tarfile and torchvision each raise their own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise SourceError(
@@ -104,12 +105,17 @@ def _download_imagenette(root: Path) -> None:
     from torchvision import datasets  # loads slowly, and is wanted here alone
 
     print(f"downloading Imagenette, 330 MB, into {root}", file=sys.stderr)
-    root.mkdir(parents=True, exist_ok=True)
-    for unpacked in root.glob("*/"):
-        shutil.rmtree(unpacked)
-    datasets.Imagenette(root, split="train", size=_IMAGENETTE_SIZE, download=True)
-    for archive in root.glob("*.tgz"):
-        archive.unlink()
+    partial = _temporary_folder(root)
+    try:
+        datasets.Imagenette(partial, split="train", size=_IMAGENETTE_SIZE, download=True)
+        for archive in partial.glob("*.tgz"):
+            archive.unlink()
+        (partial / _COMPLETE).touch()
+        if not (root / _COMPLETE).is_file():
+            shutil.rmtree(root, ignore_errors=True)  # of an unpacking that was broken off
+        _put_in_place(partial, root)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _take_out(video: Path, folder: Path) -> None:

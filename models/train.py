@@ -7,10 +7,8 @@ with a stability term so that a steady camera gives a steady painting.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
-import platform
-import signal
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -26,25 +24,22 @@ from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_c
 from models.content import ContentPhotos
 from models.distributed import Process, join_training, leave_training
 from models.generator import TIERS, Generator, build_generator
-from models.images import (
-    as_batch,
-    crop_to_multiple,
-    load_image,
-    resize_short_side,
-    save_image,
-)
+from models.images import load_image, resize_short_side, save_image
 from models.install import install, style_name
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
-from models.photos import evaluation_photos, list_photos
-from models.train_arguments import build_parser
-from models.trunk import TRUNK_WORD, load_start
+from models.photos import list_photos
+from models.preview import paint_preview, preview_photos
+from models.recipe import continued_recipe, make_recipe, recipe_until
+from models.train_arguments import SMALLEST_PAINTING, build_parser
+from models.trunk import load_start
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
+from realtime.interruption import StopRequest, answers_interruption
 
-_SMALLEST_PAINTING = 64
 _WARM_UP_STEPS = 30
 _GRADIENT_NORM = 5.0
+_SEEDS_APART = 1_000_003  # between two steps at which a training of several processes goes on
 
 
 @dataclass
@@ -78,7 +73,7 @@ class Training:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.process, self.run = settings, process, Path(args.out)
-        self.recipe = _recipe(args, settings, network)
+        self.recipe = make_recipe(args, settings, network)
         self.progress = Progress(args.steps, args.minutes)
         self.generator = self._first_generator(args).to(process.device).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
@@ -124,12 +119,7 @@ class Training:
                 "random": self.random.get_state(),
                 "step": self.progress.step,
                 "seconds": self.progress.seconds,
-                "recipe": self.recipe
-                | {
-                    "command": f"{self.recipe['command']} --steps {self.progress.step}",
-                    "steps": self.progress.step,
-                    "minutes": round(self.progress.seconds / 60, 1),
-                },
+                "recipe": recipe_until(self.recipe, self.progress.step, self.progress.seconds),
             },
         )
 
@@ -137,20 +127,11 @@ class Training:
         """Writes a picture of held-out photos, painted as they would be after export."""
         if not self.process.is_first or not photos:
             return
-        training_modes = {module: module.training for module in self.generator.modules()}
-        self.generator.eval()
-        with torch.no_grad():
-            painted = [self.generator(as_batch(photo).to(self.process.device))[0].cpu().clamp(0, 1) for photo in photos]
-        for module, mode in training_modes.items():
-            module.training = mode
-        height = min(picture.shape[1] for picture in painted)
-        width = min(picture.shape[2] for picture in painted)
-        rows = [torch.cat([p[:, :height, :width] for p in painted[k : k + 4]], 2) for k in range(0, len(painted) // 4 * 4, 4)]
-        picture = torch.cat(rows, 1) if rows else painted[0]
+        picture = paint_preview(self.generator, photos, self.process.device)
         save_image(self.run / f"preview_{self.progress.step:06d}.jpg", picture)
 
     def _first_generator(self, args: argparse.Namespace) -> Generator:
-        if args.start is None:
+        if args.start is None or args.resume:  # a training that goes on has its own weights
             return build_generator(TIERS[self.settings.tier])
         generator = load_start(args.start)
         if generator.settings != TIERS[self.settings.tier]:
@@ -164,14 +145,13 @@ class Training:
         try:
             self.generator.load_state_dict(generator.state_dict())
             self.optimizer.load_state_dict(content["optimizer"])
+            self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
             if self.process.count == 1:
                 self.random.set_state(content["random"])
-            self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
-            earlier = content["recipe"]
-            changed = {name: earlier.get(name) for name in asdict(self.settings) if earlier.get(name) != self.recipe[name]}
-            stage = {"until_step": self.progress.step} | changed
-            self.recipe["earlier_stages"] = [*earlier.get("earlier_stages", []), *([stage] if changed else [])]
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            else:  # the checkpoint holds the first process's alone; none may begin its photographs again
+                self.random.manual_seed(self.random.initial_seed() + _SEEDS_APART * self.progress.step)
+            self.recipe = continued_recipe(self.recipe, content["recipe"], self.progress.step)
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
             raise UserError(f"--resume: the checkpoint in {self.run} cannot be continued ({error})") from None
 
 
@@ -193,7 +173,7 @@ def train(args: argparse.Namespace) -> int:
     process = join_training(args.device)
     try:
         training = Training(args, settings, process, network, painting)
-        code = _loop(training, args, _preview_photos(photos) if process.is_first else [])
+        code = _loop(training, args, preview_photos(photos) if process.is_first else [])
     finally:
         leave_training(process)
     if name is None or code != EXIT_DONE or not process.is_first:
@@ -203,7 +183,7 @@ def train(args: argparse.Namespace) -> int:
 
 def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) -> int:
     progress, process = training.progress, training.process
-    stop = _StopRequest()
+    stop = StopRequest()
     bar = tqdm(
         total=progress.steps_wanted,
         initial=progress.step,
@@ -226,6 +206,7 @@ def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) 
                 training.preview(previews)
         training.save()
         training.preview(previews)
+        stopped = process.any(stop.requested)  # a signal may have reached one process alone
     except FloatingPointError as error:
         kept = "its last good checkpoint is kept" if (training.run / CHECKPOINT_NAME).exists() else "no checkpoint yet"
         print(f"stopped: {error}; {kept}. Try lower weights.", file=sys.stderr)
@@ -235,25 +216,11 @@ def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) 
         stop.restore()
     if process.is_first and training.photos.unreadable:
         print(f"{training.photos.unreadable} unreadable pictures were skipped", file=sys.stderr)
-    if stop.requested:
-        print(f"interrupted at step {progress.step}; go on with --resume", file=sys.stderr)
+    if stopped:
+        if process.is_first:
+            print(f"interrupted at step {progress.step}; go on with --resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     return EXIT_DONE
-
-
-class _StopRequest:
-    """Ctrl-C or SIGTERM: the step under way is finished and the checkpoint written."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def _ask(self, _number: int, _frame: Any) -> None:
-        self.requested = True
-
-    def restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 def load_painting(path: Path, short_side: int) -> Tensor:
@@ -264,38 +231,28 @@ def load_painting(path: Path, short_side: int) -> Tensor:
     """
     painting = load_image(path)
     smallest = min(painting.shape[1:])
-    if smallest < max(_SMALLEST_PAINTING, short_side // 2):
+    if smallest < max(SMALLEST_PAINTING, short_side // 2):
         raise SourceError(
             f"painting {path}: its short side has {smallest} pixels, expected at least "
-            f"{max(_SMALLEST_PAINTING, short_side // 2)}; give a larger picture or a smaller --style-size"
+            f"{max(SMALLEST_PAINTING, short_side // 2)}; give a larger picture or a smaller --style-size"
         )
     return resize_short_side(painting, short_side)
 
 
-def _preview_photos(photos: list[Path]) -> list[Tensor]:
-    pictures = []
-    for path in evaluation_photos(photos):
-        try:
-            picture = crop_to_multiple(load_image(path), 8)
-        except SourceError:
-            continue
-        if picture.numel():  # nothing is left of a tiny one
-            pictures.append(picture)
-        if len(pictures) == 8:
-            break
-    return pictures
-
-
 def _log(run: Path, progress: Progress, terms: dict[str, float]) -> None:
     line = f"{progress.step}\t{progress.seconds:.1f}\t" + "\t".join(f"{name}={value:.5f}" for name, value in terms.items())
-    with (run / "log.tsv").open("a") as file:
-        file.write(line + "\n")
+    try:
+        with (run / "log.tsv").open("a") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise OutputError(f"log {run / 'log.tsv'}: cannot be written ({error.strerror})") from None
 
 
 def _make_folder(run: Path, resume: bool) -> None:
-    if resume and not (run / CHECKPOINT_NAME).exists():
+    has_checkpoint = os.path.exists(run / CHECKPOINT_NAME)
+    if resume and not has_checkpoint:
         raise UserError(f"--resume: no {CHECKPOINT_NAME} in {run}")
-    if not resume and (run / CHECKPOINT_NAME).exists():
+    if not resume and has_checkpoint:
         raise OutputError(f"--out {run}: holds a training already; go on with --resume or name another folder")
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -305,28 +262,11 @@ def _make_folder(run: Path, resume: bool) -> None:
         raise OutputError(f"--out {run}: cannot be written ({error.strerror})") from None
 
 
-def _recipe(args: argparse.Namespace, settings: TrainingSettings, network: LossNetwork) -> dict[str, Any]:
-    command = "python -m models.train --style PAINTING --content FOLDER --out RUN"
-    for name, value in asdict(settings).items():
-        command += f" --{name.replace('_', '-')} {value}"
-    if args.start is not None:
-        command += f" --from {'trunk' if args.start == TRUNK_WORD else 'RUN_OF_' + Path(args.start).name.upper()}"
-    return asdict(settings) | {
-        "command": command,
-        "painting": Path(args.style).name,
-        "painting_sha256": hashlib.sha256(Path(args.style).read_bytes()).hexdigest(),
-        "started_from": Path(args.start).name if args.start is not None else None,
-        "vgg": network.source,
-        "vgg_sha256": network.sha256,
-        "torch": str(torch.__version__),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-    }
-
-
 def _settings(args: argparse.Namespace) -> TrainingSettings:
     return TrainingSettings(**{name: getattr(args, name) for name in asdict(TrainingSettings())})
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to one line and an exit code."""
     args = build_parser().parse_args(argv)
@@ -334,8 +274,6 @@ def main(argv: list[str] | None = None) -> int:
         return train(args)
     except UserError as error:
         return tell_mistake(error)
-    except KeyboardInterrupt:  # before the first step: nothing to keep yet
-        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from models.generator import TIERS
 from models.objective import TrainingSettings
 from realtime import argument_types
 
+SMALLEST_PAINTING = 64  # pixels of its short side
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m models.train."""
@@ -34,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--style-size",
-        type=argument_types.count,
+        type=_style_size,
         default=default.style_size,
         help="short side of the painting (default %(default)s)",
     )
@@ -69,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="when done, export it into your own gallery, float32 and int8 (default name: the painting's file name)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--seed", type=argument_types.seed, default=default.seed)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--checkpoint-every", type=argument_types.count, default=100, metavar="STEPS")
     parser.add_argument("--preview-every", type=argument_types.count, default=200, metavar="STEPS")
@@ -79,9 +81,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _weight(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
+    return value
+
+
+def _style_size(text: str) -> int:
+    value = argument_types.count(text)
+    if value < SMALLEST_PAINTING:
+        raise argparse.ArgumentTypeError(f"expected at least {SMALLEST_PAINTING}, found {text}")
     return value
 
 

@@ -8,6 +8,7 @@ to draw no grid are learnt already.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.interruption import answers_interruption
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
 TRUNK_WORD = "trunk"  # stands for the shipped one on the command line
@@ -42,7 +44,8 @@ def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
         save_file(tensors, partial, metadata)
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing there, or no name that a file can have
+            partial.unlink()
         raise OutputError(f"trunk {path}: cannot be written ({error})") from None
 
 
@@ -89,6 +92,7 @@ def load_start(start: str) -> Generator:
     return generator_from_checkpoint(load_checkpoint(path))
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m models.trunk", description="Write a run's generator as a trunk.")

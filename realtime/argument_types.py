@@ -6,6 +6,8 @@ import argparse
 import math
 import re
 
+LARGEST_SEED = 2**31 - 1
+
 
 def size(text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT in pixels, each from 16 to 99999."""
@@ -43,6 +45,14 @@ def whole(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, found {text!r}")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to LARGEST_SEED."""
+    value = int(text) if text.isdecimal() and len(text) <= len(str(LARGEST_SEED)) else -1
+    if not 0 <= value <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {LARGEST_SEED}, found {text!r}")
+    return value
 
 
 def time_of_video(text: str) -> float:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks import beside, latency, quality, speed, stability
-from benchmarks.quality import load_photos, measure_quality
+from benchmarks.quality import load_photos, measure_quality, paintings_of
 from benchmarks.reference import ReferenceNetwork, export_reference
 from benchmarks.report import data_folder, print_table, write_json
 from benchmarks.speed import Contender
@@ -23,6 +23,7 @@ from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.vgg import VGGFeatures, convolution_shapes
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
+from realtime.gallery import load_gallery
 from realtime.providers import Choice, create_session
 
 FLOW_FOLDER = data_folder() / "video" / "flow"
@@ -268,6 +269,21 @@ def test_the_best_size_of_the_painting_counts_and_photos_are_averaged(tmp_path: 
     assert found["style_error"] == min(found["style_error_by_size"].values())
     assert found["content_error"] == pytest.approx(np.mean([one["content_error"] for one in alone]), abs=1e-4)
     assert found["content_error"] > 0.1
+
+
+def test_styles_of_ones_own_without_a_painting_are_left_out_unless_named(
+    tmp_path: Path, styles_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    styles = load_gallery(styles_folder)
+    named = [style for style in styles if style.name in ("night_sky", "wild_sea")]
+    with pytest.raises(SourceError, match="none of the gallery's styles"):
+        paintings_of(named, tmp_path, named=False)
+    painting = write_picture(tmp_path / "wild_sea.png", soft_picture(80, 120, 9))
+    capsys.readouterr()
+    assert paintings_of(named, tmp_path, named=False) == {"wild_sea": painting}
+    assert capsys.readouterr().err.startswith("left out: night_sky")
+    with pytest.raises(SourceError, match="painting of night_sky"):
+        paintings_of(named, tmp_path, named=True)
 
 
 # --- speed and latency

@@ -65,7 +65,14 @@ def test_a_short_run_writes_table_json_and_plot(
     arguments = ["--content", str(picture_file(tmp_path / "photo.png", photo()))]
     arguments += ["--style", str(picture_file(tmp_path / "style.png", painting())), "--vgg", str(weights_file(tmp_path))]
     arguments += ["--size", "48", "--reference-iterations", "9", "--threads", str(torch.get_num_threads())]
-    arguments += ["--json", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.png"), "--pictures", str(tmp_path)]
+    arguments += [
+        "--json",
+        str(tmp_path / "a.json"),
+        "--plot",
+        str(tmp_path / "a.png"),
+        "--pictures",
+        str(tmp_path / "made" / "here"),
+    ]
     assert gatys.main(arguments) == 0
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["peak_memory_mb"] == 123
@@ -74,5 +81,16 @@ def test_a_short_run_writes_table_json_and_plot(
     losses = [loss for _, loss in found["curves"]["fast"]]
     assert losses[-1] < losses[0]
     assert cv2.imread(str(tmp_path / "a.png")).shape == (640, 1000, 3)
-    assert cv2.imread(str(tmp_path / "fast.png")).shape == (40, 48, 3)
+    assert cv2.imread(str(tmp_path / "made" / "here" / "fast.png")).shape == (40, 48, 3)
     assert "published" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--pictures", "--json", "--plot"])
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gatys, "peak_memory_mb", None)  # the first piece of work
+    picture = str(picture_file(tmp_path / "photo.png", photo()))
+    assert gatys.main(["--content", picture, "--style", picture, option, f"{picture}/there"]) == 5
+    assert "photo.png" in capsys.readouterr().err

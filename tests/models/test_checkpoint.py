@@ -161,6 +161,18 @@ def test_another_format_is_refused(tmp_path: Path, content: Any) -> None:
         load_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize("recipe", ["text", [1], {1: 2}, {"weights": torch.zeros(2)}, {"a": [{"b": torch.zeros(2)}]}], ids=str)
+def test_a_recipe_that_json_cannot_hold_is_refused(tmp_path: Path, recipe: Any) -> None:
+    save_checkpoint(tmp_path, narrow_content() | {"recipe": recipe})
+    with pytest.raises(ModelError, match="its recipe is not made of plain values"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_path_that_is_too_long_is_one_that_is_not_there() -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_checkpoint(Path("x" * 300))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -172,6 +184,7 @@ def test_another_format_is_refused(tmp_path: Path, content: Any) -> None:
         {"generator": {}},
         {"generator": None},
         {"generator": {"paint.weight": "text"}},
+        {"generator": {1: torch.zeros(2)}},
     ],
     ids=str,
 )

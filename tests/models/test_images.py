@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from models.images import (
     as_batch,
     crop_to_multiple,
+    decode_deep_image,
     load_image,
     resize_short_side,
     save_image,
@@ -122,6 +124,17 @@ def test_what_is_not_a_picture_is_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(SourceError, match="not a picture that OpenCV can read"):
         load_image(path)
+
+
+def test_a_damaged_picture_makes_no_library_print(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = encoded(".png", np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "broken.png").write_bytes(whole[:60] + bytes(20) + whole[80:])
+    for name in ("cut.png", "broken.png"):
+        with contextlib.suppress(SourceError):
+            load_image(tmp_path / name)
+        decode_deep_image((tmp_path / name).read_bytes())
+    assert capfd.readouterr().err == ""
 
 
 def test_a_missing_picture_is_refused_with_the_reason(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from models import install as room
 from models.install import install, style_name
 from realtime.errors import UserError
 from realtime.gallery import user_styles_folder
+from tests.fakes import wait_until
 
 
 def test_the_name_is_as_wanted_or_made_of_the_paintings() -> None:
@@ -36,12 +37,11 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[list[str]]]:
     """Exit codes to give, and the commands that were asked for."""
     given, asked = [0, 0], []
 
-    def run(command: list[str], **_: Any) -> SimpleNamespace:
-        asked.append(command[2:])
-        return SimpleNamespace(returncode=given[len(asked) - 1])
+    def run(step: list[str]) -> int:
+        asked.append(step)
+        return given[len(asked) - 1]
 
-    monkeypatch.setattr(subprocess, "run", run)
-    assert room.subprocess.run is run
+    monkeypatch.setattr(room, "_run", run)
     return given, asked
 
 
@@ -71,3 +71,29 @@ def test_the_first_failure_ends_it(codes: tuple[list[int], list[list[str]]], cap
     assert install(Path("/runs/a"), "a", "photos") == 5
     assert len(codes[1]) == 1
     assert "installed" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interruption_ends_the_program_that_is_run_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says that it has begun by a file, and that it was ended by another."""
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, signal, sys, time\n"
+        "def end(*_):\n    pathlib.Path('ended').touch()\n    sys.exit(130)\n"
+        "signal.signal(signal.SIGTERM, end)\npathlib.Path('begun').touch()\ntime.sleep(600)\n"
+    )
+    monkeypatch.setattr(room, "_PROJECT", tmp_path)
+    wait = room.subprocess.Popen.wait
+
+    def interrupted(program: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        monkeypatch.setattr(room.subprocess.Popen, "wait", wait)
+        wait_until((tmp_path / "begun").exists)
+        signal.raise_signal(signal.SIGINT)
+        return wait(program, timeout)
+
+    monkeypatch.setattr(room.subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        room._run(["slow"])
+    assert "not installed; the training itself is done and kept" in capsys.readouterr().err
+    assert (tmp_path / "ended").exists()

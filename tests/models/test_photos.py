@@ -180,6 +180,40 @@ def test_imagenette_without_a_network(cache: Path, imagenette: type[FakeImagenet
     assert len(list_photos(Path("imagenette"))) == 3
 
 
+def test_two_processes_that_fetch_imagenette_at_once_do_each_other_no_harm(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[list[Path]] = []
+
+    class Overtaken(FakeImagenette):
+        """While its files are half there, another process does it all."""
+
+        def __init__(self, root: Path, **options: Any) -> None:
+            if not found:
+                found.append([])
+                (root / "imagenette2-320" / "train" / "n01440764").mkdir(parents=True)
+                (root / "imagenette2-320" / "train" / "n01440764" / "0.JPEG").touch()
+                found[0] = list_photos(Path("imagenette"))
+                (root / "imagenette2-320" / "train" / "n01440764" / "0.JPEG").unlink()
+                (root / "imagenette2-320" / "train" / "n01440764").rmdir()
+            super().__init__(root, **options)
+
+    monkeypatch.setattr(torchvision.datasets, "Imagenette", Overtaken)
+    found.append(list_photos(Path("imagenette")))
+    for photos_found in found:
+        assert [path.name for path in photos_found] == ["0.JPEG", "1.JPEG", "2.JPEG"]
+        assert all(path.stat().st_size for path in photos_found)
+    assert [path.name for path in cache.iterdir()] == ["imagenette"]
+
+
+def test_an_unpacking_that_was_broken_off_is_not_taken_for_the_whole(cache: Path, imagenette: type[FakeImagenette]) -> None:
+    half = cache / "imagenette" / "imagenette2-320" / "train" / "n01440764"
+    half.mkdir(parents=True)
+    (half / "half.JPEG").touch()
+    assert [path.name for path in list_photos(Path("imagenette"))] == ["0.JPEG", "1.JPEG", "2.JPEG"]
+    assert imagenette.downloads == 1
+
+
 def test_training_says_that_there_is_no_network(
     tmp_path: Path, cache: Path, imagenette: type[FakeImagenette], capsys: pytest.CaptureFixture[Any]
 ) -> None:

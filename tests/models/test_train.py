@@ -5,6 +5,7 @@ VGG-19's weights are made up: random tensors of the right shapes. Where VGG-19 d
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import math
 import os
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from torch import Tensor, nn
 from models import objective, train, vgg
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
-from models.distributed import join_training
+from models.distributed import Process, join_training
 from models.generator import TIERS, GeneratorSettings, build_generator
 from models.images import as_batch, load_image, save_image
 from models.losses import (
@@ -38,6 +40,7 @@ from models.losses import (
 )
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
 from models.train import Progress, learning_rate, load_painting
+from models.train_arguments import build_parser
 from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
 from realtime.errors import SourceError, UserError
 
@@ -261,6 +264,45 @@ def test_bfloat16_is_chosen_by_measurement() -> None:
     assert bfloat16_pays(CPU) in (True, False)
 
 
+@pytest.mark.parametrize(("capability", "hip", "pays"), [((7, 5), None, False), ((9, 0), None, True), ((0, 0), "6.0", True)])
+def test_a_gpu_that_only_emulates_bfloat16_is_not_given_it(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], hip: str | None, pays: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)  # as CUDA says of both
+    monkeypatch.setattr(torch.version, "hip", hip)
+    assert bfloat16_pays(torch.device("cuda:0")) is pays
+
+
+def test_in_bfloat16_the_terms_are_nearly_those_of_float32(
+    small_vgg_file: Path, painting: Path, views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1))
+    terms, seen = {}, []
+    for pays in (False, True):
+        monkeypatch.setattr(objective, "bfloat16_pays", lambda _, pays=pays: pays)
+        loss = loss_of(small_vgg_file, load_image(painting))
+        features = loss._features
+
+        def spy(batch_rgb: Tensor, layers: Any, features: Any = features) -> Any:
+            seen.append(batch_rgb.dtype)
+            return features(batch_rgb, layers)
+
+        monkeypatch.setattr(loss, "_features", spy)
+        generator.zero_grad()
+        total, terms[pays] = loss(ViewPainter(generator), views)
+        total.backward()
+        gradients = [parameter.grad for parameter in generator.parameters() if parameter.requires_grad]
+        assert all(g is not None and g.dtype == torch.float32 and bool(torch.isfinite(g).all()) for g in gradients)
+    assert set(seen) == {torch.float32}
+    assert terms[True] != terms[False]
+    # Both views are rounded to eight bits, which looks like so much unsteadiness at most.
+    rounding = 2 * (2**-9) ** 2 / (float(views.noise_std.square()) + objective._STABILITY_FLOOR**2)
+    assert terms[True].pop("stability") == pytest.approx(terms[False].pop("stability"), abs=rounding)
+    assert terms[True] == pytest.approx(terms[False], rel=0.03)
+
+
 # --- training
 
 
@@ -350,6 +392,80 @@ def test_a_training_may_start_from_another_runs_generator(arguments: list[str], 
     torch.testing.assert_close(second["generator"]["paint.weight"], first["generator"]["paint.weight"], rtol=0, atol=1e-6)
     assert second["recipe"]["started_from"] == "run"
     assert second["step"] == 1
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_training_that_goes_on_keeps_what_it_started_from(arguments: list[str], tmp_path: Path) -> None:
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    started = ["--out", str(tmp_path / "started")]
+    assert train.main([*arguments, "--steps", "1", *started, "--from", str(tmp_path / "run")]) == 0
+    (tmp_path / "run" / CHECKPOINT_NAME).unlink()  # it is not needed any more
+    assert train.main([*arguments, "--steps", "2", *started, "--resume"]) == 0
+    recipe = load_checkpoint(tmp_path / "started")["recipe"]
+    assert (recipe["started_from"], recipe["earlier_stages"]) == ("run", [])
+    assert recipe["command"].endswith(" --from RUN_OF_RUN --steps 2")
+
+
+class Among(Process):
+    """One of several processes, of which another may have been asked to stop."""
+
+    elsewhere = False
+
+    def agree(self, value: float) -> float:
+        return value
+
+    def any(self, value: bool) -> bool:
+        return value or self.elsewhere
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_several_processes_that_go_on_see_other_photographs_than_before(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train.main([*arguments, "--steps", "2"]) == 0
+    monkeypatch.setattr(train, "DistributedDataParallel", lambda views: views)
+    seeds = set()
+    for rank in range(2):
+        for options in (["--steps", "5", "--out", str(tmp_path / "new")], ["--steps", "5", "--resume"]):
+            args = build_parser().parse_args([*arguments, *options])
+            network = LossNetwork(nn.Identity(), "0" * 64, "none")
+            training = train.Training(args, train._settings(args), Among(rank, 2, CPU), network, torch.zeros(1))
+            seeds.add(training.random.initial_seed())
+    assert len(seeds) == 4
+
+
+def test_a_process_stops_when_another_one_was_asked_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for rank, said in ((0, "interrupted at step 0; go on with --resume\n"), (1, "")):
+        process = Among(rank, 2, CPU)
+        object.__setattr__(process, "elsewhere", True)
+        nothing = SimpleNamespace(unreadable=0)
+        training: Any = SimpleNamespace(progress=Progress(8, None), process=process, run=tmp_path, photos=nothing)
+        training.save = training.preview = lambda *_: None
+        assert train._loop(training, argparse.Namespace(quiet=True), []) == 130
+        assert capsys.readouterr().err == said
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_sigterm_before_the_first_step_ends_with_130(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "load_loss_network", lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert train.main([*arguments, "--steps", "1"]) == 130
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_log_that_cannot_be_written_ends_with_5(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run" / "log.tsv").mkdir(parents=True)
+    assert train.main([*arguments, "--steps", "1"]) == 5
+    assert "log.tsv: cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(("option", "code"), [("--style", 3), ("--content", 3), ("--out", 5), ("--from", 4)])
+def test_a_path_that_is_too_long_is_told_in_one_line(
+    arguments: list[str], option: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error_of([*arguments, "--steps", "1", option, "x" * 300], capsys)[0] == code
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -610,6 +726,8 @@ def test_a_device_that_is_not_there_ends_with_2(arguments: list[str], device: st
         ["--steps", "1", "--style-weight", "-1"],
         ["--steps", "1", "--content-weight", "inf"],
         ["--steps", "1", "--tier", "finest"],
+        ["--steps", "1", "--style-size", "1"],
+        ["--steps", "1", "--style-weight", "much"],
     ],
     ids=lambda wrong: " ".join(wrong) or "no length",
 )

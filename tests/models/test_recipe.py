@@ -1,0 +1,61 @@
+"""What a checkpoint tells of its training, in one go and continued."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+from models.objective import TrainingSettings
+from models.recipe import continued_recipe, make_recipe, recipe_until
+from models.vgg import LossNetwork
+from realtime.errors import UserError
+
+
+@pytest.fixture
+def painting(tmp_path: Path) -> Path:
+    (tmp_path / "wave.png").write_bytes(b"a painting")
+    return tmp_path / "wave.png"
+
+
+def recipe_of(painting: Path, start: str | None = None, vgg: str = "0" * 64, **settings: Any) -> dict[str, Any]:
+    args = Namespace(style=str(painting), start=start)
+    return make_recipe(args, TrainingSettings(**settings), LossNetwork(nn.Identity(), vgg, "vgg.pth"))
+
+
+@pytest.mark.parametrize(("start", "word"), [("trunk", "trunk"), ("/runs/my wave", "RUN_OF_MY WAVE")])
+def test_what_a_training_started_from_is_kept_when_it_goes_on(painting: Path, start: str, word: str) -> None:
+    begun = recipe_until(recipe_of(painting, start), 7, 30)
+    assert begun["command"].endswith(f" --from {word} --steps 7")
+    for given in (None, "trunk", "/runs/another"):  # its weights come from the checkpoint, whatever is given now
+        found = recipe_until(continued_recipe(recipe_of(painting, given), begun, 7), 9, 40)
+        assert found["started_from"] == Path(start).name
+        assert found["command"] == begun["command"].replace("--steps 7", "--steps 9")
+        assert found["earlier_stages"] == []
+
+
+def test_a_training_from_nothing_stays_one_from_nothing(painting: Path) -> None:
+    begun = recipe_until(recipe_of(painting), 7, 30)
+    found = continued_recipe(recipe_of(painting, "trunk"), begun, 7)
+    assert found["started_from"] is None
+    assert "--from" not in found["command"]
+
+
+def test_changed_settings_painting_and_vgg_make_another_stage(painting: Path) -> None:
+    begun = recipe_until(recipe_of(painting, style_weight=8.0), 7, 30)
+    painting.write_bytes(b"another painting")
+    second = continued_recipe(recipe_of(painting), begun, 7)
+    assert second["earlier_stages"] == [
+        {"until_step": 7, "style_weight": 8.0, "painting": "wave.png", "painting_sha256": begun["painting_sha256"]}
+    ]
+    third = continued_recipe(recipe_of(painting, vgg="1" * 64), second, 9)
+    assert third["earlier_stages"] == [*second["earlier_stages"], {"until_step": 9, "vgg": "vgg.pth", "vgg_sha256": "0" * 64}]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 10**17])
+def test_a_seed_that_is_none_is_refused(seed: int) -> None:
+    with pytest.raises(UserError, match=f"seed {seed}: expected 0 to 2147483647"):
+        TrainingSettings(seed=seed)
