@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import realtime.sources  # noqa: F401  (OpenCV before PyAV: the other way round 
 # isort: split
 from tests.fakes import FakeClock, write_clip, write_style, write_style_onnx
 from tests.program import command, environment, run_cam, work  # noqa: F401  (fixtures)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell; programs would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

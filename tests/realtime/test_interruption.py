@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from realtime.interruption import StopRequest, answers_interruption
+
+
+@pytest.fixture(autouse=True)
+def _handler_of_a_fresh_program() -> Iterator[None]:
+    """A program tested in this process before may have left its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
