@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from realtime import argument_types
 from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
+from realtime.interruption import sigterm_as_ctrl_c
 
 SHORT_SIDE = 512
 MOST_BYTES = 200_000
@@ -114,21 +113,15 @@ def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        run(build_parser().parse_args(argv))
-    except UserError as error:
-        return tell_mistake(error)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with sigterm_as_ctrl_c():
+        try:
+            run(build_parser().parse_args(argv))
+        except UserError as error:
+            return tell_mistake(error)
+        except KeyboardInterrupt:
+            print("interrupted: nothing was written", file=sys.stderr)
+            return EXIT_INTERRUPTED
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -6,34 +6,27 @@ From Python: `models.gatys_paint.paint`. This module is what starts: it answers 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 
 from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
+from realtime.interruption import sigterm_as_ctrl_c
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     # Threads that wait for each other must not spin: the live picture needs the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        from models.gatys_arguments import build_parser
-        from models.gatys_run import run
+    with sigterm_as_ctrl_c():
+        try:
+            from models.gatys_arguments import build_parser
+            from models.gatys_run import run
 
-        return run(build_parser().parse_args(argv))
-    except UserError as error:
-        return tell_mistake(error)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+            return run(build_parser().parse_args(argv))
+        except UserError as error:
+            return tell_mistake(error)
+        except KeyboardInterrupt:
+            print("interrupted: nothing was written", file=sys.stderr)
+            return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import ParamSpec
 
@@ -19,16 +20,24 @@ def answers_interruption(main: Callable[_Arguments, int]) -> Callable[_Arguments
 
     @functools.wraps(main)
     def interruptible(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
-        before = signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            return main(*args, **kwargs)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            return EXIT_INTERRUPTED
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        with sigterm_as_ctrl_c():
+            try:
+                return main(*args, **kwargs)
+            except KeyboardInterrupt:
+                print("interrupted", file=sys.stderr)
+                return EXIT_INTERRUPTED
 
     return interruptible
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt meanwhile, in the main thread: for programs with something of their own to say."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopRequest:

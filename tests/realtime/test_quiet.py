@@ -12,6 +12,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """A program in a process of its own, with the project to import from."""
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 def test_a_truncated_png_gives_one_line_and_no_chatter_of_libpng(tmp_path: Path) -> None:
     random = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = cv2.imencode(".png", random)[1].tobytes()
@@ -28,7 +33,7 @@ def test_stderr_is_back_after_the_silence() -> None:
         "import os, sys\nfrom realtime.quiet import silent_libraries\n"
         "with silent_libraries():\n    os.write(2, b'lost')\nos.write(2, b'kept')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_python(code)
     assert done.stderr == "kept"
 
 
@@ -57,7 +62,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 os.write(2, b"kept")
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_python(code)
     assert done.stderr == "kept"
 
 
@@ -68,7 +73,7 @@ def test_what_python_prints_comes_through_the_silence() -> None:
         "        os.write(2, b'lost')\n        print(number, file=sys.stderr)\n"
         "print(sys.stderr is usual, file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_python(code)
     assert done.stderr == "0\n1\nTrue\n"
 
 
@@ -77,5 +82,5 @@ def test_process_without_stderr_is_left_alone() -> None:
         "import os, sys\nos.close(2)\nsys.stderr = None\nfrom realtime.quiet import silent_libraries\n"
         "with silent_libraries():\n    pass\nprint('well')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_python(code)
     assert (done.returncode, done.stdout) == (0, "well\n")
