@@ -16,7 +16,8 @@ from realtime.errors import SourceError
 
 _CACHE_BYTES = 2 * 2**30
 CONTEXT = 32  # pixels of surroundings that the first view brings along on each side
-_LARGEST_SCALE = 1.4  # a photo is enlarged by up to this much: live frames are smoother than small photos
+# A photo is enlarged by up to this much, since live frames are smoother than small photos; not at all half of the time.
+_SMALLEST_SCALE, _LARGEST_SCALE = 0.7, 1.3
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,13 @@ class ContentPhotos:
     def _next_crop(self) -> Tensor:
         picture = self._next_photo()
         side = self._side
+        scale = max(1.0, float(torch.empty(()).uniform_(_SMALLEST_SCALE, _LARGEST_SCALE, generator=self._random)))
         short = min(picture.shape[1:])
-        scale = float(torch.empty(()).uniform_(1.0, _LARGEST_SCALE, generator=self._random))
-        picture = resize_short_side(picture, max(side, round(max(short, side) * scale) if short < 2 * side else side))
+        needed = round(max(short, self._size) * scale)
+        if needed != short:
+            picture = resize_short_side(picture, needed)
+        missing = (side - self._size) // 2  # surroundings of a photo hardly larger than a crop: its reflection
+        picture = F.pad(picture[None].float(), (missing,) * 4, mode="reflect")[0].to(picture.dtype)
         top = self._integer(0, picture.shape[1] - side)
         left = self._integer(0, picture.shape[2] - side)
         crop = picture[:, top : top + side, left : left + side]
@@ -121,9 +126,8 @@ class ContentPhotos:
                 self._paths.remove(path)
                 self._queue = []
                 continue
-            longest_needed = round(self._side * _LARGEST_SCALE)
-            if min(picture.shape[1:]) > longest_needed:
-                picture = resize_short_side(picture, longest_needed)
+            if min(picture.shape[1:]) > self._side:  # seen as a whole, not through a keyhole
+                picture = resize_short_side(picture, self._side)
             if self._cached_bytes + picture.numel() <= _CACHE_BYTES:
                 self._cache[path] = picture
                 self._cached_bytes += picture.numel()

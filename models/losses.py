@@ -77,6 +77,33 @@ def style_loss(features: Mapping[str, Tensor], target_grams: Mapping[str, Tensor
     return torch.stack(terms).mean(0)
 
 
+def shifted_covariance(features: Tensor, mean: Tensor, down: int, right: int) -> Tensor:
+    """Covariance of a feature map with itself shifted: what a Gram matrix cannot see, how often a pattern comes again.
+
+        C_d = 1/N sum_p (F(p) - m) (F(p + d) - m)^T      (Berger & Memisevic 2017, "Incorporating long-range
+        consistency in CNN-based texture generation", Eq. 4; departs: the mean m is taken off, because the
+        products of means would hide the rest, and divided by the number of places N)
+
+    Args:
+        features: (B, C, H, W), activations of one VGG layer; the products are computed in its precision.
+        mean: (1 or B, C, 1, 1), taken off first: the painting's, for the painting and for what is compared with it.
+        down, right: the shift d in places of the layer, each at least 0 and less than H or W.
+    Returns:
+        (B, C, C) float32; for no shift the covariance matrix itself.
+    Raises:
+        ValueError: features is not 4-D, or the shift leaves nothing to compare.
+    """
+    if features.dim() != 4:
+        raise ValueError(f"features: expected (batch, channels, height, width), found {tuple(features.shape)}")
+    batch, channels, height, width = features.shape
+    if not (0 <= down < height and 0 <= right < width):
+        raise ValueError(f"shift of {down}, {right}: expected less than the features' size, {height}x{width}")
+    centred = (features - mean.to(features.dtype)).permute(0, 2, 3, 1)
+    here = centred[:, : height - down, : width - right].reshape(batch, -1, channels)
+    there = centred[:, down:, right:].reshape(batch, -1, channels)
+    return (here.transpose(1, 2) @ there).float() / here.shape[1]
+
+
 def picture_pyramid(batch_rgb: Tensor, levels: int) -> list[Tensor]:
     """The picture, and the same at a half, a quarter, ... of its size.
 

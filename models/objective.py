@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -19,6 +19,7 @@ from models.losses import (
     content_loss,
     gram_matrix,
     picture_pyramid,
+    shifted_covariance,
     stability_loss,
     style_loss,
     total_variation,
@@ -29,6 +30,8 @@ from realtime.errors import UserError
 
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
+_REPETITION_SHIFTS_PX = ((0, 8), (8, 0), (0, 16), (16, 0), (8, 8), (0, 24), (24, 0), (16, 16))  # rows, columns
+_REPETITION_STRIDES = {"relu2_1": 2, "relu3_1": 4, "relu4_1": 8}  # pixels from one place of a layer to the next
 _STABILITY_FLOOR = 0.01  # grey level noise of 0.01 counts once; fainter noise counts more, but not without bound
 
 
@@ -48,6 +51,7 @@ class TrainingSettings:
     content_weight: float = 0.2
     tv_weight: float = 1.0
     stability_weight: float = 0.15
+    repetition_weight: float = 2.0
     learning_rate: float = 1e-3
     seed: int = 0
 
@@ -79,8 +83,11 @@ class PerceptualLoss:
                 {name: gram_matrix(found.float()) for name, found in self._features(picture, layers).items()}
                 for picture, layers in self._scales(as_batch(painting).to(device))
             ]
+            self._repetition = Repetition(self._features(as_batch(painting).to(device), tuple(_REPETITION_STRIDES)))
 
-    def __call__(self, generator: nn.Module, views: Views, share: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+    def __call__(
+        self, generator: nn.Module, views: Views, share: float = 1.0, turn: int = 0
+    ) -> tuple[Tensor, dict[str, float]]:
         """Total loss, and each term before its weight.
 
         Args:
@@ -88,6 +95,7 @@ class PerceptualLoss:
             views: the photographs.
             share: how much of the training is done; stability comes in slowly, or a grey picture, which is
                 perfectly steady, would be the first thing learnt.
+            turn: the step's number; the repetition term looks at one shift after the other.
         """
         wide, photo_again = views.first.to(self._device), views.second.to(self._device)
         photo = views.middle(wide)
@@ -105,6 +113,7 @@ class PerceptualLoss:
             "content": content_loss(features[0][CONTENT_LAYER], target).mean(),
             "tv": total_variation(styled).mean(),
             "stability": (unsteady / (noise.square() + _STABILITY_FLOOR**2)).mean(),
+            "repetition": self._repetition(features[0], turn).mean(),
         }
         weights = asdict(self._settings)
         weights["stability_weight"] *= min(1.0, share / _STABILITY_RAMP)
@@ -123,6 +132,38 @@ class PerceptualLoss:
 
     def _features(self, batch_rgb: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         return self._vgg(batch_rgb.to(self._dtype, memory_format=torch.channels_last), layers)
+
+
+class Repetition:
+    """How much more often than the painting's do patterns come again, some pixels to the right or further down.
+
+        L_repetition = mean_l |C_d(y) - C_d(a)|_F^2 / |C_0(a)|_F^2      (see models.losses.shifted_covariance)
+
+    Gram matrices alone are met by one small ring in every other cell of a flat wall; a painting hardly repeats itself.
+
+    Args:
+        painting: layer name -> (1, C, H, W), activations of the painting; layers of _REPETITION_STRIDES.
+    """
+
+    def __init__(self, painting: Mapping[str, Tensor]) -> None:
+        self._means = {name: found.float().mean((2, 3), keepdim=True) for name, found in painting.items()}
+        self._norms = {name: self._covariance(painting, name, (0, 0)).square().sum((1, 2)) for name in painting}
+        self._targets = [
+            {name: self._covariance(painting, name, shift_px) for name in painting} for shift_px in _REPETITION_SHIFTS_PX
+        ]
+
+    def __call__(self, features: Mapping[str, Tensor], turn: int) -> Tensor:
+        """The loss at one of the shifts, which are taken in turns: (B,) float32."""
+        number = turn % len(_REPETITION_SHIFTS_PX)
+        terms = []
+        for name, target in self._targets[number].items():
+            found = self._covariance(features, name, _REPETITION_SHIFTS_PX[number])
+            terms.append((found - target).square().sum((1, 2)) / self._norms[name].clamp_min(1e-8))
+        return torch.stack(terms).mean(0)
+
+    def _covariance(self, features: Mapping[str, Tensor], name: str, shift_px: tuple[int, int]) -> Tensor:
+        down, right = (pixels // _REPETITION_STRIDES[name] for pixels in shift_px)
+        return shifted_covariance(features[name], self._means[name], down, right)
 
 
 class ViewPainter(nn.Module):

@@ -94,7 +94,8 @@ class Training:
         share = self.progress.share()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, self.progress.step, share)
-        total, terms = self.loss(self.model, self.photos.next_views(self.settings.batch), share)
+        views = self.photos.next_views(self.settings.batch)
+        total, terms = self.loss(self.model, views, share, self.progress.step)
         if self.process.any(not math.isfinite(float(total.detach()))):
             raise FloatingPointError(f"loss not finite at step {self.progress.step}")
         self.optimizer.zero_grad(set_to_none=True)

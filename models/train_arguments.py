@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=default.style_scales,
         help="sizes of the picture, each half the one before, at which style is compared (default %(default)s)",
     )
-    for name in ("style", "content", "tv", "stability"):
+    for name in ("style", "content", "tv", "stability", "repetition"):
         parser.add_argument(
             f"--{name}-weight", type=_weight, default=getattr(default, f"{name}_weight"), help="default %(default)s"
         )

@@ -175,3 +175,27 @@ def test_nothing_but_unreadable_photos_ends_in_an_error(tmp_path: Path, count: i
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no photographs found"):
         open_photos(tmp_path)
+
+
+@pytest.mark.usefixtures("no_camera_noise")
+def test_a_photo_hardly_larger_than_a_crop_brings_its_reflection_along_instead_of_being_enlarged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.content._LARGEST_SCALE", 1.0)
+    photo = detailed_photo(SIZE, SIZE, 0)
+    photos = open_photos(folder_of(tmp_path / "content", [photo]))
+    kept = (photo * 255).round().to(torch.uint8).float() / 255
+    shifts = set()
+    for _ in range(20):
+        views = photos.next_views(1)
+        window = middle(views)[0]
+        found = [
+            (down, right, flipped)
+            for flipped, picture in ((False, kept), (True, kept.flip(2)))
+            for down in range(-4, 5)
+            for right in range(-4, 5)
+            if torch.equal(window[:, 4:-4, 4:-4], picture[:, 4 + down : SIZE - 4 + down, 4 + right : SIZE - 4 + right])
+        ]
+        assert len(found) == 1  # its own pixels, nowhere resampled
+        shifts.add(found[0])
+    assert len(shifts) > 5

@@ -13,6 +13,7 @@ from models.losses import (
     gram_matrix,
     picture_pyramid,
     relative_squared_error,
+    shifted_covariance,
     stability_loss,
     style_loss,
     total_variation,
@@ -76,6 +77,43 @@ def test_gram_matrix_of_half_precision_comes_back_in_float32() -> None:
 def test_gram_matrix_refuses_what_is_not_4d(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected \(batch, channels, height, width\), found"):
         gram_matrix(torch.zeros(shape))
+
+
+def test_shifted_covariance_of_two_channels_and_three_pixels_by_hand() -> None:
+    features = torch.tensor([[[[1.0, 2.0, 4.0]], [[0.0, 3.0, 5.0]]]])
+    mean = torch.tensor([[[[1.0]], [[2.0]]]])
+    # Taken off: 0 1 3 and -2 1 3. Products of places 0 and 1 with 1 and 2, halved.
+    expected = torch.tensor([[[3.0, 3.0], [3.0 - 2.0, 3.0 - 2.0]]]) / 2
+    torch.testing.assert_close(shifted_covariance(features, mean, 0, 1), expected)
+
+
+@settings(deadline=None)
+@given(SEEDS)
+def test_without_a_shift_and_a_mean_it_is_the_gram_matrix(seed: int) -> None:
+    features = noise(2, 3, 4, 5, seed=seed)
+    torch.testing.assert_close(shifted_covariance(features, torch.zeros(1, 3, 1, 1), 0, 0), gram_matrix(features))
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(0, 2), st.integers(0, 2))
+def test_shifted_covariance_sees_what_comes_again_after_the_shift(seed: int, down: int, right: int) -> None:
+    tile = noise(1, 3, 3, 3, seed=seed)
+    tiled, mean = tile.repeat(1, 1, 4, 4), tile.mean((2, 3), keepdim=True)
+    here = shifted_covariance(tiled[..., :9, :9], mean, 0, 0)
+    again = shifted_covariance(tiled[..., : 9 + 3, : 9 + 3], mean, 3, 3)
+    torch.testing.assert_close(again, here)
+    assert float(shifted_covariance(tiled, mean, down, right).square().sum()) <= 2 * float(here.square().sum())
+
+
+@pytest.mark.parametrize("shift", [(-1, 0), (0, -1), (3, 0), (0, 4)])
+def test_shifted_covariance_refuses_a_shift_that_leaves_nothing(shift: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="shift"):
+        shifted_covariance(noise(1, 2, 3, 4), torch.zeros(1, 2, 1, 1), *shift)
+
+
+def test_shifted_covariance_refuses_what_is_not_4d() -> None:
+    with pytest.raises(ValueError, match="expected"):
+        shifted_covariance(noise(2, 3, 4), torch.zeros(1, 2, 1, 1), 0, 0)
 
 
 def test_relative_error_is_zero_where_equal_and_one_where_nothing_was_found() -> None:

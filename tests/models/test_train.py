@@ -47,7 +47,7 @@ from realtime.errors import SourceError, UserError
 ROOT = Path(__file__).resolve().parents[2]
 POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)  # torchvision's, of the convolutions
 NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1)
-TERMS = ("style", "content", "tv", "stability")
+TERMS = ("style", "content", "tv", "stability", "repetition")
 CPU = torch.device("cpu")
 
 
@@ -123,7 +123,7 @@ class StandInLoss:
     def __init__(self, *_: Any) -> None:
         pass
 
-    def __call__(self, generator: nn.Module, views: Views, _share: float) -> tuple[Tensor, dict[str, float]]:
+    def __call__(self, generator: nn.Module, views: Views, _share: float, _turn: int) -> tuple[Tensor, dict[str, float]]:
         total = getattr(generator, "generator", generator)(views.second).square().mean()  # without what may be around it
         type(self).calls += 1
         if type(self).calls in self.not_finite_at:
@@ -224,6 +224,7 @@ def test_a_painting_of_the_painting_has_no_style_error(vgg_file: Path, painting:
     picture = load_image(painting)[:, :64, :64]
     _, terms = loss_of(vgg_file, picture)(Forger(picture), views)
     assert terms["style"] == pytest.approx(0, abs=1e-5)
+    assert terms["repetition"] == pytest.approx(0, abs=1e-5)
     assert terms["content"] > 0.1
 
 
