@@ -36,10 +36,11 @@ from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
 from realtime.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.outlets import Outlet  # noqa: E402
+from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
-from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats  # noqa: E402
+from realtime.pipeline import Pipeline, RunOptions, join_all  # noqa: E402
 from realtime.recorder import Recorder  # noqa: E402
 from realtime.repaint import Repainter, RepaintSettings  # noqa: E402
 from realtime.same_files import check_apart  # noqa: E402
@@ -48,6 +49,7 @@ from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output
 from realtime.size_control import SizeControl, may_adapt  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
+from realtime.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
 
@@ -130,7 +132,9 @@ def run_one(
     closing = [capture.stop, watch.close, snapshots.close, repainter.close]
     try:
         outlets.extend(open_outlets(args, source.fps, messages.say))
-        painter = Painter(studio, first_style, args.processing_size, times, warms_neighbours=has_window)
+        paints_film = args.output is not None and not source.is_live and not _is_still(args.output)
+        its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
+        painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window)
         job = _video_job(args, source, painter, note) if _is_video(args.output) else None
         if not capture.start(stop):
             return EXIT_INTERRUPTED
@@ -149,6 +153,7 @@ def run_one(
             paced=(has_window or (args.headless and wants_to_share(args))) and not source.is_live,
             progress=args.output is not None and not isinstance(sink, PictureSink) and not args.quiet,
             frames_done=job.frames_done if job is not None else 0,
+            lanes=lanes,
         )
         rate = SizeControl(args.target_fps)
         pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets)
@@ -186,7 +191,7 @@ def _goal(args: argparse.Namespace) -> Goal:
 def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool, note: Note) -> Source:
     excerpt = Excerpt(args.start or 0.0, args.end, args.scale)
     if isinstance(work, Single):
-        as_still = args.output is not None and args.output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(args.output)
+        as_still = args.output is not None and _is_still(args.output)
         wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
         return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
     if not excerpt.is_whole:
@@ -194,6 +199,10 @@ def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool,
     one_size = args.output is None or not is_numbered(args.output)
     film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
     return PacedFile(film) if args.live else film
+
+
+def _is_still(output: Path) -> bool:
+    return output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(output)
 
 
 def _is_video(output: Path | None) -> bool:

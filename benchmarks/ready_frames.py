@@ -13,9 +13,10 @@ from realtime.controls import ControlState
 from realtime.demo import DemoScene
 from realtime.frame import Image
 from realtime.painter import Painter
-from realtime.pipeline import Pipeline, RunOptions, collect_stats
+from realtime.pipeline import Pipeline, RunOptions
 from realtime.sinks import NullSink
 from realtime.sources import Pace
+from realtime.statistics_file import collect_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
+from realtime.paint_ahead import share_cores
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
 from realtime.studio import Studio
@@ -146,7 +148,10 @@ def pictures_of(path: Path) -> Iterator[Image]:
 
 
 def measure_rates(clip: Path, folder: Path, most_frames: int) -> dict[str, float]:
-    """Seconds for decoding, styling and encoding alone, and for all of them at once."""
+    """Seconds for decoding, styling and encoding alone, and for all of them at once.
+
+    Styling alone is one picture after the other on all cores, as live, and several at a time, as in a film.
+    """
     styles, first = find_style(load_gallery(), None)
     studio = Studio(styles, ModelChoice())
     stylizer = studio.require(first)
@@ -157,6 +162,13 @@ def measure_rates(clip: Path, folder: Path, most_frames: int) -> dict[str, float
     began = time.perf_counter()
     painted = [stylizer.style(picture) for picture in pictures]
     style_s = time.perf_counter() - began
+    sharing, lanes = share_cores(studio, "auto")
+    in_lanes = sharing.require(first)
+    in_lanes.warm_up((pictures[0].shape[1], pictures[0].shape[0]))
+    began = time.perf_counter()
+    with ThreadPoolExecutor(lanes) as pool:
+        list(pool.map(lambda picture: in_lanes.style(picture).shape, pictures))
+    lanes_s = time.perf_counter() - began
     began = time.perf_counter()
     sink = VideoFileSink(folder / "encoded.mp4", Fraction(25), overwrite=True)
     for picture in painted:
@@ -164,20 +176,22 @@ def measure_rates(clip: Path, folder: Path, most_frames: int) -> dict[str, float
     sink.close(True)
     encode_s = time.perf_counter() - began
     del pictures, painted
-    together_s = _paint_clip(clip, folder / "painted.mp4", studio, first, most_frames)
+    together_s = _paint_clip(clip, folder / "painted.mp4", sharing, first, lanes, most_frames)
     studio.close()
     slowest_s = max(decode_s, style_s, encode_s)
     return {
         "decode_s": decode_s,
         "style_s": style_s,
+        "style_in_lanes_s": lanes_s,
         "encode_s": encode_s,
         "together_s": together_s,
         "together_over_slowest": together_s / slowest_s,
         "share_of_stylizer_rate": style_s / together_s,
+        "share_of_rate_in_lanes": lanes_s / together_s,
     }
 
 
-def _paint_clip(clip: Path, made: Path, studio: Studio, style: int, most_frames: int) -> float:
+def _paint_clip(clip: Path, made: Path, studio: Studio, style: int, lanes: int, most_frames: int) -> float:
     """Seconds from opening the source to the finished file."""
     times, source = RunTimes(), VideoFileSource(clip)
     began = time.perf_counter()
@@ -187,7 +201,7 @@ def _paint_clip(clip: Path, made: Path, studio: Studio, style: int, most_frames:
     form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours)
     sink = VideoFileSink(made, form, overwrite=True)
     state = ControlState(style=style, style_count=len(studio.styles))
-    Pipeline(capture, painter, sink, None, state, times, RunOptions(max_frames=most_frames), threading.Event()).run()
+    Pipeline(capture, painter, sink, None, state, times, RunOptions(most_frames, lanes=lanes), threading.Event()).run()
     return time.perf_counter() - began
 
 

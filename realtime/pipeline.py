@@ -1,24 +1,21 @@
-"""The only loop: capture -> paint -> compose -> sink, and what a run reports about itself."""
+"""The only loop: capture -> paint -> compose -> sink."""
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from realtime.capture import Capture, CaptureState
 from realtime.controls import ControlState
-from realtime.errors import OutputError
 from realtime.frame import Frame
 from realtime.live_view import LiveView
-from realtime.outlets import Outlet, collect_figures, picture_for_others
-from realtime.painter import Painter
+from realtime.outlets import Outlet, picture_for_others
+from realtime.paint_ahead import PaintAhead
+from realtime.painter import PaintedFrame, Painter
 from realtime.sinks import Sink
 from realtime.size_control import SizeControl
 from realtime.timing import RunTimes
@@ -35,12 +32,14 @@ class RunOptions:
     paced: show a file's frames at the times the file says, every one of them.
     progress: draw a progress bar on stderr where that is a terminal.
     frames_done: frames of a video that an earlier run made; they count for max_frames and for the bar.
+    lanes: frames painted at a time; more than one only where there is no window and nothing is live.
     """
 
     max_frames: int | None = None
     paced: bool = False
     progress: bool = False
     frames_done: int = 0
+    lanes: int = 1
 
 
 class Pipeline:
@@ -94,20 +93,49 @@ class Pipeline:
             disable=None if self._options.progress else True,
         )
         try:
-            while not self._is_over():
-                frame = self._next_frame()
-                if frame is None:
-                    continue
-                self._handle(frame)
-                bar.update()
-            self.is_complete = self._has_all or not self._stop.is_set()
+            if self._options.lanes > 1:
+                self._run_in_lanes(bar)
+            else:
+                self._run_one_by_one(bar)
+            self.is_complete = self._has_all(self.frames_styled) or not self._stop.is_set()
         finally:
             bar.close()
             self._capture.stop()
             self._sink.close(self.is_complete)
 
-    def _is_over(self) -> bool:
-        return self._stop.is_set() or (self._view is not None and self._view.state.quit) or self._has_all
+    def _run_one_by_one(self, bar: tqdm[Any]) -> None:
+        while not self._is_over(self.frames_styled):
+            frame = self._next_frame()
+            if frame is not None:
+                self._handle(frame)
+                bar.update()
+
+    def _run_in_lanes(self, bar: tqdm[Any]) -> None:
+        """While a frame is handed on, the next ones are painted; what was begun is always finished and handed on."""
+        ahead = PaintAhead(self._painter.paint, self._options.lanes)
+        begun, source_error = 0, None
+        try:
+            while source_error is None and not self._is_over(begun):
+                try:
+                    frame = self._next_frame()
+                except Exception as error:  # raised again once the frames before it have been handed on
+                    frame, source_error = None, error
+                if frame is not None:
+                    ahead.begin(frame, self.state)
+                    begun += 1
+                if ahead.is_full:
+                    self._hand_on(ahead.take(), self.state)
+                    bar.update()
+            while ahead:
+                self._hand_on(ahead.take(), self.state)
+                bar.update()
+        finally:
+            ahead.close()
+        if source_error is not None:
+            raise source_error
+
+    def _is_over(self, begun: int) -> bool:
+        return self._stop.is_set() or (self._view is not None and self._view.state.quit) or self._has_all(begun)
 
     @property
     def source_wh(self) -> tuple[int, int] | None:
@@ -121,10 +149,10 @@ class Pipeline:
         written: tuple[int, int] | None = getattr(self._sink, "output_wh", None)
         return written or self.frame_wh
 
-    @property
-    def _has_all(self) -> bool:
+    def _has_all(self, begun: int) -> bool:
+        """Whether there is no frame after so many of this run."""
         limit = self._options.max_frames
-        at_limit = limit is not None and self._options.frames_done + self.frames_styled >= limit
+        at_limit = limit is not None and self._options.frames_done + begun >= limit
         return at_limit or self._capture.is_exhausted
 
     def _next_frame(self) -> Frame | None:
@@ -142,6 +170,12 @@ class Pipeline:
         state = self._view.state if self._view is not None else self.state
         painted = self._painter.paint(frame, state)
         painted_s = self._times.clock()
+        self._hand_on(painted, state)
+        self._adapt(self._times.clock() - began_s, painted_s - began_s)
+
+    def _hand_on(self, painted: PaintedFrame, state: ControlState) -> None:
+        """Shows or writes a painted frame and gives it to whoever else takes it."""
+        frame = painted.frame
         self.frames_styled += 1
         self.frame_wh = frame.size_wh
         for outlet in self.outlets:
@@ -153,7 +187,6 @@ class Pipeline:
             else:
                 self._sink.write(picture_for_others(painted, state.split), self._time_in_output(frame))
                 self._times.frame_shown(frame.captured_at_s)
-        self._adapt(self._times.clock() - began_s, painted_s - began_s)
 
     def _adapt(self, work_s: float, painting_s: float) -> None:
         """Lets the processing size follow the time that the frame took."""
@@ -194,50 +227,6 @@ class Pipeline:
                 left_s = min(left_s - 0.002, _KEYS_S)  # not a loop that asks for keys and nothing else
             self._stop.wait(left_s)
         return Frame(frame.image_bgr, frame.index, max(frame.captured_at_s, due_s), frame.presented_at_s)
-
-
-def collect_stats(
-    pipeline: Pipeline, capture: Capture, painter: Painter, times: RunTimes, style: str, started_s: float
-) -> dict[str, Any]:
-    """What --stats writes.
-
-    Args:
-        started_s: monotonic seconds at which the process started.
-    """
-    first = times.first_shown_s
-    return {
-        "frames_in": capture.frames_in,
-        "frames_styled": pipeline.frames_styled,
-        "frames_dropped": capture.frames_dropped,
-        "damaged_packets": getattr(capture.source, "damaged_packets", 0),
-        "start_s": round(first - started_s, 3) if first is not None else None,
-        "seconds": round(times.seconds, 3),
-        "fps": round(times.fps, 3),
-        "latency_ms": times.latencies_ms(),
-        "stage_ms": times.stage_medians_ms(),
-        "provider": painter.stylizer.provider,
-        "precision": painter.stylizer.precision,
-        "tier": painter.stylizer.tier,
-        "style": style,
-        "source_wh": pipeline.source_wh,
-        "processed_wh": painter.smallest_processed_wh,
-        "output_wh": pipeline.output_wh,
-        **collect_figures(pipeline.outlets),
-    }
-
-
-def write_stats(path: Path, stats: dict[str, Any]) -> None:
-    """Writes the figures as JSON, whole or not at all.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise OutputError(f"--stats {path}: cannot be written ({error.strerror})") from None
 
 
 def join_all(*ends: Callable[[], None]) -> None:

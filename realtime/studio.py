@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 from realtime.gallery import Style
 from realtime.model_choice import ModelChoice
@@ -36,6 +37,13 @@ class Studio:
         self._wake = threading.Event()
         self._stop = False
         self._thread: threading.Thread | None = None
+        self._sharing: dict[int, Studio] = {}
+
+    def with_threads(self, threads: int) -> Studio:
+        """A studio of the same styles whose sessions have so many threads each; made once, closed with this one."""
+        if threads not in self._sharing:
+            self._sharing[threads] = Studio(self.styles, replace(self._choice, threads=threads), self._make)
+        return self._sharing[threads]
 
     def require(self, number: int, size_wh: tuple[int, int] | None = None) -> Stylizer:
         """The stylizer of a style, made now if need be.
@@ -108,6 +116,8 @@ class Studio:
 
     def close(self) -> None:
         """Ends the background thread after the style it is at."""
+        for studio in self._sharing.values():
+            studio.close()
         self._stop = True
         self._wake.set()
         if self._thread is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
-from realtime.pipeline import Pipeline, RunOptions, collect_stats, join_all, write_stats
+from realtime.pipeline import Pipeline, RunOptions, join_all
 from realtime.recorder import Recorder
 from realtime.repaint import Repainter, RepaintSettings
 from realtime.sinks import Sink
 from realtime.size_control import SizeControl
 from realtime.snapshots import SnapshotFolder
+from realtime.statistics_file import collect_stats, write_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 from tests.fakes import (
@@ -136,6 +138,85 @@ def test_every_frame_of_a_file_is_painted_and_written_in_order() -> None:
     assert sink.closed == [True]
     assert run.source.closed >= 1
     assert run.pipeline.frames_styled == 30
+
+
+class SlowAtTimes:
+    """Paints every third frame more slowly than the others, and notes how many are painted at once."""
+
+    def __init__(self, paint: Callable[[Frame, ControlState], PaintedFrame], fails_at: int | None = None) -> None:
+        self.at_once = self.most_at_once = 0
+        self._paint, self._fails_at, self._lock = paint, fails_at, threading.Lock()
+
+    def __call__(self, frame: Frame, state: ControlState) -> PaintedFrame:
+        """Paints a frame."""
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        time.sleep(0.02 if frame.index % 3 == 0 else 0.002)
+        if frame.index == self._fails_at:
+            raise ModelError("model: broken")
+        painted = self._paint(frame, state)
+        with self._lock:
+            self.at_once -= 1
+        return painted
+
+
+def test_frames_painted_in_lanes_are_written_in_order() -> None:
+    sink = ListSink()
+    run = Run(file_of(30), sink, options=RunOptions(lanes=3))
+    slow = SlowAtTimes(run.painter.paint)
+    run.painter.paint = slow  # type: ignore[method-assign]
+    run.pipeline.run()
+    assert levels(sink) == list(range(30))
+    assert sink.times_s == pytest.approx([number / 10 for number in range(30)])
+    assert sink.closed == [True]
+    assert 2 <= slow.most_at_once <= 3
+    assert (run.pipeline.frames_styled, run.capture.frames_in) == (30, 30)
+
+
+@pytest.mark.parametrize("most", [1, 4, 5])
+def test_lanes_paint_no_more_frames_than_asked_for(most: int) -> None:
+    sink = ListSink()
+    run = Run(file_of(30), sink, options=RunOptions(max_frames=most, lanes=3))
+    slow = SlowAtTimes(run.painter.paint)
+    run.painter.paint = slow  # type: ignore[method-assign]
+    run.pipeline.run()
+    assert levels(sink) == list(range(most))
+    assert run.pipeline.is_complete
+    assert run.capture.frames_in == most
+
+
+def test_frames_in_lanes_before_a_damaged_end_are_written() -> None:
+    sink = ListSink()
+    run = Run(file_that_fails(4, SourceError("clip: damaged")), sink, options=RunOptions(lanes=3))
+    run.painter.paint = SlowAtTimes(run.painter.paint)  # type: ignore[method-assign]
+    with pytest.raises(SourceError, match="damaged"):
+        run.pipeline.run()
+    assert levels(sink) == list(range(4))
+    assert sink.closed == [False]
+
+
+def test_a_frame_that_fails_in_a_lane_leaves_no_gap() -> None:
+    sink = ListSink()
+    run = Run(file_of(30), sink, options=RunOptions(lanes=3))
+    run.painter.paint = SlowAtTimes(run.painter.paint, fails_at=6)  # type: ignore[method-assign]
+    with pytest.raises(ModelError):
+        run.pipeline.run()
+    assert levels(sink) == list(range(6))
+    assert sink.closed == [False]
+    assert not any(thread.name.startswith("painting") for thread in threading.enumerate())
+
+
+def test_a_stop_finishes_the_frames_in_lanes() -> None:
+    run: Run
+    sink = ListSink(lambda written: run.stop.set() if written == 5 else None)
+    run = Run(file_of(30), sink, options=RunOptions(lanes=3))
+    run.pipeline.run()
+    assert levels(sink) == list(range(len(sink.pictures)))
+    assert 6 <= len(sink.pictures) <= 9
+    assert run.capture.frames_in >= len(sink.pictures)
+    assert not run.pipeline.is_complete
+    assert sink.closed == [False]
 
 
 @pytest.mark.parametrize("adapts", [True, False])

@@ -1,0 +1,59 @@
+"""What a run reports about itself: the figures of --stats, and their file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from realtime.capture import Capture
+from realtime.errors import OutputError
+from realtime.outlets import collect_figures
+from realtime.painter import Painter
+from realtime.pipeline import Pipeline
+from realtime.timing import RunTimes
+
+
+def collect_stats(
+    pipeline: Pipeline, capture: Capture, painter: Painter, times: RunTimes, style: str, started_s: float
+) -> dict[str, Any]:
+    """What --stats writes.
+
+    Args:
+        started_s: monotonic seconds at which the process started.
+    """
+    first = times.first_shown_s
+    return {
+        "frames_in": capture.frames_in,
+        "frames_styled": pipeline.frames_styled,
+        "frames_dropped": capture.frames_dropped,
+        "damaged_packets": getattr(capture.source, "damaged_packets", 0),
+        "start_s": round(first - started_s, 3) if first is not None else None,
+        "seconds": round(times.seconds, 3),
+        "fps": round(times.fps, 3),
+        "latency_ms": times.latencies_ms(),
+        "stage_ms": times.stage_medians_ms(),
+        "provider": painter.stylizer.provider,
+        "precision": painter.stylizer.precision,
+        "tier": painter.stylizer.tier,
+        "style": style,
+        "source_wh": pipeline.source_wh,
+        "processed_wh": painter.smallest_processed_wh,
+        "output_wh": pipeline.output_wh,
+        **collect_figures(pipeline.outlets),
+    }
+
+
+def write_stats(path: Path, stats: dict[str, Any]) -> None:
+    """Writes the figures as JSON, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"--stats {path}: cannot be written ({error.strerror})") from None
