@@ -112,23 +112,46 @@ def _convert_plain(frame: Any, tags: ColourTags) -> Any:
     return cv2.transform(cv2.merge([luma, blue, red]), _yuv_to_bgr(tags.matrix, tags.range))
 
 
+def _to_plain(image_bgr: Image, tags: ColourTags) -> Any:
+    """The way back: a yuv420p frame whose chroma is the mean of 2x2 pixels."""
+    height, width = image_bgr.shape[:2]
+    frame = av.VideoFrame(width, height, "yuv420p")
+    luma, *chroma = cv2.split(cv2.transform(image_bgr, _bgr_to_yuv(tags.matrix, tags.range)))
+    halves = (cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA) for plane in chroma)
+    for plane, values in zip(frame.planes, (luma, *halves), strict=True):
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width] = values
+    return frame
+
+
 @lru_cache(maxsize=16)
 def _yuv_to_bgr(matrix: int, range_: int) -> Any:
     """(3, 4) float32: B, G, R of full range out of Y, U, V and 1 (ITU-T H.273, 8.3)."""
+    linear, offset = _bgr_to_yuv_exactly(matrix, range_)
+    inverse = np.linalg.inv(linear)
+    return np.hstack([inverse, -inverse @ offset]).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _bgr_to_yuv(matrix: int, range_: int) -> Any:
+    """(3, 4) float32: Y, U, V out of B, G, R of full range and 1."""
+    return np.hstack(_bgr_to_yuv_exactly(matrix, range_)).astype(np.float32)
+
+
+def _bgr_to_yuv_exactly(matrix: int, range_: int) -> tuple[Any, Any]:
+    """The linear part (3, 3) and the offset (3, 1)."""
     red, blue = _LUMA_SHARES[matrix]
-    green = 1 - red - blue
-    of_chroma = np.array(
-        [[2 * (1 - blue), 0], [-2 * blue * (1 - blue) / green, -2 * red * (1 - red) / green], [0, 2 * (1 - red)]]
-    )
+    luma = np.array([blue, 1 - red - blue, red])
+    of_blue = (np.array([1, 0, 0]) - luma) / (2 * (1 - blue))
+    of_red = (np.array([0, 0, 1]) - luma) / (2 * (1 - red))
     limited = range_ != FULL
-    luma_scale, chroma_scale = (255 / 219, 255 / 224) if limited else (1.0, 1.0)
-    linear = np.hstack([np.full((3, 1), luma_scale), of_chroma * chroma_scale])
-    offset = -linear @ np.array([[16.0 if limited else 0.0], [128.0], [128.0]])
-    return np.hstack([linear, offset]).astype(np.float32)
+    scales = np.array([[219 / 255], [224 / 255], [224 / 255]]) if limited else np.ones((3, 1))
+    return np.stack([luma, of_blue, of_red]) * scales, np.array([[16.0 if limited else 0.0], [128.0], [128.0]])
 
 
 def to_codec_frame(image_bgr: Image, tags: ColourTags, pixel_format: str, reformatter: VideoReformatter) -> Any:
     """A picture (H, W, 3) uint8 as a frame for an encoder: YUV by the tags' matrix and range, or RGB as it is."""
+    if pixel_format == "yuv420p" and not any(side % 2 for side in image_bgr.shape[:2]) and tags.matrix in _LUMA_SHARES:
+        return _to_plain(image_bgr, tags)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_bgr), format="bgr24")
     if pixel_format == "bgr24":
         return frame

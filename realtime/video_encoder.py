@@ -14,6 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from realtime.frame import Image
+from realtime.processor import core_count
 from realtime.video_codecs import CODECS, Encoding
 from realtime.video_colour import ColourTags, tag_encoder, to_codec_frame
 
@@ -123,6 +124,8 @@ class PartFile:
         if encoding.codec == "hevc":
             context.codec_tag = "hvc1"  # the only one that Apple's players take
         context.thread_type = "AUTO"
+        if encoding.codec == "h264":  # quick enough; the other cores paint, and each thread more costs x264 time of its own
+            context.thread_count = max(1, core_count() // 2)
         return stream
 
     def _to_frame(self, image_bgr: Image) -> Any:

@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 
 from realtime.frame import Image
 from realtime.tone_mapping import PQ, nits_to_pq
-from realtime.video_colour import ColourTags, _is_plain, convert
+from realtime.video_colour import ColourTags, _is_plain, convert, to_codec_frame
 from realtime.video_encoder import VideoForm
 from realtime.video_reader import VideoFileSource
 from realtime.video_writer import VideoFileSink
@@ -89,6 +89,10 @@ def test_plain_frames_are_converted_as_swscale_does_exactly(matrix: int, range_:
     difference = np.abs(ours.astype(int) - theirs)
     assert difference.mean() < 0.7 and difference.max() <= 4
     assert np.abs(ours.astype(int) - shown).mean() < 1.5
+    made = to_codec_frame(shown, tags, "yuv420p", VideoReformatter())
+    assert (made.format.name, made.width, made.height) == ("yuv420p", 128, 96)
+    difference = np.abs(made.to_ndarray().astype(int) - frame.to_ndarray())
+    assert difference.mean() < 0.7 and difference.max() <= 3
 
 
 @pytest.mark.parametrize(
