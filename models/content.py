@@ -15,7 +15,7 @@ from models.photos import list_photos, training_photos
 from realtime.errors import SourceError
 
 _CACHE_BYTES = 2 * 2**30
-CONTEXT = 32  # pixels of surroundings that the first view brings along on each side
+CONTEXT = 48  # pixels of surroundings on each side of the first view: further in than borders are seen by the network
 # A photo is enlarged by up to this much, since live frames are smoother than small photos; not at all half of the time.
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.7, 1.3
 
@@ -24,7 +24,7 @@ _SMALLEST_SCALE, _LARGEST_SCALE = 0.7, 1.3
 class Views:
     """Two views of each photo of a batch and how far the second one is shifted.
 
-    first: (B, 3, size + 64, size + 64) float, 0..1: with 32 pixels of the photo's surroundings on each side.
+    first: (B, 3, size + 96, size + 96) float, 0..1: with 48 pixels of the photo's surroundings on each side.
     second: (B, 3, size, size), noisy. A pixel (y, x) of it is (y + down, x + right) of the first's middle.
     """
 

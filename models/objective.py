@@ -46,13 +46,13 @@ class TrainingSettings:
     batch: int = 4
     size: int = 256
     style_size: int = 384
-    style_scales: int = 3
-    style_weight: float = 5.0
-    content_weight: float = 0.2
+    style_scales: int = 1
+    style_weight: float = 8.0
+    content_weight: float = 0.5
     tv_weight: float = 1.0
-    stability_weight: float = 0.15
+    stability_weight: float = 0.06
     repetition_weight: float = 2.0
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -45,11 +45,11 @@ def test_a_training_from_nothing_stays_one_from_nothing(painting: Path) -> None:
 
 
 def test_changed_settings_painting_and_vgg_make_another_stage(painting: Path) -> None:
-    begun = recipe_until(recipe_of(painting, style_weight=8.0), 7, 30)
+    begun = recipe_until(recipe_of(painting, style_weight=9.0), 7, 30)
     painting.write_bytes(b"another painting")
     second = continued_recipe(recipe_of(painting), begun, 7)
     assert second["earlier_stages"] == [
-        {"until_step": 7, "style_weight": 8.0, "painting": "wave.png", "painting_sha256": begun["painting_sha256"]}
+        {"until_step": 7, "style_weight": 9.0, "painting": "wave.png", "painting_sha256": begun["painting_sha256"]}
     ]
     third = continued_recipe(recipe_of(painting, vgg="1" * 64), second, 9)
     assert third["earlier_stages"] == [*second["earlier_stages"], {"until_step": 9, "vgg": "vgg.pth", "vgg_sha256": "0" * 64}]
