@@ -16,7 +16,6 @@ if __name__ == "__main__":  # while the rest is loading nothing is open yet that
 import argparse  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
-from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
@@ -30,7 +29,7 @@ from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, 
 from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.gallery_watch import GalleryWatch  # noqa: E402
-from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, make_folder, plan_work  # noqa: E402
+from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, is_still, is_video, make_folder, plan_work  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
@@ -38,7 +37,6 @@ from realtime.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.outlets import Outlet  # noqa: E402
 from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
-from realtime.picture_files import PICTURE_SUFFIXES  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, join_all  # noqa: E402
 from realtime.recorder import Recorder  # noqa: E402
@@ -132,10 +130,10 @@ def run_one(
     closing = [capture.stop, watch.close, snapshots.close, repainter.close]
     try:
         outlets.extend(open_outlets(args, source.fps, messages.say))
-        paints_film = args.output is not None and not source.is_live and not _is_still(args.output)
+        paints_film = args.output is not None and not source.is_live and not is_still(args.output)
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
         painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window)
-        job = _video_job(args, source, painter, note) if _is_video(args.output) else None
+        job = _video_job(args, source, painter, note) if is_video(args.output) else None
         if not capture.start(stop):
             return EXIT_INTERRUPTED
         if args.output is not None:
@@ -191,7 +189,7 @@ def _goal(args: argparse.Namespace) -> Goal:
 def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool, note: Note) -> Source:
     excerpt = Excerpt(args.start or 0.0, args.end, args.scale)
     if isinstance(work, Single):
-        as_still = args.output is not None and _is_still(args.output)
+        as_still = args.output is not None and is_still(args.output)
         wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
         return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
     if not excerpt.is_whole:
@@ -199,14 +197,6 @@ def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool,
     one_size = args.output is None or not is_numbered(args.output)
     film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
     return PacedFile(film) if args.live else film
-
-
-def _is_still(output: Path) -> bool:
-    return output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(output)
-
-
-def _is_video(output: Path | None) -> bool:
-    return output is not None and output.suffix.lower() not in PICTURE_SUFFIXES
 
 
 def _picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:

@@ -77,7 +77,7 @@ def plan_work(sources: list[str], output: Path | None) -> Work:
     other = next((path for path in files if path.suffix.lower() not in PICTURE_SUFFIXES), None)
     if other is not None:
         raise UserError(f"--source: {len(files)} files, among them {other}; give a folder as --output for them")
-    if output is not None and output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(output):
+    if output is not None and is_still(output):
         raise UserError(
             f"--output {output}: one picture for {len(files)}; give a folder, a numbered name as in %04d.png, or a video"
         )
@@ -112,6 +112,16 @@ def expand(text: str) -> list[Path] | None:
 def is_numbered(path: Path) -> bool:
     """Whether a name has exactly one place for a number, as %d or %04d."""
     return len(_NUMBER.findall(path.name)) == 1
+
+
+def is_still(output: Path) -> bool:
+    """Whether an output is one picture."""
+    return output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(output)
+
+
+def is_video(output: Path | None) -> bool:
+    """Whether an output is a film, and neither pictures nor none."""
+    return output is not None and output.suffix.lower() not in PICTURE_SUFFIXES
 
 
 def numbered_files(pattern: Path) -> list[Path]:

@@ -115,7 +115,7 @@ def _convert_plain(frame: Any, tags: ColourTags) -> Any:
 def _to_plain(image_bgr: Image, tags: ColourTags) -> Any:
     """The way back: a yuv420p frame whose chroma is the mean of 2x2 pixels."""
     height, width = image_bgr.shape[:2]
-    frame = av.VideoFrame(width, height, "yuv420p")
+    frame: Any = av.VideoFrame(width, height, "yuv420p")
     luma, *chroma = cv2.split(cv2.transform(image_bgr, _bgr_to_yuv(tags.matrix, tags.range)))
     halves = (cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA) for plane in chroma)
     for plane, values in zip(frame.planes, (luma, *halves), strict=True):
