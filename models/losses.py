@@ -87,7 +87,7 @@ def shifted_covariance(features: Tensor, mean: Tensor, down: int, right: int) ->
     Args:
         features: (B, C, H, W), activations of one VGG layer; the products are computed in its precision.
         mean: (1 or B, C, 1, 1), taken off first: the painting's, for the painting and for what is compared with it.
-        down, right: the shift d in places of the layer, each at least 0 and less than H or W.
+        down, right: the shift d in places of the layer, less than H and W; right may be negative: to the left.
     Returns:
         (B, C, C) float32; for no shift the covariance matrix itself.
     Raises:
@@ -96,11 +96,12 @@ def shifted_covariance(features: Tensor, mean: Tensor, down: int, right: int) ->
     if features.dim() != 4:
         raise ValueError(f"features: expected (batch, channels, height, width), found {tuple(features.shape)}")
     batch, channels, height, width = features.shape
-    if not (0 <= down < height and 0 <= right < width):
+    if not (0 <= down < height and abs(right) < width):
         raise ValueError(f"shift of {down}, {right}: expected less than the features' size, {height}x{width}")
     centred = (features - mean.to(features.dtype)).permute(0, 2, 3, 1)
-    here = centred[:, : height - down, : width - right].reshape(batch, -1, channels)
-    there = centred[:, down:, right:].reshape(batch, -1, channels)
+    left_edge, right_edge = max(0, -right), width - max(0, right)
+    here = centred[:, : height - down, left_edge:right_edge].reshape(batch, -1, channels)
+    there = centred[:, down:, left_edge + right : right_edge + right].reshape(batch, -1, channels)
     return (here.transpose(1, 2) @ there).float() / here.shape[1]
 
 

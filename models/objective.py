@@ -30,7 +30,10 @@ from realtime.errors import UserError
 
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
-_REPETITION_SHIFTS_PX = ((0, 8), (8, 0), (0, 16), (16, 0), (8, 8), (0, 24), (24, 0), (16, 16))  # rows, columns
+_REPETITION_SHIFTS_PX = (  # rows, columns: along the axes and both diagonals, or rows of rings hide in what is left out
+    *((0, 8), (8, 8), (8, 0), (8, -8), (0, 16), (16, 16), (16, 0), (16, -16), (0, 24), (24, 0)),
+    *((0, 12), (12, 12), (12, 0), (12, -12), (8, 16), (16, 8), (8, -16), (16, -8)),
+)
 _REPETITION_STRIDES = {"relu2_1": 2, "relu3_1": 4, "relu4_1": 8}  # pixels from one place of a layer to the next
 _STABILITY_FLOOR = 0.01  # grey level noise of 0.01 counts once; fainter noise counts more, but not without bound
 
@@ -135,7 +138,7 @@ class PerceptualLoss:
 
 
 class Repetition:
-    """How much more often than the painting's do patterns come again, some pixels to the right or further down.
+    """How much more often than the painting's do patterns come again some pixels away, along eight directions.
 
         L_repetition = mean_l |C_d(y) - C_d(a)|_F^2 / |C_0(a)|_F^2      (see models.losses.shifted_covariance)
 
@@ -162,7 +165,7 @@ class Repetition:
         return torch.stack(terms).mean(0)
 
     def _covariance(self, features: Mapping[str, Tensor], name: str, shift_px: tuple[int, int]) -> Tensor:
-        down, right = (pixels // _REPETITION_STRIDES[name] for pixels in shift_px)
+        down, right = (int(pixels / _REPETITION_STRIDES[name]) for pixels in shift_px)
         return shifted_covariance(features[name], self._means[name], down, right)
 
 

@@ -105,7 +105,15 @@ def test_shifted_covariance_sees_what_comes_again_after_the_shift(seed: int, dow
     assert float(shifted_covariance(tiled, mean, down, right).square().sum()) <= 2 * float(here.square().sum())
 
 
-@pytest.mark.parametrize("shift", [(-1, 0), (0, -1), (3, 0), (0, 4)])
+@settings(deadline=None)
+@given(SEEDS, st.integers(0, 2), st.integers(-3, 3))
+def test_shifted_covariance_to_the_left_is_the_mirrored_picture_to_the_right(seed: int, down: int, right: int) -> None:
+    features, mean = noise(1, 3, 4, 5, seed=seed), noise(1, 3, 1, 1, seed=seed + 1)
+    mirrored = shifted_covariance(features.flip(3), mean, down, -right)
+    torch.testing.assert_close(shifted_covariance(features, mean, down, right), mirrored)
+
+
+@pytest.mark.parametrize("shift", [(-1, 0), (0, -4), (3, 0), (0, 4)])
 def test_shifted_covariance_refuses_a_shift_that_leaves_nothing(shift: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="shift"):
         shifted_covariance(noise(1, 2, 3, 4), torch.zeros(1, 2, 1, 1), *shift)

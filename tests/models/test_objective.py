@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,6 +37,20 @@ def test_one_tile_everywhere_costs_more_than_another_piece_of_the_same_texture()
     term = Repetition(features_of(painting))
     another, tiled = smooth_noise(1), smooth_noise(2)[..., :16, :16].repeat(1, 1, 16, 16)
     assert mean_over_turns(term, tiled) > 5 * mean_over_turns(term, another)
+
+
+@pytest.mark.parametrize("rows", [1, -1], ids=["falling", "rising"])
+def test_a_row_of_rings_along_either_diagonal_costs_more_than_the_rings_apart(rows: int) -> None:
+    term = Repetition(features_of(smooth_noise(0)))
+    apart, in_rows = smooth_noise(3).mul(0.1), smooth_noise(3).mul(0.1)
+    ring = 8 * smooth_noise(4)[..., :8, :8]
+    random = torch.Generator().manual_seed(0)
+    for place in range(8, 240, 12):
+        across = place if rows > 0 else 240 - place
+        in_rows[..., place : place + 8, across : across + 8] += ring
+        y, x = (8 * int(torch.randint(1, 29, (), generator=random)) for _ in range(2))
+        apart[..., y : y + 8, x : x + 8] += ring
+    assert mean_over_turns(term, in_rows) > 1.5 * mean_over_turns(term, apart)
 
 
 def test_every_shift_is_looked_at_in_turn_and_each_picture_of_a_batch_by_itself() -> None:
