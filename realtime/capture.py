@@ -79,13 +79,14 @@ class Capture:
         """Opens the source and begins to read.
 
         Args:
-            interrupted: set from outside to give up at once; cameras and streams take seconds to say that they fail.
+            interrupted: set from outside to give up at once; cameras and streams take seconds to say that they fail, and a
+                file as long to pass over what lies before its --start.
         Returns:
             False where it was interrupted before the source was open.
         Raises:
             SourceError: the source cannot be opened. A source that never opened is not waited for.
         """
-        if interrupted is None or not self.source.can_return:
+        if interrupted is None or not (self.source.can_return or hasattr(self.source, "cancel")):
             self.source.open()
         elif not self._open_unless(interrupted):
             return False
@@ -131,9 +132,7 @@ class Capture:
         if self._stop.is_set() and self.abandoned:
             return
         self._stop.set()
-        cancel: Callable[[], None] | None = getattr(self.source, "cancel", None)
-        if cancel is not None:  # a file that passes over frames would not come back before the last of them
-            cancel()
+        self._cancel_source()
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
@@ -142,6 +141,13 @@ class Capture:
             self.abandoned = self._thread.is_alive()
         if not self.abandoned:
             self.source.close()
+
+    def _cancel_source(self) -> bool:
+        """Asks a file that passes over frames to leave off, which it does at once; whether the source can be asked."""
+        cancel: Callable[[], None] | None = getattr(self.source, "cancel", None)
+        if cancel is not None:
+            cancel()
+        return cancel is not None
 
     def _open_unless(self, interrupted: threading.Event) -> bool:
         """Opens the source on a thread that is left behind where it is interrupted."""
@@ -158,6 +164,8 @@ class Capture:
         while opening.is_alive() and not interrupted.is_set():
             opening.join(_POLL_S)
         if interrupted.is_set():
+            if self._cancel_source():
+                opening.join(_JOIN_S)
             self.abandoned = opening.is_alive()
             return False
         if problems:

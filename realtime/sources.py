@@ -177,6 +177,12 @@ class PacedFile:
         time.sleep(max(0.0, self._started_s + at_s - now))
         return found[0], None
 
+    def cancel(self) -> None:
+        """Hands on that nothing more is wanted, where the file passes over frames."""
+        cancel: Callable[[], None] | None = getattr(self._file, "cancel", None)
+        if cancel is not None:
+            cancel()
+
     def close(self) -> None:
         self._file.close()
 

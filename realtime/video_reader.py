@@ -101,7 +101,7 @@ class VideoFileSource:
             self._first_s = frame[1]
             self.start_s = frame[1] - self.origin_s
             self._first_picture = self._pictures.make(frame[0])
-        elif self._count == 0 and self.excerpt.start_s:
+        elif self._count == 0 and self.excerpt.start_s and not self._cancelled.is_set():
             raise SourceError(f"{self.description}: ends before --start {self.excerpt.start_s:g}")
         self._count, self._last_s = (0, 0.0) if frame is None else (1, 0.0)
 
@@ -116,7 +116,8 @@ class VideoFileSource:
         while not self._cancelled.is_set():
             found = next(self._frames, None)
             if found is None:
-                self._check_end()
+                if not self._cancelled.is_set():
+                    self._check_end()
                 return None
             frame, at_s = found
             self._last_s = at_s - (self._first_s or 0.0)
@@ -126,7 +127,7 @@ class VideoFileSource:
         return None
 
     def cancel(self) -> None:
-        """Lets a read that passes over frames return at once, from another thread; nothing is read after it."""
+        """Lets an open or read that passes over frames return at once, from another thread; nothing is read after it."""
         self._cancelled.set()
 
     def close(self) -> None:
@@ -165,6 +166,8 @@ class VideoFileSource:
         if self.excerpt.start_s:
             decoded = self._from_start(decoded)
         for frame, at_s in decoded:
+            if self._cancelled.is_set():
+                return
             if at_s >= self._wanted_s[1] - 1e-6:
                 self._reached_end = True
                 return

@@ -304,6 +304,17 @@ def test_opening_that_is_interrupted_is_left_behind() -> None:
     source.release()
 
 
+def test_file_that_passes_over_frames_while_it_opens_is_asked_to_leave_off() -> None:
+    source = SlowToOpen([[]])
+    source.cancel = source.release  # type: ignore[attr-defined]
+    capture = Capture(source, Policy.EVERY)
+    interrupted = threading.Event()
+    threading.Timer(0.1, interrupted.set).start()
+    assert capture.start(interrupted) is False
+    capture.stop()
+    assert (capture.abandoned, source.closed) == (False, 1)
+
+
 @pytest.mark.parametrize("can_return", [False, True])
 def test_opening_that_fails_is_told_to_whoever_could_interrupt(can_return: bool) -> None:
     source = ScriptedSource([SourceError("not there")], can_return=can_return)

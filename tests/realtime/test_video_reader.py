@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from realtime.errors import SourceError
 from realtime.excerpt import Excerpt
 from realtime.frame import Image
+from realtime.sources import PacedFile
 from realtime.video_reader import VideoFileSource
 from tests.fakes import (
     CLIP_FRAMES,
@@ -180,3 +183,22 @@ def test_frames_that_are_passed_over_can_be_given_up(clip: Path) -> None:
     source.open()
     source.cancel()
     assert source.read() is None
+
+
+@pytest.mark.parametrize("paced", [False, True])
+def test_way_to_a_late_start_can_be_given_up(clip: Path, monkeypatch: pytest.MonkeyPatch, paced: bool) -> None:
+    file = VideoFileSource(clip, Excerpt(start_s=1.5))
+    source = PacedFile(file) if paced else file
+    decode, decoded = VideoFileSource._decode, []
+
+    def decode_and_interrupt(self: VideoFileSource) -> Iterator[Any]:
+        for frame in decode(self):
+            decoded.append(frame)
+            if len(decoded) == 3:
+                source.cancel()
+            yield frame
+
+    monkeypatch.setattr(VideoFileSource, "_decode", decode_and_interrupt)
+    source.open()
+    assert source.read() is None
+    assert len(decoded) == 3
