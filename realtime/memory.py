@@ -14,6 +14,24 @@ def available_bytes() -> int | None:
     return min(found) if found else None
 
 
+def share_of_memory(most_bytes: int, lanes: int) -> int:
+    """Bytes that each of several networks may take for itself while all of them paint.
+
+    Args:
+        most_bytes: that one may take which paints alone.
+        lanes: networks at work at the same time.
+    Returns:
+        most_bytes where all of them together leave half of the free memory, else an equal share of that half; never less
+        than an equal share of most_bytes.
+    """
+    return min(most_bytes, max(most_bytes, half_of_memory()) // lanes)
+
+
+def half_of_memory() -> int:
+    """Half of the bytes that are free now, the other half left to everything else; 0 where the system does not tell."""
+    return (available_bytes() or 0) // 2
+
+
 def _of_machine() -> int | None:
     try:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()

@@ -14,6 +14,8 @@ from realtime.providers import NVIDIA_PROVIDERS, expected_provider
 class ModelChoice:
     """What the user asks for: tier, precision, provider, and the value range of a foreign model.
 
+    threads: of a session; 0 for as many as there are cores.
+    lanes: pictures that a session paints at the same time; they share the memory that it may take.
     preferred: (tier, precision) pairs that calibration found, the best first; they fill in for "auto".
     """
 
@@ -22,6 +24,7 @@ class ModelChoice:
     provider: str = "auto"
     value_range: tuple[float, float] | None = None
     threads: int = 0
+    lanes: int = 1
     preferred: tuple[tuple[str, str], ...] = ()
 
 

@@ -65,4 +65,4 @@ def share_cores(studio: Studio, provider: str) -> tuple[Studio, int]:
     lanes = min(_MOST_LANES, core_count())
     if lanes < 2 or expected_provider(provider) != "cpu":
         return studio, 1
-    return studio.with_threads(core_count() // lanes), lanes
+    return studio.in_lanes(lanes, core_count() // lanes), lanes

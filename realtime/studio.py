@@ -37,13 +37,19 @@ class Studio:
         self._wake = threading.Event()
         self._stop = False
         self._thread: threading.Thread | None = None
-        self._sharing: dict[int, Studio] = {}
+        self._sharing: dict[tuple[int, int], Studio] = {}
 
-    def with_threads(self, threads: int) -> Studio:
-        """A studio of the same styles whose sessions have so many threads each; made once, closed with this one."""
-        if threads not in self._sharing:
-            self._sharing[threads] = Studio(self.styles, replace(self._choice, threads=threads), self._make)
-        return self._sharing[threads]
+    def in_lanes(self, lanes: int, threads: int) -> Studio:
+        """A studio of the same styles for painting several pictures at a time; made once, closed with this one.
+
+        Args:
+            lanes: pictures that share the memory of a session.
+            threads: of each picture's painting.
+        """
+        if (lanes, threads) not in self._sharing:
+            choice = replace(self._choice, lanes=lanes, threads=threads)
+            self._sharing[lanes, threads] = Studio(self.styles, choice, self._make)
+        return self._sharing[lanes, threads]
 
     def require(self, number: int, size_wh: tuple[int, int] | None = None) -> Stylizer:
         """The stylizer of a style, made now if need be.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from realtime.frame import Image
 from realtime.gallery import Style, verify
 from realtime.gpu_session import GpuSession, Shape
 from realtime.layouts import KNOWN, Layout, fixed_size, recognise
-from realtime.memory import available_bytes
+from realtime.memory import half_of_memory, share_of_memory
 from realtime.model_choice import ModelChoice, choose_file
 from realtime.placement import Placement
 from realtime.providers import NVIDIA_PROVIDERS, Choice, create_session, expected_provider, placement_of
@@ -25,12 +25,24 @@ from realtime.tiles import measure_reach, paint_in_tiles, paint_smaller
 
 _CONTRACT_VERSION = "1"
 _LARGEST_STRIDE = 32
-# What a network may take for itself at once; a larger picture is painted in tiles.
+# What a network may take for itself at once, pictures painted at the same time included while memory is short; a larger
+# picture is painted in tiles.
 _WORKING_BYTES_ON_CPU = 512 * 2**20
 _WORKING_BYTES_ON_GPU = 4 * 2**30
 # Bytes that onnxruntime takes for each pixel, as measured: fast 52, the network of Johnson et al. 835.
 _BYTES_PER_PIXEL = {"fast": 64, "fine": 400}
 _BYTES_PER_PIXEL_OF_FOREIGN = 900
+
+
+class _Limits(NamedTuple):
+    """What decides how a picture is painted that is too large to be painted at once.
+
+    reach: how far the network sees in pixels; None where that is the whole picture.
+    untiled_pixels: of the largest picture that is painted whole where it cannot be tiled.
+    """
+
+    reach: int | None
+    untiled_pixels: int
 
 
 class Stylizer:
@@ -46,6 +58,7 @@ class Stylizer:
     """
 
     _gpu: GpuSession | None = None
+    _measured: _Limits | None = None
 
     def __init__(self, style: Style, choice: ModelChoice) -> None:
         self.tier, self.precision = choose_file(style, choice)
@@ -65,12 +78,16 @@ class Stylizer:
         self._fixed_hw = fixed_size(self._input.shape, self._layout)
         self._bytes_per_pixel = _BYTES_PER_PIXEL[self.tier] if self._layout is Layout.FRAME else _BYTES_PER_PIXEL_OF_FOREIGN
         working_bytes = _WORKING_BYTES_ON_CPU if self.provider == "cpu" else _WORKING_BYTES_ON_GPU
-        self.whole_pixels = working_bytes // self._bytes_per_pixel
+        self._lanes = choice.lanes
+        self.whole_pixels = share_of_memory(working_bytes, self._lanes) // self._bytes_per_pixel
+        self._measuring = threading.Lock()
         if self.provider in NVIDIA_PROVIDERS and self._layout is Layout.FRAME:
             self._gpu = self._gpu_session(data, replace(wanted, provider=self.provider), name)
 
     def style(self, image_bgr: Image) -> Image:
         """Paints one picture, in tiles where the network would need too much memory for the whole.
+
+        As many threads as the choice has lanes may do so at the same time.
 
         Args:
             image_bgr: (H, W, 3) uint8, of any size.
@@ -82,15 +99,26 @@ class Stylizer:
         pixels = image_bgr.shape[0] * image_bgr.shape[1]
         if self._fixed_hw is not None or pixels <= self.whole_pixels:
             return self._style_whole(image_bgr)
-        if self.reach is not None:
-            return paint_in_tiles(self._style_whole, image_bgr, self.whole_pixels, self.reach)
-        room = max(self.whole_pixels, (available_bytes() or 0) // 2 // self._bytes_per_pixel)
-        return self._style_whole(image_bgr) if pixels <= room else paint_smaller(self._style_whole, image_bgr, room)
+        limits = self._limits()
+        if limits.reach is not None:
+            return paint_in_tiles(self._style_whole, image_bgr, self.whole_pixels, limits.reach)
+        if pixels <= limits.untiled_pixels:
+            return self._style_whole(image_bgr)
+        return paint_smaller(self._style_whole, image_bgr, limits.untiled_pixels)
 
-    @cached_property
+    @property
     def reach(self) -> int | None:
         """How far in pixels the network sees, measured when first asked for; None where that is the whole picture."""
-        return measure_reach(self._style_whole)
+        return self._limits().reach
+
+    def _limits(self) -> _Limits:
+        """Found out once, by one lane while the others wait: what a network takes for the first frame of a film must not
+        make the second one smaller."""
+        with self._measuring:
+            if self._measured is None:
+                room = half_of_memory() // self._lanes // self._bytes_per_pixel
+                self._measured = _Limits(measure_reach(self._style_whole), max(self.whole_pixels, room))
+            return self._measured
 
     def _style_whole(self, image_bgr: Image) -> Image:
         height, width = image_bgr.shape[:2]

@@ -24,7 +24,7 @@ def test_the_cores_are_shared_out(
     sharing, found = share_cores(studio, "cpu")
     assert found == lanes
     assert sharing.styles is studio.styles
-    assert sharing._choice == ModelChoice(precision="fp32", threads=threads)
+    assert sharing._choice == ModelChoice(precision="fp32", threads=threads, lanes=lanes)
     assert share_cores(studio, "cpu")[0] is sharing  # made once
 
 
