@@ -31,6 +31,7 @@ from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.interruption import answers_interruption
+from realtime.local_files import ffmpeg_name
 from realtime.model_choice import ModelChoice
 from realtime.paint_ahead import share_cores
 from realtime.painter import Painter
@@ -80,7 +81,7 @@ def compare(clip: Path, folder: Path, suffix: str) -> dict[str, Any]:
 
 def describe(path: Path) -> dict[str, Any]:
     """What PyAV finds in a file, every frame decoded."""
-    with av.open(str(path)) as container:
+    with av.open(ffmpeg_name(path)) as container:
         stream = container.streams.video[0]
         frames = [(frame.time, frame.rotation, (frame.colorspace, frame.color_range)) for frame in container.decode(stream)]
         sounds = len(container.streams.audio)
@@ -102,7 +103,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def _first_sound_s(path: Path) -> float | None:
-    with av.open(str(path)) as container:
+    with av.open(ffmpeg_name(path)) as container:
         return next((float(frame.time) for frame in container.decode(audio=0) if frame.time is not None), None)
 
 
@@ -111,7 +112,7 @@ def frames_by_ffprobe(path: Path) -> int | None:
     if shutil.which("ffprobe") is None:
         return None
     command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-count_frames", "-show_entries", "stream=nb_read_frames"]
-    done = subprocess.run([*command, "-of", "csv=p=0", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "-of", "csv=p=0", ffmpeg_name(path)], capture_output=True, text=True, check=False)
     return int(done.stdout.strip().split(",")[0]) if done.returncode == 0 else -1
 
 

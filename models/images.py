@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from realtime.errors import OutputError, SourceError
+from realtime.local_files import ffmpeg_name
 from realtime.quiet import silent_libraries
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -147,7 +148,7 @@ def read_video(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
         SourceError: not there, or not a video.
     """
     with silent_libraries():
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(ffmpeg_name(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise SourceError(f"content {path}: neither a folder nor a video that OpenCV can read")
@@ -163,7 +164,7 @@ def read_video(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
 def video_seconds(path: Path) -> float | None:
     """Length of a video as its header states it; None where it does not."""
     with silent_libraries():
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(ffmpeg_name(path), cv2.CAP_FFMPEG)
     frames, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     capture.release()
     return frames / fps if frames > 0 and fps > 0 else None

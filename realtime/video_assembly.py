@@ -14,6 +14,7 @@ from typing import Any
 import av
 import av.error
 
+from realtime.local_files import ffmpeg_name
 from realtime.notes import Note
 from realtime.video_codecs import FORMATS, FRAGMENTED
 from realtime.video_resume import Part
@@ -75,12 +76,12 @@ def _write(
     parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtrack | None, kinds: frozenset[str], note: Note
 ) -> int:
     with ExitStack() as opened:
-        first = opened.enter_context(av.open(str(parts[0].path)))
+        first = opened.enter_context(av.open(ffmpeg_name(parts[0].path)))
         source: Any = None
         if soundtrack is not None and suffix != ".gif":
-            source = opened.enter_context(av.open(str(soundtrack.path), metadata_errors="replace"))
+            source = opened.enter_context(av.open(ffmpeg_name(soundtrack.path), metadata_errors="replace"))
         options = {"movflags": "faststart", "movie_timescale": _film_ticks(first)} if FORMATS[suffix] in FRAGMENTED else {}
-        output: Any = opened.enter_context(av.open(str(made), "w", format=FORMATS[suffix], container_options=options))
+        output: Any = opened.enter_context(av.open(ffmpeg_name(made), "w", format=FORMATS[suffix], container_options=options))
         pictures = output.add_stream_from_template(first.streams.video[0], opaque=True)
         if first.streams.video[0].codec_context.codec.canonical_name == "hevc" and FORMATS[suffix] in FRAGMENTED:
             pictures.codec_context.codec_tag = "hvc1"
@@ -105,7 +106,7 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
     last_s = float("-inf")
     for part in parts:
         container: Any
-        with av.open(str(part.path)) as container:
+        with av.open(ffmpeg_name(part.path)) as container:
             tick = float(container.streams.video[0].time_base)
             # Every GIF counts from zero.
             late = round((part.start_s - parts[0].start_s) / tick) if container.format.name == "gif" else 0

@@ -14,6 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from realtime.frame import Image
+from realtime.local_files import ffmpeg_name
 from realtime.processor import core_count
 from realtime.video_codecs import CODECS, Encoding
 from realtime.video_colour import ColourTags, tag_encoder, to_codec_frame
@@ -65,9 +66,9 @@ class PartFile:
         ticks = str(min(self._time_base.denominator, _FINEST_TICKS))
         options = {"movflags": "frag_keyframe+empty_moov+delay_moov+default_base_moof", "movie_timescale": ticks}
         if encoding.codec == "gif":
-            self._container: Any = av.open(str(path), "w", format="gif")
+            self._container: Any = av.open(ffmpeg_name(path), "w", format="gif")
         else:
-            self._container = av.open(str(path), "w", format="mp4", container_options=options)
+            self._container = av.open(ffmpeg_name(path), "w", format="mp4", container_options=options)
         try:
             self._stream = self._add_stream((size_wh[0] + self._padding_wh[0], size_wh[1] + self._padding_wh[1]))
         except BaseException:

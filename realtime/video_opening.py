@@ -11,6 +11,7 @@ import av.error
 from av.stream import Disposition
 
 from realtime.errors import SourceError
+from realtime.local_files import ffmpeg_name
 
 av.logging.set_level(None)
 
@@ -29,7 +30,7 @@ def open_video(path: Path) -> tuple[Any, Any]:
     if path.stat().st_size == 0:
         raise SourceError(f"{description}: the file is empty")
     try:
-        container: Any = av.open(str(path), metadata_errors="replace")
+        container: Any = av.open(ffmpeg_name(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(f"{description}: not a video that can be read ({_reason(error)})") from None
     shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]

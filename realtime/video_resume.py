@@ -16,6 +16,7 @@ import av
 import av.error
 
 from realtime.errors import OutputError
+from realtime.local_files import ffmpeg_name
 
 _VERSION = 1
 _GIF = "gif"  # its pictures lean on those before, never on those behind
@@ -144,7 +145,7 @@ def whole_frames(path: Path) -> int:
     """Frames of a part that broke off, up to its last keyframe: those from there on may lean on what was lost."""
     seen = usable = 0
     try:
-        with av.open(str(path)) as container:
+        with av.open(ffmpeg_name(path)) as container:
             for packet in container.demux(video=0):
                 if not packet.size:
                     continue
@@ -181,7 +182,7 @@ def count_frames(path: Path) -> int:
     """Frames that a player finds whole in a file."""
     frames = 0
     try:
-        with av.open(str(path)) as container:
+        with av.open(ffmpeg_name(path)) as container:
             for packet in container.demux(video=0):
                 frames += bool(packet.size and not packet.is_corrupt)
     except (av.error.FFmpegError, OSError, IndexError):
@@ -192,7 +193,7 @@ def count_frames(path: Path) -> int:
 def end_of_part(part: Part) -> float:
     """Time in the output at which the last picture of a part ends, in seconds."""
     end_s = 0.0
-    with contextlib.suppress(av.error.FFmpegError, OSError, IndexError), av.open(str(part.path)) as container:
+    with contextlib.suppress(av.error.FFmpegError, OSError, IndexError), av.open(ffmpeg_name(part.path)) as container:
         packets = (packet for packet in container.demux(video=0) if packet.size)
         for packet in itertools.islice(packets, part.frames):
             if packet.pts is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,11 @@ def test_training_says_that_there_is_no_network(
 def _picture(folder: Path) -> Path:
     cv2.imwrite(str(folder / "scene.png"), scene(0))
     return folder / "scene.png"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_name_with_a_colon_is_no_protocol(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_clip(tmp_path / "clip.mp4", pictures=[scene(1)]).rename(tmp_path / "12:30.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert next(photos.read_video(Path("12:30.mp4")))[0].shape == scene(1).shape
+    assert photos.video_seconds(Path("12:30.mp4")) == pytest.approx(0.1)
