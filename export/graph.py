@@ -8,20 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import BORDER, CELL, CELL_CHANNELS, Generator, depth_to_space, fold
+from models.generator import BORDER, Generator, depth_to_space, fold
 
 
 class FrameContract(nn.Module):
     """A generator between uint8 frames: one byte for each channel crosses the border, nothing else.
 
     Everything a caller would otherwise compute for each frame is inside: BGR to RGB and the scale 0..255 are
-    folded into the first and the last convolution; cutting into cells of 4x4 pixels is done on bytes, rows first,
+    folded into the first and the last convolution; cutting into cells of pixels is done on bytes, rows first,
     so that only whole cell rows are copied.
     """
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         folded = fold(generator)
+        self.cell = generator.settings.cell
         self.generator = _for_bgr_bytes(folded)
 
     def forward(self, frame: Tensor) -> Tensor:
@@ -34,13 +35,14 @@ class FrameContract(nn.Module):
         """
         wide = _repeat_border(frame)
         batch, height, width, _ = wide.shape
-        rows, columns = height // CELL, width // CELL
-        lines = wide.reshape(batch, rows, CELL, columns * CELL * 3).split(1, dim=2)
-        cells = torch.cat([line.reshape(batch, rows, columns, CELL * 3) for line in lines], dim=3)
+        cell = self.cell
+        rows, columns = height // cell, width // cell
+        lines = wide.reshape(batch, rows, cell, columns * cell * 3).split(1, dim=2)
+        cells = torch.cat([line.reshape(batch, rows, columns, cell * 3) for line in lines], dim=3)
         painted = self.generator.forward_cells(_from_bytes(cells.permute(0, 3, 1, 2)))
-        border = BORDER // CELL
+        border = BORDER // cell
         inner = _to_bytes(painted)[:, :, border:-border, border:-border]
-        return depth_to_space(inner, CELL).permute(0, 2, 3, 1)
+        return depth_to_space(inner, cell).permute(0, 2, 3, 1)
 
 
 def _repeat_border(frame: Tensor) -> Tensor:
@@ -76,7 +78,7 @@ def _for_bgr_bytes(folded: Generator) -> Generator:
     first, last, keep = generator.stem, generator.paint, generator.keep
     assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d) and isinstance(keep, nn.Conv2d)
     assert last.bias is not None
-    order = torch.arange(CELL_CHANNELS).reshape(CELL * CELL, 3).flip(1).reshape(-1)
+    order = torch.arange(first.in_channels).reshape(-1, 3).flip(1).reshape(-1)
     with torch.no_grad():
         first.weight.copy_(first.weight[:, order] / 255)
         last.weight.copy_(last.weight[order] * 255)

@@ -77,7 +77,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
     Args:
         run: folder or file of a checkpoint.
         folder: of the style, made if need be.
-        facts: name, title, artist, year, licence, order.
+        facts: name, and what of title, artist, year, licence and order is not to stay as it was.
         replace: whether an existing style may be replaced.
     Raises:
         UserError: a checkpoint that cannot be used, a folder that cannot be written, parity out of bounds.
@@ -85,7 +85,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
     content = load_checkpoint(run)
     generator = generator_from_checkpoint(content)
     tier = generator.settings.tier
-    if os.path.exists(folder / "style.json") and not replace:
+    if os.path.exists(folder / "style.json") and not replace and not _lacks(folder, tier):
         raise OutputError(f"style {folder}: exists already; add --overwrite to replace it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         raise OutputError(f"style {folder}: cannot be made ({error.strerror})") from None
     partial = folder / f".{tier}.partial.onnx"
     try:
-        style = earlier_description(folder) | facts
+        style = _unstated(facts["name"]) | earlier_description(folder) | facts
         export_generator(generator, partial)
         parity = measure_parity(generator, partial, _PARITY_SIZES_HW)
         if not parity.is_good:
@@ -101,7 +101,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
                 f"export: onnxruntime differs from PyTorch by up to {parity.largest} grey levels "
                 f"({parity.mean:.3f} in the mean), allowed are {LARGEST_DIFFERENCE} and {MEAN_DIFFERENCE}"
             )
-        metadata = {key: facts[key] for key in ("name", "title", "artist", "year", "licence")}
+        metadata = {key: str(style[key]) for key in ("name", "title", "artist", "year", "licence")}
         metadata |= {"contract": "1", "tier": tier, "precision": "fp32", "stride": str(generator.stride)}
         metadata["generator"] = describe(generator)
         write_metadata(partial, metadata)
@@ -114,6 +114,17 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
     finally:
         partial.unlink(missing_ok=True)
     return parity
+
+
+def _unstated(name: str) -> dict[str, Any]:
+    """What a style says of itself where neither the command line nor an earlier export does."""
+    return {"title": name.replace("_", " ").capitalize(), "artist": "", "year": "", "licence": "", "order": 1000}
+
+
+def _lacks(folder: Path, tier: str) -> bool:
+    """Whether a style is there that has no network of this tier yet, so that nothing is replaced."""
+    tiers = earlier_description(folder).get("tiers")
+    return isinstance(tiers, dict) and tier not in tiers
 
 
 def describe(generator: Generator) -> str:
@@ -130,11 +141,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description="Make a style folder from a training run.")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
     parser.add_argument("--name", required=True, help="small letters, digits and _")
-    parser.add_argument("--title", help="default: the name")
-    parser.add_argument("--artist", default="")
-    parser.add_argument("--year", default="")
-    parser.add_argument("--licence", default="")
-    parser.add_argument("--order", type=int, default=1000, help="place in the gallery, which also numbers the keys")
+    parser.add_argument("--title", help="default: the name; like the next four: of a style that is there, what it has")
+    parser.add_argument("--artist")
+    parser.add_argument("--year")
+    parser.add_argument("--licence")
+    parser.add_argument("--order", type=int, help="place in the gallery, which also numbers the keys; default: 1000, the end")
     parser.add_argument("--styles", type=Path, metavar="DIR", help="default: your own gallery; --shipped for the project's")
     parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--overwrite", action="store_true")
@@ -149,14 +160,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not NEW_STYLE_NAME.fullmatch(args.name):
             raise UserError(f"--name {args.name}: expected small letters, digits and _, beginning with a letter or digit")
-        facts = {
-            "name": args.name,
-            "title": args.title or args.name.replace("_", " ").capitalize(),
-            "artist": args.artist,
-            "year": args.year,
-            "licence": args.licence,
-            "order": args.order,
-        }
+        stated = {key: getattr(args, key) for key in ("title", "artist", "year", "licence", "order")}
+        facts = {"name": args.name, **{key: value for key, value in stated.items() if value is not None}}
         parity = export_run(args.run, base / args.name, facts, args.overwrite)
     except UserError as error:
         return tell_mistake(error)

@@ -1,7 +1,8 @@
 """The feed-forward generators that paint a photograph in one pass (Johnson et al. 2016).
 
-Both ends of a generator move blocks of 4x4 pixels into channels (space to depth) and back, because
-work at full resolution is what costs time: everything in between runs at 1/4 and 1/8 of the size.
+Both ends of a generator move cells of pixels into channels (space to depth) and back, because work at full
+resolution is what costs time. Cells of 4x4 pixels are the tier `fast`: everything in between runs at 1/4 and 1/8 of
+the size. Cells of 2x2 are the tier `fine`: the same network at 1/2 and 1/4, for four times the work.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CELL = 4  # pixels on a side of one cell of the stem
-CELL_CHANNELS = CELL * CELL * 3
+CELLS = (2, 4)  # pixels on a side of one cell of the stem
 TIER_NAMES = ("fast", "fine")
 _LARGEST_SETTING = 256  # a checkpoint is foreign input: what it asks for is allocated before its tensors are compared
 BORDER = 16  # pixels by which a frame's edge is repeated before the network, and cut off after it
@@ -23,12 +23,13 @@ BORDER = 16  # pixels by which a frame's edge is repeated before the network, an
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """Shape of a generator: widths in channels, one number per resolution."""
+    """Shape of a generator: widths in channels, one number per resolution, and the side of a cell in pixels."""
 
     tier: str = "fast"
     stem_width: int = 32
     trunk_width: int = 64
     blocks: int = 5
+    cell: int = 4
 
     def __post_init__(self) -> None:
         if self.tier not in TIER_NAMES:  # it becomes part of a file's name
@@ -37,9 +38,11 @@ class GeneratorSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= _LARGEST_SETTING:
                 raise ValueError(f"{name}: expected a whole number from 1 to {_LARGEST_SETTING}, found {value!r}")
+        if self.cell not in CELLS:
+            raise ValueError(f"cell: expected one of {', '.join(map(str, CELLS))}, found {self.cell!r}")
 
 
-TIERS: dict[str, GeneratorSettings] = {"fast": GeneratorSettings()}
+TIERS: dict[str, GeneratorSettings] = {"fast": GeneratorSettings(), "fine": GeneratorSettings("fine", cell=2)}
 
 
 def space_to_depth(picture: Tensor, block: int) -> Tensor:
@@ -144,27 +147,33 @@ class EvenConvolution(nn.Module):
 
 
 class CellMap(nn.Module):
-    """A linear map of the pixels of each cell, the identity at first, that keeps flat cells flat and slopes even."""
+    """A linear map of the pixels of each cell, the identity at first, that keeps flat cells flat and slopes even.
 
-    def __init__(self) -> None:
+    Args:
+        cell: side of a cell in pixels.
+    """
+
+    def __init__(self, cell: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.eye(CELL_CHANNELS))
+        self.cell = cell
+        self.weight = nn.Parameter(torch.eye(3 * cell * cell))
 
     def even_weight(self) -> Tensor:
-        """(48, 48, 1, 1), as a convolution's."""
-        count = CELL * CELL
-        maps = self.weight.reshape(CELL, CELL, 3, CELL, CELL, 3)
+        """(3 cell^2, 3 cell^2, 1, 1), as a convolution's."""
+        cell = self.cell
+        count = cell * cell
+        maps = self.weight.reshape(cell, cell, 3, cell, cell, 3)
         sums = maps.sum((3, 4), keepdim=True)
         mean_sum = sums.mean((0, 1), keepdim=True)
         maps = maps - (sums - mean_sum) / count
-        places = _places(CELL).to(maps)
-        squares = CELL * float(places.square().sum())
+        places = _places(cell).to(maps)
+        squares = cell * float(places.square().sum())
         for dimension in (0, 1):
             ramp = EvenConvolution._along(places, dimension + 3)
             moments = (maps * ramp).sum((3, 4), keepdim=True)
             wanted = moments.mean((0, 1), keepdim=True) + mean_sum * EvenConvolution._along(places, dimension)
             maps = maps + (wanted - moments) * ramp / squares
-        return maps.reshape(CELL_CHANNELS, CELL_CHANNELS, 1, 1)
+        return maps.reshape(3 * count, 3 * count, 1, 1)
 
     def forward(self, cells: Tensor) -> Tensor:
         return F.conv2d(cells, self.even_weight())
@@ -187,8 +196,8 @@ class ResidualBlock(nn.Module):
 class Generator(nn.Module):
     """Paints a batch of photographs.
 
-    Stem at 1/4, residual trunk at 1/8, back to 1/4 with the stem's features added (which keeps the
-    edges of a face where they are), and one convolution to 4x4 pixels of colour. What it paints is added
+    Stem on cells, residual trunk at half their resolution, back to cells with the stem's features added (which keeps
+    the edges of a face where they are), and one convolution to the pixels of each cell. What it paints is added
     to a linear map of the photograph's own cells, the identity at first: training starts from the photograph
     instead of from noise, which was worth a factor of ten in steps.
 
@@ -199,13 +208,13 @@ class Generator(nn.Module):
     def __init__(self, settings: GeneratorSettings) -> None:
         super().__init__()
         self.settings = settings
-        stem, trunk = settings.stem_width, settings.trunk_width
-        self.stem = convolution(CELL_CHANNELS, stem)
+        stem, trunk, cell = settings.stem_width, settings.trunk_width, settings.cell
+        self.stem = convolution(3 * cell * cell, stem)
         self.down = convolution(stem, trunk, stride=2)
         self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(settings.blocks)))
         self.up: nn.Module = EvenConvolution(trunk, stem, block=2)
-        self.keep: nn.Module = CellMap()
-        self.paint: nn.Module = EvenConvolution(stem, 3, block=CELL)
+        self.keep: nn.Module = CellMap(cell)
+        self.paint: nn.Module = EvenConvolution(stem, 3, block=cell)
         nn.init.kaiming_normal_(self.up.weight)
         nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
 
@@ -213,19 +222,20 @@ class Generator(nn.Module):
         """Stylised batch.
 
         Args:
-            batch_rgb: (B, 3, H, W) float, 0..1, H and W multiples of 8.
+            batch_rgb: (B, 3, H, W) float, 0..1, H and W multiples of the stride.
             repeat_border: as live; False where training brings more of the photo along than it looks at.
         Returns:
             The same shape; about 0..1, not clamped, so that training sees what falls outside.
         """
+        cell = self.settings.cell
         if not repeat_border:
-            return depth_to_space(self.forward_cells(space_to_depth(batch_rgb, CELL)), CELL)
+            return depth_to_space(self.forward_cells(space_to_depth(batch_rgb, cell)), cell)
         wide = F.pad(batch_rgb, (BORDER,) * 4, mode="replicate")
-        painted = depth_to_space(self.forward_cells(space_to_depth(wide, CELL)), CELL)
+        painted = depth_to_space(self.forward_cells(space_to_depth(wide, cell)), cell)
         return painted[..., BORDER:-BORDER, BORDER:-BORDER]
 
     def forward_cells(self, cells: Tensor) -> Tensor:
-        """The same, between pictures already cut into cells: (B, 48, H/4, W/4) both ways."""
+        """The same, between pictures already cut into cells: (B, 3 cell^2, H/cell, W/cell) both ways."""
         edges = F.relu(self.stem(cells))
         features = self.trunk(F.relu(self.down(edges)))
         features = depth_to_space(self.up(F.relu(features)), 2)
@@ -234,7 +244,7 @@ class Generator(nn.Module):
     @property
     def stride(self) -> int:
         """Height and width must be multiples of this many pixels."""
-        return CELL * 2
+        return self.settings.cell * 2
 
 
 def build_generator(settings: GeneratorSettings) -> Generator:

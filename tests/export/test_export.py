@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from export.graph import FrameContract
 from export.parity import Parity, measure_parity
 from export.to_onnx import OPSET, describe
 from models.checkpoint import save_checkpoint
-from models.generator import Generator, GeneratorSettings, build_generator, count_parameters
+from models.generator import CELLS, Generator, GeneratorSettings, build_generator, count_parameters
 from realtime.frame import Image
 from realtime.gallery import read_style, user_styles_folder, verify
 
@@ -31,10 +31,10 @@ NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
 FACTS = ["--title", "The Wave", "--artist", "Hokusai", "--year", "1831", "--licence", "public domain", "--order", "7"]
 
 
-def as_if_trained(seed: int = 0) -> Generator:
+def as_if_trained(seed: int = 0, settings: GeneratorSettings = NARROW) -> Generator:
     """Random weights everywhere: nothing is at a value that would hide a mistake."""
     torch.manual_seed(seed)
-    generator = build_generator(NARROW)
+    generator = build_generator(settings)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
@@ -208,9 +208,10 @@ def test_a_batch_of_two_is_painted_as_each_alone(session: ort.InferenceSession) 
         assert np.abs(alone[0].astype(np.int16) - together[number]).max() <= 1
 
 
-def test_no_channel_row_or_column_changes_place() -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_channel_row_or_column_changes_place(cell: int) -> None:
     """A generator that paints nothing returns the frame."""
-    nothing = as_if_trained()
+    nothing = as_if_trained(settings=replace(NARROW, cell=cell))
     with torch.no_grad():
         nothing.paint.weight.zero_()
         assert isinstance(nothing.paint.bias, nn.Parameter)
@@ -229,6 +230,24 @@ def test_the_contract_in_pytorch_paints_what_the_generator_paints(generator: Gen
         expected = (generator(rgb) * 255).round().clamp(0, 255).to(torch.uint8).flip(1).permute(0, 2, 3, 1)
         found = FrameContract(generator)(torch.from_numpy(frames))
     assert int((found.short() - expected.short()).abs().max()) <= 1
+
+
+def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Path) -> None:
+    narrow = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2)
+    run = write_run(tmp_path / "fine", as_if_trained(settings=narrow))
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--year", "1832"]) == 0
+    found = read_style(style / "style.json")
+    assert set(found.models) == {"fast", "fine"}
+    assert (found.title, found.artist, found.order) == ("The Wave", "Hokusai", 7)
+    metadata = onnx.load(style / "fine.onnx").metadata_props
+    assert {entry.key: entry.value for entry in metadata}.items() >= {"title": "The Wave", "year": "1832"}.items()
+    session = ort.InferenceSession(style / "fine.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_modelmeta().custom_metadata_map["stride"] == "4"
+    frames = random_frames(1, 36, 44)
+    (painted,) = session.run(["styled"], {"frame": frames})
+    with torch.no_grad():
+        expected = FrameContract(as_if_trained(settings=narrow))(torch.from_numpy(frames))
+    assert np.abs(painted.astype(np.int16) - expected.numpy()).max() <= 1
 
 
 # --- metadata and figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,7 @@ from torch import Tensor, nn
 
 from models.generator import (
     BORDER,
-    CELL,
-    CELL_CHANNELS,
+    CELLS,
     TIERS,
     CellMap,
     EvenConvolution,
@@ -162,14 +162,15 @@ def test_an_even_convolution_can_still_paint_detail() -> None:
     assert float(block.max() - block.min()) > 1e-3
 
 
-def test_the_cell_map_starts_as_the_identity_and_keeps_flat_cells_flat() -> None:
-    cells = torch.rand(1, CELL_CHANNELS, 3, 3, generator=torch.Generator().manual_seed(0)).double()
-    keep = CellMap().double()
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_cell_map_starts_as_the_identity_and_keeps_flat_cells_flat(cell: int) -> None:
+    cells = torch.rand(1, 3 * cell**2, 3, 3, generator=torch.Generator().manual_seed(0)).double()
+    keep = CellMap(cell).double()
     with torch.no_grad():
         torch.testing.assert_close(keep(cells), cells)
         nn.init.normal_(keep.weight)
-        flat = cells[:, :3].repeat(1, CELL * CELL, 1, 1)
-        painted = keep(flat).reshape(1, CELL * CELL, 3, 3, 3)
+        flat = cells[:, :3].repeat(1, cell**2, 1, 1)
+        painted = keep(flat).reshape(1, cell**2, 3, 3, 3)
     torch.testing.assert_close(painted, painted[:, :1].expand_as(painted))
 
 
@@ -212,8 +213,12 @@ def test_a_scene_that_moves_by_the_stride_is_painted_alike() -> None:
 
 
 def test_settings_survive_a_checkpoint() -> None:
-    found = {"tier": "fine", "stem_width": 8, "trunk_width": 12, "blocks": 2}
-    assert settings_from_dict(found) == GeneratorSettings("fine", 8, 12, 2)
+    found = {"tier": "fine", "stem_width": 8, "trunk_width": 12, "blocks": 2, "cell": 2}
+    assert settings_from_dict(found) == GeneratorSettings("fine", 8, 12, 2, 2)
+
+
+def test_settings_of_checkpoints_from_before_there_were_two_sizes_of_cells_mean_the_larger() -> None:
+    assert settings_from_dict({"tier": "fast", "blocks": 5}).cell == 4
 
 
 def test_settings_that_are_not_known_are_named() -> None:
@@ -226,6 +231,12 @@ def test_settings_that_are_not_known_are_named() -> None:
 def test_settings_of_impossible_size_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name}: expected a whole number from 1 to 256, found"):
         settings_from_dict({name: value})
+
+
+@pytest.mark.parametrize("cell", [0, 1, 3, 8, "4", None])
+def test_cells_of_other_sizes_are_refused(cell: Any) -> None:
+    with pytest.raises(ValueError, match="cell: expected one of 2, 4, found"):
+        settings_from_dict({"cell": cell})
 
 
 @pytest.mark.parametrize("tier", ["../../etc/cron.d/evil", "", "FAST", 7])
@@ -243,13 +254,20 @@ def test_parameters_are_counted() -> None:
     assert count_parameters(layers) == 3 * 4 * 9 + 4 + 4 + 4
 
 
-def test_multiply_adds_are_what_the_layers_cost() -> None:
-    stem, trunk, blocks, size = NARROW.stem_width, NARROW.trunk_width, NARROW.blocks, 64
-    at_a_quarter = CELL_CHANNELS * stem * 9 + stem * CELL_CHANNELS * 9 + CELL_CHANNELS**2
-    at_an_eighth = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9
+@pytest.mark.parametrize("cell", CELLS)
+def test_multiply_adds_are_what_the_layers_cost(cell: int) -> None:
+    stem, trunk, blocks, size, colours = NARROW.stem_width, NARROW.trunk_width, NARROW.blocks, 64, 3 * cell**2
+    on_cells = colours * stem * 9 + stem * colours * 9 + colours**2
+    in_the_trunk = stem * trunk * 9 + blocks * 2 * trunk**2 * 9 + trunk * 4 * stem * 9
     wide = ((size + 2 * BORDER) / size) ** 2
-    expected = (at_a_quarter / 16 + at_an_eighth / 64) * wide / 1000
-    assert kilo_macs_per_pixel(narrow_generator(), size) == pytest.approx(expected)
+    expected = (on_cells / cell**2 + in_the_trunk / (2 * cell) ** 2) * wide / 1000
+    assert kilo_macs_per_pixel(build_generator(replace(NARROW, cell=cell)), size) == pytest.approx(expected)
+
+
+def test_the_fine_tier_keeps_its_bounds() -> None:
+    fine = build_generator(TIERS["fine"])
+    assert count_parameters(fine) <= 500_000
+    assert 25 < kilo_macs_per_pixel(fine, 1024) <= 45
 
 
 def test_the_surroundings_of_a_photo_paint_its_middle_as_its_own_border_nearly_does() -> None:
@@ -280,14 +298,15 @@ def test_an_even_slope_stays_an_even_slope_whatever_the_weights(block: int) -> N
     assert float(across.abs().max()) > 1e-3
 
 
-def test_the_cell_map_keeps_an_even_slope_and_starts_as_the_identity() -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_cell_map_keeps_an_even_slope_and_starts_as_the_identity(cell: int) -> None:
     torch.manual_seed(2)
-    layer = CellMap().double()
-    assert torch.equal(layer.even_weight().reshape(CELL_CHANNELS, CELL_CHANNELS), torch.eye(CELL_CHANNELS).double())
+    layer = CellMap(cell).double()
+    assert torch.equal(layer.even_weight()[..., 0, 0], torch.eye(3 * cell**2).double())
     nn.init.normal_(layer.weight)
     steps = torch.arange(24, dtype=torch.float64)
     slope = (0.7 * steps[:, None] - 0.2 * steps[None, :]).expand(1, 3, 24, 24)
     with torch.no_grad():
-        painted = depth_to_space(layer(space_to_depth(slope, CELL)), CELL)
+        painted = depth_to_space(layer(space_to_depth(slope, cell)), cell)
     for change in (painted.diff(dim=3), painted.diff(dim=2)):
         assert float(change.amax((2, 3)).sub(change.amin((2, 3))).max()) < 1e-9
