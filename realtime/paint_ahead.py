@@ -6,6 +6,7 @@ two threads, and what else a film needs (decoding, colours, encoding) fills the 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,15 +27,19 @@ class PaintAhead:
     Args:
         paint: may run on several threads at once.
         lanes: how many, at least 2.
+        stop: once it is set, no painting begins any more; those that have begun are finished.
     """
 
-    def __init__(self, paint: Callable[[Frame, ControlState], PaintedFrame], lanes: int) -> None:
+    def __init__(
+        self, paint: Callable[[Frame, ControlState], PaintedFrame], lanes: int, stop: threading.Event | None = None
+    ) -> None:
         self._paint, self._lanes = paint, lanes
+        self._stop = stop or threading.Event()
         self._pool = ThreadPoolExecutor(lanes, "painting")
-        self._under_way: deque[Future[PaintedFrame]] = deque()
+        self._under_way: deque[Future[PaintedFrame | None]] = deque()
 
     def __len__(self) -> int:
-        """Frames begun and not yet taken."""
+        """Frames put in and not yet taken."""
         return len(self._under_way)
 
     @property
@@ -42,27 +47,54 @@ class PaintAhead:
         """Whether every lane has a frame, and one more waits for the first that is free."""
         return len(self._under_way) > self._lanes
 
-    def begin(self, frame: Frame, state: ControlState) -> None:
-        """Begins a frame."""
-        self._under_way.append(self._pool.submit(self._paint, frame, state))
+    def put(self, frame: Frame, state: ControlState) -> None:
+        """Has a frame painted by the next lane that is free."""
+        self._under_way.append(self._pool.submit(self._paint_unless_stopped, frame, state))
 
-    def take(self) -> PaintedFrame:
-        """The oldest frame begun, waited for.
+    def take(self) -> PaintedFrame | None:
+        """The oldest frame, waited for; None where the stop came before its painting began.
+
+        After None, or an error, the oldest frame stays where it is: neither it nor one behind it is to be taken.
 
         Raises:
-            IndexError: none is under way.
+            IndexError: there is none.
             Exception: what its painting raised.
         """
-        return self._under_way.popleft().result()
+        painted = self._under_way[0].result()
+        if painted is not None:
+            self._under_way.popleft()
+        return painted
 
-    def close(self) -> None:
-        """Ends the threads; frames that were begun and not taken are lost."""
+    def close(self) -> int:
+        """Ends the threads, after what they are painting.
+
+        Returns:
+            Frames that were put in and not taken: they are lost.
+        """
         self._pool.shutdown(wait=True, cancel_futures=True)
+        lost = len(self._under_way)
+        self._under_way.clear()
+        return lost
+
+    def _paint_unless_stopped(self, frame: Frame, state: ControlState) -> PaintedFrame | None:
+        return None if self._stop.is_set() else self._paint(frame, state)
 
 
 def share_cores(studio: Studio, provider: str) -> tuple[Studio, int]:
     """A studio for painting a film, and how many frames it paints at a time; as it is and one where a GPU paints."""
-    lanes = min(_MOST_LANES, core_count())
+    lanes, threads = share_out(core_count())
     if lanes < 2 or expected_provider(provider) != "cpu":
         return studio, 1
-    return studio.in_lanes(lanes, core_count() // lanes), lanes
+    return studio.in_lanes(lanes, threads), lanes
+
+
+def share_out(cores: int) -> tuple[int, int]:
+    """Frames painted at a time, and threads for each of them.
+
+    From two cores on it is at least two frames: the most threads together, and among equals the more frames. A core
+    that is left over has decoding and encoding to do.
+    """
+    if cores < 2:
+        return 1, 1
+    lanes = max(range(2, min(_MOST_LANES, cores) + 1), key=lambda lanes: (lanes * (cores // lanes), lanes))
+    return lanes, cores // lanes

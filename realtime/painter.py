@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class PaintedFrame:
 class Painter:
     """Keeps the style on show and changes it once the wanted one is warm.
 
+    smallest_processed_wh: of all frames so far.
+
     Args:
         studio: where stylizers come from.
         style: number of the first style, made at once.
@@ -63,13 +66,14 @@ class Painter:
         self.smallest_processed_wh: tuple[int, int] | None = None
         self._studio, self._box_wh, self._times = studio, processing_wh, times
         self._warms_neighbours, self._clock = warms_neighbours, clock
+        self._noting = threading.Lock()
         self._last: Image | None = None
         self._fading_from: Image | None = None
         self._fade_s, self._fade_began_s = FADE_S, 0.0
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # of the last frame, and at which it was painted
 
     def paint(self, frame: Frame, state: ControlState) -> PaintedFrame:
-        """Paints a frame as the controls ask for it.
+        """Paints a frame as the controls ask for it, one after the other: what is shown fades from the frame before.
 
         Raises:
             ModelError: the network failed.
@@ -77,20 +81,25 @@ class Painter:
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         self._follow(state.style, size_wh)
         size_wh = self._ready_size(frame.size_wh, size_wh)
-        with self._times.stage("style"):
-            painted = frame.image_bgr if state.effective_strength <= 0 else paint_at(self.stylizer, frame.image_bgr, size_wh)
+        painted = self._style_frame(frame, state, size_wh)
         with self._times.stage("composite"):
-            picture = compose(
-                frame.image_bgr,
-                painted,
-                strength=state.effective_strength,
-                colours_of_photo=state.colours_of_photo,
-                split=False,
-            )
-            picture, is_fading = self._fade(picture)
+            picture, is_fading = self._fade(_compose(frame, painted, state))
         self._last = picture
         self._note_size(size_wh)
         return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh and not is_fading)
+
+    def paint_alone(self, frame: Frame, state: ControlState) -> PaintedFrame:
+        """Paints a frame in the style on show, without regard to any other: several threads may do so at the same time.
+
+        Raises:
+            ModelError: the network failed.
+        """
+        size_wh = self.processing_size(frame.size_wh, state.processing_share)
+        painted = self._style_frame(frame, state, size_wh)
+        with self._times.stage("composite"):
+            picture = _compose(frame, painted, state)
+        self._note_size(size_wh)
+        return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh)
 
     def processing_size(self, frame_wh: tuple[int, int], share: float) -> tuple[int, int]:
         """Size at which the network runs: the frame's, fitted into the box, times the share that [ and ] set."""
@@ -100,6 +109,13 @@ class Painter:
             scale = min(1.0, self._box_wh[0] / width, self._box_wh[1] / height)
         scale *= share
         return max(min(width, _SMALLEST_SIDE), round(width * scale)), max(min(height, _SMALLEST_SIDE), round(height * scale))
+
+    def _style_frame(self, frame: Frame, state: ControlState, size_wh: tuple[int, int]) -> Image:
+        """The network's painting, of the frame's size; the frame itself where nothing of the painting would be seen."""
+        with self._times.stage("style"):
+            if state.effective_strength <= 0:
+                return frame.image_bgr
+            return paint_at(self.stylizer, frame.image_bgr, size_wh)
 
     def _follow(self, wanted: int, size_wh: tuple[int, int]) -> None:
         """Takes the wanted style once it is warm; until then the one on show stays."""
@@ -134,9 +150,21 @@ class Painter:
         return cross_fade(self._fading_from, picture, share), True
 
     def _note_size(self, size_wh: tuple[int, int]) -> None:
-        smallest = self.smallest_processed_wh
-        if smallest is None or size_wh[0] * size_wh[1] < smallest[0] * smallest[1]:
-            self.smallest_processed_wh = size_wh
+        with self._noting:
+            smallest = self.smallest_processed_wh
+            if smallest is None or size_wh[0] * size_wh[1] < smallest[0] * smallest[1]:
+                self.smallest_processed_wh = size_wh
+
+
+def _compose(frame: Frame, painted: Image, state: ControlState) -> Image:
+    """Photo and painting as the controls mix them."""
+    return compose(
+        frame.image_bgr,
+        painted,
+        strength=state.effective_strength,
+        colours_of_photo=state.colours_of_photo,
+        split=False,
+    )
 
 
 def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int]) -> Image:

@@ -71,6 +71,7 @@ class Pipeline:
     ) -> None:
         self.outlets = outlets
         self.frames_styled = 0
+        self.frames_put_back = 0  # fetched, and not painted because the run was stopped or failed
         self.is_complete = False  # everything there was to paint has been painted
         self.frame_wh: tuple[int, int] | None = None  # of the last frame, as it was painted and shown
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
@@ -111,31 +112,47 @@ class Pipeline:
                 bar.update()
 
     def _run_in_lanes(self, bar: tqdm[Any]) -> None:
-        """While a frame is handed on, the next ones are painted; what was begun is always finished and handed on."""
-        ahead = PaintAhead(self._painter.paint, self._options.lanes)
-        begun, source_error = 0, None
+        """While a frame is handed on, the next ones are painted.
+
+        After a stop, what is being painted is finished and handed on, and what only waits for a lane is put back: it
+        counts as never fetched.
+        """
+        ahead = PaintAhead(self._painter.paint_alone, self._options.lanes, self._stop)
+        fetched, source_error = 0, None
         try:
-            while source_error is None and not self._is_over(begun):
+            while source_error is None and not self._is_over(fetched):
                 try:
                     frame = self._next_frame()
                 except Exception as error:  # raised again once the frames before it have been handed on
                     frame, source_error = None, error
                 if frame is not None:
-                    ahead.begin(frame, self.state)
-                    begun += 1
+                    ahead.put(frame, self.state)
+                    fetched += 1
                 if ahead.is_full:
-                    self._hand_on(ahead.take(), self.state)
-                    bar.update()
-            while ahead:
-                self._hand_on(ahead.take(), self.state)
-                bar.update()
+                    self._hand_on_oldest(ahead, bar)
+            while ahead and self._hand_on_oldest(ahead, bar):
+                pass
         finally:
-            ahead.close()
-        if source_error is not None:
+            self.frames_put_back = ahead.close()
+        if source_error is not None and not self.frames_put_back:  # else the run was stopped before it came so far
             raise source_error
 
-    def _is_over(self, begun: int) -> bool:
-        return self._stop.is_set() or (self._view is not None and self._view.state.quit) or self._has_all(begun)
+    def _hand_on_oldest(self, ahead: PaintAhead, bar: tqdm[Any]) -> bool:
+        """Waits for the oldest frame in the lanes; False where the run was stopped before its painting began."""
+        painted = ahead.take()
+        if painted is None:
+            return False
+        self._hand_on(painted, self.state)
+        bar.update()
+        return True
+
+    def _is_over(self, fetched: int) -> bool:
+        return self._stop.is_set() or (self._view is not None and self._view.state.quit) or self._has_all(fetched)
+
+    @property
+    def frames_in(self) -> int:
+        """Frames that the source handed over and that were not put back."""
+        return self._capture.frames_in - self.frames_put_back
 
     @property
     def source_wh(self) -> tuple[int, int] | None:
@@ -149,11 +166,11 @@ class Pipeline:
         written: tuple[int, int] | None = getattr(self._sink, "output_wh", None)
         return written or self.frame_wh
 
-    def _has_all(self, begun: int) -> bool:
+    def _has_all(self, fetched: int) -> bool:
         """Whether there is no frame after so many of this run."""
         limit = self._options.max_frames
-        at_limit = limit is not None and self._options.frames_done + begun >= limit
-        return at_limit or self._capture.is_exhausted
+        at_limit = limit is not None and self._options.frames_done + fetched >= limit
+        return at_limit or (self._capture.is_exhausted and not self.frames_put_back)
 
     def _next_frame(self) -> Frame | None:
         with self._times.stage("capture"):

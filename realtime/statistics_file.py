@@ -25,7 +25,7 @@ def collect_stats(
     """
     first = times.first_shown_s
     return {
-        "frames_in": capture.frames_in,
+        "frames_in": pipeline.frames_in,
         "frames_styled": pipeline.frames_styled,
         "frames_dropped": capture.frames_dropped,
         "damaged_packets": getattr(capture.source, "damaged_packets", 0),

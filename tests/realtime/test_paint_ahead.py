@@ -1,14 +1,19 @@
-"""How many frames of a film are painted at a time."""
+"""How many frames of a film are painted at a time, and what becomes of them at a stop."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 
 from realtime import paint_ahead
+from realtime.controls import ControlState
+from realtime.frame import Frame
 from realtime.model_choice import ModelChoice
-from realtime.paint_ahead import share_cores
+from realtime.paint_ahead import PaintAhead, share_cores, share_out
+from realtime.painter import PaintedFrame
 from realtime.studio import Studio
-from tests.fakes import FakeStylizer, plain_style
+from tests.fakes import SIGNS_OF_LIFE_S, SMALL_WH, FakeStylizer, flat_picture, frame_of, plain_style, wait_until
 
 
 @pytest.fixture
@@ -16,7 +21,29 @@ def studio() -> Studio:
     return Studio([plain_style("night_sky")], ModelChoice(precision="fp32"), FakeStylizer)
 
 
-@pytest.mark.parametrize(("cores", "lanes", "threads"), [(2, 2, 1), (3, 3, 1), (4, 4, 1), (8, 4, 2), (16, 4, 4), (18, 4, 4)])
+@pytest.mark.parametrize(
+    ("cores", "lanes", "threads"),
+    [
+        (1, 1, 1),
+        (2, 2, 1),
+        (3, 3, 1),
+        (4, 4, 1),
+        (5, 4, 1),  # never one frame alone: the fifth core decodes and encodes
+        (6, 3, 2),
+        (7, 3, 2),
+        (8, 4, 2),
+        (9, 3, 3),
+        (10, 2, 5),
+        (12, 4, 3),
+        (16, 4, 4),
+        (18, 3, 6),
+    ],
+)
+def test_few_cores_are_left_idle(cores: int, lanes: int, threads: int) -> None:
+    assert share_out(cores) == (lanes, threads)
+
+
+@pytest.mark.parametrize(("cores", "lanes", "threads"), [(2, 2, 1), (6, 3, 2)])
 def test_the_cores_are_shared_out(
     studio: Studio, cores: int, lanes: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,3 +61,45 @@ def test_one_core_and_a_gpu_paint_one_after_the_other(studio: Studio, monkeypatc
     monkeypatch.setattr(paint_ahead, "core_count", lambda: 8)
     monkeypatch.setattr(paint_ahead, "expected_provider", lambda _: "cuda")
     assert share_cores(studio, "auto") == (studio, 1)
+
+
+class HeldPainting:
+    """Painting that lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.let_go = threading.Event()
+
+    def __call__(self, frame: Frame, state: ControlState) -> PaintedFrame:
+        """Paints nothing, but for long."""
+        self.begun.append(frame.index)
+        assert self.let_go.wait(SIGNS_OF_LIFE_S)
+        return PaintedFrame(frame, frame.image_bgr, 0, SMALL_WH, is_full=True)
+
+
+def test_a_stop_finishes_what_has_begun_and_begins_nothing() -> None:
+    painting, stop = HeldPainting(), threading.Event()
+    ahead = PaintAhead(painting, 2, stop)
+    for index in range(3):
+        assert not ahead.is_full
+        ahead.put(frame_of(flat_picture(0), index), ControlState())
+    assert ahead.is_full
+    wait_until(lambda: len(painting.begun) == 2)
+    stop.set()
+    painting.let_go.set()
+    taken = [ahead.take() for _ in range(3)]
+    assert [painted.frame.index for painted in taken if painted is not None] == [0, 1]
+    assert taken[2] is None
+    assert ahead.close() == 1
+    assert sorted(painting.begun) == [0, 1]
+
+
+def test_what_was_not_taken_is_counted_at_the_end() -> None:
+    painting = HeldPainting()
+    ahead = PaintAhead(painting, 2)
+    for index in range(3):
+        ahead.put(frame_of(flat_picture(0), index), ControlState())
+    painting.let_go.set()
+    assert ahead.take() is not None
+    assert ahead.close() == 2
+    assert len(ahead) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -158,6 +159,26 @@ def test_gpu_gets_ready_for_another_size_off_the_live_path(make_painter: MakePai
     assert painter.paint(frame, smaller).processed_wh == (128, 96)  # goes on at the size before
     wait_until(lambda: (64, 48) in stylizer.warmed_wh)
     assert painter.paint(frame, smaller).processed_wh == (64, 48)
+
+
+def test_frame_painted_alone_knows_no_fade(make_painter: MakePainter) -> None:
+    painter = make_painter()
+    painter.paint(frame_of(noisy_picture(seed=1)), ControlState())
+    painter.paint(frame_of(noisy_picture(seed=2)), ControlState(processing_share=0.75))  # begins a fade
+    painted = painter.paint_alone(frame_of(noisy_picture(seed=3)), ControlState())
+    np.testing.assert_array_equal(painted.picture_bgr, 255 - noisy_picture(seed=3))
+    assert painted.is_full
+
+
+def test_frames_of_several_sizes_are_painted_alone_on_several_threads(make_painter: MakePainter) -> None:
+    painter = make_painter(processing_wh=(48, 48))
+    photos = [flat_picture(number, ((96, 64), (64, 96), (40, 40))[number % 3]) for number in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        painted = list(pool.map(lambda photo: painter.paint_alone(frame_of(photo), ControlState()), photos))
+    for photo, one in zip(photos, painted, strict=True):
+        np.testing.assert_array_equal(one.picture_bgr, 255 - photo)
+    assert {one.processed_wh for one in painted} == {(48, 32), (32, 48), (40, 40)}
+    assert painter.smallest_processed_wh in {(48, 32), (32, 48)}
 
 
 def test_frame_that_changes_size_is_painted_at_the_new_one(make_painter: MakePainter) -> None:

@@ -20,6 +20,7 @@ from realtime.frame import Frame, Image
 from realtime.live_view import LiveView
 from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
+from realtime.notes import no_note
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
 from realtime.pipeline import Pipeline, RunOptions, join_all
@@ -31,7 +32,10 @@ from realtime.snapshots import SnapshotFolder
 from realtime.statistics_file import collect_stats, write_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes
+from realtime.video_job import VideoJob, VideoOptions
+from realtime.video_reader import VideoFileSource
 from tests.fakes import (
+    CLIP_FRAMES,
     SMALL_WH,
     Block,
     FakeClock,
@@ -40,10 +44,12 @@ from tests.fakes import (
     ScriptedSource,
     camera_that_changes_size,
     camera_that_hangs,
+    clip_index,
     file_of,
     file_that_fails,
     flat_picture,
     plain_style,
+    read_clip,
     wait_until,
 )
 
@@ -164,8 +170,8 @@ class SlowAtTimes:
 def test_frames_painted_in_lanes_are_written_in_order() -> None:
     sink = ListSink()
     run = Run(file_of(30), sink, options=RunOptions(lanes=3))
-    slow = SlowAtTimes(run.painter.paint)
-    run.painter.paint = slow  # type: ignore[method-assign]
+    slow = SlowAtTimes(run.painter.paint_alone)
+    run.painter.paint_alone = slow  # type: ignore[method-assign]
     run.pipeline.run()
     assert levels(sink) == list(range(30))
     assert sink.times_s == pytest.approx([number / 10 for number in range(30)])
@@ -178,8 +184,8 @@ def test_frames_painted_in_lanes_are_written_in_order() -> None:
 def test_lanes_paint_no_more_frames_than_asked_for(most: int) -> None:
     sink = ListSink()
     run = Run(file_of(30), sink, options=RunOptions(max_frames=most, lanes=3))
-    slow = SlowAtTimes(run.painter.paint)
-    run.painter.paint = slow  # type: ignore[method-assign]
+    slow = SlowAtTimes(run.painter.paint_alone)
+    run.painter.paint_alone = slow  # type: ignore[method-assign]
     run.pipeline.run()
     assert levels(sink) == list(range(most))
     assert run.pipeline.is_complete
@@ -189,7 +195,7 @@ def test_lanes_paint_no_more_frames_than_asked_for(most: int) -> None:
 def test_frames_in_lanes_before_a_damaged_end_are_written() -> None:
     sink = ListSink()
     run = Run(file_that_fails(4, SourceError("clip: damaged")), sink, options=RunOptions(lanes=3))
-    run.painter.paint = SlowAtTimes(run.painter.paint)  # type: ignore[method-assign]
+    run.painter.paint_alone = SlowAtTimes(run.painter.paint_alone)  # type: ignore[method-assign]
     with pytest.raises(SourceError, match="damaged"):
         run.pipeline.run()
     assert levels(sink) == list(range(4))
@@ -199,7 +205,7 @@ def test_frames_in_lanes_before_a_damaged_end_are_written() -> None:
 def test_a_frame_that_fails_in_a_lane_leaves_no_gap() -> None:
     sink = ListSink()
     run = Run(file_of(30), sink, options=RunOptions(lanes=3))
-    run.painter.paint = SlowAtTimes(run.painter.paint, fails_at=6)  # type: ignore[method-assign]
+    run.painter.paint_alone = SlowAtTimes(run.painter.paint_alone, fails_at=6)  # type: ignore[method-assign]
     with pytest.raises(ModelError):
         run.pipeline.run()
     assert levels(sink) == list(range(6))
@@ -214,9 +220,86 @@ def test_a_stop_finishes_the_frames_in_lanes() -> None:
     run.pipeline.run()
     assert levels(sink) == list(range(len(sink.pictures)))
     assert 6 <= len(sink.pictures) <= 9
-    assert run.capture.frames_in >= len(sink.pictures)
+    assert run.stats()["frames_in"] == run.stats()["frames_styled"] == len(sink.pictures)
     assert not run.pipeline.is_complete
     assert sink.closed == [False]
+
+
+@pytest.mark.parametrize("frames", [3, 30])  # at the file's end, and in its middle
+def test_after_a_stop_no_lane_begins_a_frame(frames: int) -> None:
+    sink, let_go, begun = ListSink(), threading.Event(), []
+    run = Run(file_of(frames), sink, options=RunOptions(lanes=2))
+    paint = run.painter.paint_alone
+
+    def hold(frame: Frame, state: ControlState) -> PaintedFrame:
+        begun.append(frame.index)
+        assert let_go.wait(20.0)
+        return paint(frame, state)
+
+    def stop_then_let_go() -> None:
+        wait_until(lambda: len(begun) == 2 and run.capture.frames_in == 3)
+        run.stop.set()
+        let_go.set()
+
+    run.painter.paint_alone = hold  # type: ignore[method-assign]
+    stopping = threading.Thread(target=stop_then_let_go)
+    stopping.start()
+    run.pipeline.run()
+    stopping.join()
+    assert sorted(begun) == levels(sink) == [0, 1]
+    assert (run.stats()["frames_in"], run.stats()["frames_styled"]) == (2, 2)
+    assert not run.pipeline.is_complete
+    assert sink.closed == [False]
+
+
+def test_report_adds_up_where_the_output_fails_while_lanes_are_busy() -> None:
+    def fail(count: int) -> None:
+        if count == 2:
+            raise OutputError("disk full")
+
+    run = Run(file_of(30), ListSink(before_write=fail), options=RunOptions(lanes=4))
+    with pytest.raises(OutputError, match="disk full"):
+        run.pipeline.run()
+    stats = run.stats()
+    assert run.capture.frames_in > stats["frames_in"] + 2  # what the lanes were painting
+    assert 0 <= stats["frames_in"] - stats["frames_styled"] - stats["frames_dropped"] <= 2
+
+
+def paint_film(clip: Path, made: Path, is_stopped: bool) -> tuple[int, Pipeline]:
+    """Copies a clip in three lanes, going on with what is there; stopped by the first frame that is written, or not at all.
+
+    Returns:
+        Frames that were there already, and the pipeline after its run.
+    """
+    source, times, state, stop = VideoFileSource(clip), RunTimes(), ControlState(strength=0.0), threading.Event()
+    job = VideoJob(made, source, VideoOptions(resume=True), {}, no_note)
+    studio = Studio([plain_style("night_sky")], ModelChoice(), FakeStylizer)
+    painter, capture = Painter(studio, 0, None, times, warms_neighbours=False), Capture(source, Policy.EVERY)
+    painter.paint_alone = SlowAtTimes(painter.paint_alone)  # type: ignore[method-assign]
+    capture.start()
+    sink = job.open_sink()
+    write = sink.write
+
+    def write_and_stop(image_bgr: Image, presented_at_s: float | None) -> int:
+        if is_stopped:
+            stop.set()
+        return write(image_bgr, presented_at_s)
+
+    sink.write = write_and_stop  # type: ignore[method-assign]
+    options = RunOptions(frames_done=job.frames_done, lanes=3)
+    pipeline = Pipeline(capture, painter, sink, None, state, times, options, stop)
+    pipeline.run()
+    return job.frames_done, pipeline
+
+
+def test_a_film_stopped_in_lanes_is_gone_on_with_where_it_ends(tmp_path: Path, clip: Path) -> None:
+    made = tmp_path / "made.mp4"
+    _, stopped = paint_film(clip, made, is_stopped=True)
+    assert 1 <= stopped.frames_styled <= 4
+    assert not stopped.is_complete
+    done, finished = paint_film(clip, made, is_stopped=False)
+    assert (done, done + finished.frames_styled) == (stopped.frames_styled, CLIP_FRAMES)
+    assert [clip_index(picture) for picture in read_clip(made)] == list(range(CLIP_FRAMES))
 
 
 @pytest.mark.parametrize("adapts", [True, False])
