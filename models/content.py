@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,6 +73,16 @@ class ContentPhotos:
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    def state(self) -> dict[str, Any]:
+        """Where the round of photos stands, in plain numbers: for a checkpoint, beside the generator's state."""
+        return {"count": len(self._paths), "queue": list(self._queue)}
+
+    def restore(self, state: Any) -> None:
+        """Goes on with a round that was broken off; of other photos, or of a state that is none, a new round begins."""
+        queue = state.get("queue") if isinstance(state, dict) and state.get("count") == len(self._paths) else None
+        if isinstance(queue, list) and all(type(number) is int and 0 <= number < len(self._paths) for number in queue):
+            self._queue = list(queue)
 
     def next_views(self, batch: int) -> Views:
         """Two views of the next photos in random order."""

@@ -19,6 +19,9 @@ _COMMAND = "python -m models.train --style PAINTING --content FOLDER --out RUN"
 _FROM = " --from "
 # Beside the settings; a change of the second makes another stage, which is told by both.
 _MATERIALS = {"painting": "painting_sha256", "vgg": "vgg_sha256"}
+# Of a setting that a recipe lacks because it was written before there was one: without effect.
+_OFF = {"style_scales": 1, "repetition_weight": 0.0}
+_DIGITS = 8  # of a SHA-256, to tell two files of one name apart
 
 
 def make_recipe(args: argparse.Namespace, settings: TrainingSettings, network: LossNetwork) -> dict[str, Any]:
@@ -40,6 +43,26 @@ def make_recipe(args: argparse.Namespace, settings: TrainingSettings, network: L
     }
 
 
+def recipe_settings(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a recipe tells, None where it lacks one; of earlier versions' recipes the later ones are off."""
+    return {name: recipe.get(name, _OFF.get(name)) for name in asdict(TrainingSettings())}
+
+
+def changes(recipe: dict[str, Any], earlier: dict[str, Any]) -> dict[str, str]:
+    """What differs between a recipe and that of the checkpoint it goes on from.
+
+    Returns:
+        Setting, "painting" or "vgg" -> one line with both values.
+    """
+    before, now = recipe_settings(earlier), recipe_settings(recipe)
+    lines = {name: f"{name} {now[name]}, so far {before[name]}" for name in now if before[name] != now[name]}
+    for name, digest in _MATERIALS.items():
+        if earlier.get(digest) != recipe[digest]:
+            told = [f"{found.get(name)} ({str(found.get(digest))[:_DIGITS]})" for found in (recipe, earlier)]
+            lines[name] = f"{name} {told[0]}, so far {told[1]}"
+    return lines
+
+
 def continued_recipe(recipe: dict[str, Any], earlier: dict[str, Any], step: int) -> dict[str, Any]:
     """The recipe of a training that goes on.
 
@@ -50,9 +73,9 @@ def continued_recipe(recipe: dict[str, Any], earlier: dict[str, Any], step: int)
     Raises:
         KeyError, TypeError, AttributeError: the checkpoint's is not one of ours.
     """
-    settings = [name for name in asdict(TrainingSettings()) if earlier.get(name) != recipe[name]]
-    materials = [name for name, digest in _MATERIALS.items() if earlier.get(digest) != recipe[digest]]
-    changed = {name: earlier.get(name) for name in (*settings, *materials, *(_MATERIALS[name] for name in materials))}
+    names = list(changes(recipe, earlier))
+    told = recipe_settings(earlier) | {name: earlier.get(name) for item in _MATERIALS.items() for name in item}
+    changed = {name: told[name] for name in (*names, *(_MATERIALS[name] for name in names if name in _MATERIALS))}
     stages = [*earlier.get("earlier_stages", []), *([{"until_step": step} | changed] if changed else [])]
     start = str(earlier.get("command", "")).partition(_FROM)[2].partition(" --steps ")[0]
     command = recipe["command"].partition(_FROM)[0] + (_FROM + start if start else "")

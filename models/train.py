@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint, save_checkpoint
+from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, save_checkpoint
 from models.content import ContentPhotos
 from models.distributed import Process, join_training, leave_training
 from models.generator import TIERS, Generator, build_generator
@@ -30,46 +30,34 @@ from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
 from models.photos import list_photos
 from models.preview import paint_preview, preview_photos
-from models.recipe import continued_recipe, make_recipe, recipe_until
-from models.train_arguments import SMALLEST_PAINTING, build_parser
+from models.recipe import changes, continued_recipe, make_recipe, recipe_until
+from models.resume import checkpoint_to_resume, restore_optimizer, settings_to_resume
+from models.schedule import Progress, learning_rate
+from models.train_arguments import SMALLEST_PAINTING, build_parser, given_settings
 from models.trunk import load_start
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.interruption import StopRequest, answers_interruption
 
-_WARM_UP_STEPS = 30
 _GRADIENT_NORM = 5.0
 _SEEDS_APART = 1_000_003  # between two steps at which a training of several processes goes on
 
 
-@dataclass
-class Progress:
-    """How far a training is: measured in steps or in minutes, whichever was asked for."""
-
-    steps_wanted: int | None
-    minutes_wanted: float | None
-    step: int = 0
-    seconds: float = 0.0
-
-    def share(self) -> float:
-        """0 at the start, 1 at the end."""
-        if self.steps_wanted is not None:
-            return min(1.0, self.step / max(1, self.steps_wanted))
-        assert self.minutes_wanted is not None
-        return min(1.0, self.seconds / (self.minutes_wanted * 60))
-
-
-def learning_rate(settings: TrainingSettings, step: int, share: float) -> float:
-    """Cosine schedule after a short linear warm-up."""
-    warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    return settings.learning_rate * warm * (0.5 * (1 + math.cos(math.pi * share)) * 0.99 + 0.01)
-
-
 class Training:
-    """One run: state that a checkpoint holds, a step, and what is written on the way."""
+    """One run: state that a checkpoint holds, a step, and what is written on the way.
+
+    Args:
+        earlier: the checkpoint that the run goes on from, or None where it begins.
+    """
 
     def __init__(
-        self, args: argparse.Namespace, settings: TrainingSettings, process: Process, network: LossNetwork, painting: Tensor
+        self,
+        args: argparse.Namespace,
+        settings: TrainingSettings,
+        process: Process,
+        network: LossNetwork,
+        painting: Tensor,
+        earlier: dict[str, Any] | None = None,
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.process, self.run = settings, process, Path(args.out)
@@ -78,9 +66,9 @@ class Training:
         self.generator = self._first_generator(args).to(process.device).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
         self.random = torch.Generator().manual_seed(settings.seed * 1000 + process.rank)
-        if args.resume:
-            self._restore(load_checkpoint(self.run))
         self.photos = ContentPhotos(Path(args.content), settings.size, self.random)
+        if earlier is not None:
+            self._restore(earlier)
         self.loss = PerceptualLoss(network, painting, settings, process.device)
         views = ViewPainter(self.generator)
         self.model: nn.Module = DistributedDataParallel(views) if process.count > 1 else views
@@ -118,6 +106,7 @@ class Training:
                 "generator": self.generator.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "random": self.random.get_state(),
+                "photos": self.photos.state(),
                 "step": self.progress.step,
                 "seconds": self.progress.seconds,
                 "recipe": recipe_until(self.recipe, self.progress.step, self.progress.seconds),
@@ -145,15 +134,19 @@ class Training:
             raise UserError(f"--resume: the run in {self.run} trains another generator; start a new --out")
         try:
             self.generator.load_state_dict(generator.state_dict())
-            self.optimizer.load_state_dict(content["optimizer"])
+            restore_optimizer(self.optimizer, content["optimizer"])
             self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
             if self.process.count == 1:
                 self.random.set_state(content["random"])
+                self.photos.restore(content.get("photos"))
             else:  # the checkpoint holds the first process's alone; none may begin its photographs again
                 self.random.manual_seed(self.random.initial_seed() + _SEEDS_APART * self.progress.step)
+            changed = changes(self.recipe, content["recipe"])
             self.recipe = continued_recipe(self.recipe, content["recipe"], self.progress.step)
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
             raise UserError(f"--resume: the checkpoint in {self.run} cannot be continued ({error})") from None
+        for line in changed.values() if self.process.is_first else ():
+            print(f"--resume: from step {self.progress.step} on with {line}", file=sys.stderr)
 
 
 def train(args: argparse.Namespace) -> int:
@@ -164,16 +157,20 @@ def train(args: argparse.Namespace) -> int:
     Raises:
         UserError: something the user can mend.
     """
-    settings = _settings(args)
+    run = Path(args.out)
+    earlier = checkpoint_to_resume(run) if args.resume else None
+    if earlier is not None:
+        settings = settings_to_resume(args, earlier.get("recipe", {}))
+    else:
+        settings = TrainingSettings(**given_settings(args))
     name = style_name(args.install, Path(args.style)) if args.install is not None else None
     painting = load_painting(Path(args.style), settings.style_size)
-    run = Path(args.out)
     photos = list_photos(Path(args.content))
     _make_folder(run, args.resume)
     network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), Path(args.vgg) if args.vgg else None)
     process = join_training(args.device)
     try:
-        training = Training(args, settings, process, network, painting)
+        training = Training(args, settings, process, network, painting, earlier)
         code = _loop(training, args, preview_photos(photos) if process.is_first else [])
     finally:
         leave_training(process)
@@ -250,10 +247,7 @@ def _log(run: Path, progress: Progress, terms: dict[str, float]) -> None:
 
 
 def _make_folder(run: Path, resume: bool) -> None:
-    has_checkpoint = os.path.exists(run / CHECKPOINT_NAME)
-    if resume and not has_checkpoint:
-        raise UserError(f"--resume: no {CHECKPOINT_NAME} in {run}")
-    if not resume and has_checkpoint:
+    if not resume and os.path.exists(run / CHECKPOINT_NAME):
         raise OutputError(f"--out {run}: holds a training already; go on with --resume or name another folder")
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -261,10 +255,6 @@ def _make_folder(run: Path, resume: bool) -> None:
         (run / ".writable").unlink(missing_ok=True)  # another process of this training may have been faster
     except OSError as error:
         raise OutputError(f"--out {run}: cannot be written ({error.strerror})") from None
-
-
-def _settings(args: argparse.Namespace) -> TrainingSettings:
-    return TrainingSettings(**{name: getattr(args, name) for name in asdict(TrainingSettings())})
 
 
 @answers_interruption

@@ -39,8 +39,9 @@ from models.losses import (
     total_variation,
 )
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
-from models.train import Progress, learning_rate, load_painting
-from models.train_arguments import build_parser
+from models.schedule import WARM_UP_STEPS, Progress, learning_rate
+from models.train import load_painting
+from models.train_arguments import build_parser, given_settings
 from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
 from realtime.errors import SourceError, UserError
 
@@ -261,8 +262,19 @@ def test_a_grey_picture_is_as_unsteady_as_the_photo_over_its_noise(loss: Percept
     assert terms["stability"] == pytest.approx(0.01 / (0.02**2 + 0.01**2), rel=1e-3)
 
 
-def test_bfloat16_is_chosen_by_measurement() -> None:
-    assert bfloat16_pays(CPU) in (True, False)
+@pytest.mark.parametrize("pays", [True, False])
+def test_bfloat16_is_chosen_by_measurement(monkeypatch: pytest.MonkeyPatch, pays: bool) -> None:
+    """A clock on which a convolution takes one second, or two in the dtype that is to lose."""
+    now_s, slow = 0.0, torch.float32 if pays else torch.bfloat16
+
+    def convolve(_: nn.Module, features: Tensor) -> Tensor:
+        nonlocal now_s
+        now_s += 2.0 if features.dtype is slow else 1.0
+        return features
+
+    monkeypatch.setattr(nn.Conv2d, "forward", convolve)
+    monkeypatch.setattr(objective, "time", SimpleNamespace(perf_counter=lambda: now_s))
+    assert bfloat16_pays(CPU) is pays
 
 
 @pytest.mark.parametrize(("capability", "hip", "pays"), [((7, 5), None, False), ((9, 0), None, True), ((0, 0), "6.0", True)])
@@ -430,7 +442,9 @@ def test_several_processes_that_go_on_see_other_photographs_than_before(
         for options in (["--steps", "5", "--out", str(tmp_path / "new")], ["--steps", "5", "--resume"]):
             args = build_parser().parse_args([*arguments, *options])
             network = LossNetwork(nn.Identity(), "0" * 64, "none")
-            training = train.Training(args, train._settings(args), Among(rank, 2, CPU), network, torch.zeros(1))
+            earlier = load_checkpoint(tmp_path / "run") if args.resume else None
+            settings = TrainingSettings(**given_settings(args))
+            training = train.Training(args, settings, Among(rank, 2, CPU), network, torch.zeros(1), earlier)
             seeds.add(training.random.initial_seed())
     assert len(seeds) == 4
 
@@ -535,9 +549,9 @@ def test_weights_that_are_not_finite_are_never_written(
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
     settings = TrainingSettings(learning_rate=1.0)
     warm_up = [learning_rate(settings, step, 0.0) for step in range(40)]
-    assert warm_up[0] == pytest.approx(1 / train._WARM_UP_STEPS)
-    assert warm_up[: train._WARM_UP_STEPS] == sorted(warm_up[: train._WARM_UP_STEPS])
-    assert warm_up[train._WARM_UP_STEPS - 1 :] == pytest.approx([1.0] * (41 - train._WARM_UP_STEPS))
+    assert warm_up[0] == pytest.approx(1 / WARM_UP_STEPS)
+    assert warm_up[:WARM_UP_STEPS] == sorted(warm_up[:WARM_UP_STEPS])
+    assert warm_up[WARM_UP_STEPS - 1 :] == pytest.approx([1.0] * (41 - WARM_UP_STEPS))
     falling = [learning_rate(settings, 1000, share / 10) for share in range(11)]
     assert falling == sorted(falling, reverse=True)
     assert falling[5] == pytest.approx(0.505)
