@@ -14,6 +14,9 @@ from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.picture_files import write_picture
 
+_MOST_WAITING = 8  # each holds a photo and its painting; a key that is held down asks for one with every frame
+_CLOSE_S = 30.0
+
 Now = Callable[[], time.struct_time]
 
 
@@ -44,6 +47,8 @@ class _Job:
 class SnapshotFolder:
     """Writes snapshots, painted and original, on a thread of its own, so that the picture never stops.
 
+    done: snapshots that were written, and those that were not, with the reason.
+
     Args:
         folder: made when the first snapshot is written.
     """
@@ -56,7 +61,7 @@ class SnapshotFolder:
         self._thread: threading.Thread | None = None
 
     def save(self, paint: Callable[[], Image], photo: Image, style_name: str, then: Wanted | None = None) -> None:
-        """Asks for a snapshot.
+        """Asks for a snapshot; it is not taken where too many wait already, which is told as any other failure.
 
         Args:
             paint: gives the painted picture at full size; called on the snapshot thread.
@@ -67,6 +72,10 @@ class SnapshotFolder:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
             self._thread.start()
+        waiting = self._jobs.qsize()
+        if waiting >= _MOST_WAITING:
+            self.done.put(Snapshot(None, f"{waiting} wait to be written already"))
+            return
         self._jobs.put(_Job(paint, photo, style_name, then))
 
     def problems(self) -> list[str]:
@@ -79,10 +88,24 @@ class SnapshotFolder:
         return left
 
     def close(self) -> None:
-        """Waits until all snapshots that were asked for are written."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join(30.0)
+        """Waits until all snapshots that were asked for are written, or half a minute: what is left is given up and told."""
+        if self._thread is None:
+            return
+        self._jobs.put(None)
+        self._thread.join(_CLOSE_S)
+        if self._thread.is_alive():
+            unwritten = 1 + self._give_up_waiting()
+            self.done.put(Snapshot(None, f"{unwritten} could not be written within {_CLOSE_S:g} seconds"))
+
+    def _give_up_waiting(self) -> int:
+        """Forgets what has not begun, and lets the thread end after what it is at. Returns how many were forgotten."""
+        count = 0
+        while True:
+            try:
+                count += self._jobs.get_nowait() is not None
+            except queue.Empty:
+                self._jobs.put(None)
+                return count
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:

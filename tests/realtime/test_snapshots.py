@@ -85,6 +85,46 @@ def test_closing_waits_for_the_snapshots_that_were_asked_for(tmp_path: Path) -> 
     wait_until(lambda: not any(thread.name == "snapshots" for thread in threading.enumerate()))
 
 
+class SlowDisk:
+    """A painting that is ready only when it is told to be."""
+
+    def __init__(self) -> None:
+        self.began, self.is_ready = threading.Event(), threading.Event()
+
+    def paint(self) -> np.ndarray:
+        """Waits."""
+        self.began.set()
+        assert self.is_ready.wait(20.0)
+        return flat_picture(1)
+
+
+def test_snapshots_beyond_eight_that_wait_are_not_taken(tmp_path: Path) -> None:
+    folder, disk = SnapshotFolder(tmp_path, now=lambda: NOON), SlowDisk()
+    folder.save(disk.paint, noisy_picture(), "night_sky")
+    assert disk.began.wait(20.0)
+    for _ in range(11):
+        folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
+    assert folder.problems() == ["8 wait to be written already"] * 3
+    disk.is_ready.set()
+    folder.close()
+    assert len(list(tmp_path.glob("*.png"))) == 2 * 9
+    assert folder.problems() == []
+
+
+def test_snapshots_that_cannot_be_written_before_the_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.snapshots._CLOSE_S", 0.05)
+    folder, disk = SnapshotFolder(tmp_path, now=lambda: NOON), SlowDisk()
+    folder.save(disk.paint, noisy_picture(), "night_sky")
+    assert disk.began.wait(20.0)
+    for _ in range(3):
+        folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
+    folder.close()
+    assert folder.problems() == ["4 could not be written within 0.05 seconds"]
+    disk.is_ready.set()
+    wait_until(lambda: not any(thread.name == "snapshots" for thread in threading.enumerate()))
+    assert len(list(tmp_path.glob("*.png"))) == 2  # the one under way; the others are not begun behind the report's back
+
+
 def test_no_snapshot_no_folder(tmp_path: Path) -> None:
     SnapshotFolder(tmp_path / "snapshots").close()
     assert list(tmp_path.iterdir()) == []
