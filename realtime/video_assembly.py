@@ -152,10 +152,15 @@ def _others(source: Any, tracks: dict[int, Track], soundtrack: Soundtrack, holds
         packet.dts = None if packet.dts is None else packet.dts - shift
         packet.pts = None if packet.pts is None else packet.pts - shift
         for made in tracks[packet.stream.index].take(packet):
-            yield at_s, 1, made
+            yield _time_of(made, at_s), 1, made
     for track in tracks.values():
         for made in track.finish():
-            yield at_s, 1, made
+            yield _time_of(made, at_s), 1, made
+
+
+def _time_of(made: Any, otherwise_s: float) -> float:
+    """When a packet belongs into the file: silence for a gap is known at its end and lies before it."""
+    return otherwise_s if made.dts is None else float(made.dts * made.time_base)
 
 
 def _take_over_descriptions(source: Any, output: Any, soundtrack: Soundtrack) -> None:

@@ -11,11 +11,17 @@ import av
 import av.error
 
 from realtime.notes import Note
+from realtime.video_sound import EncodedSound
 
 # What players of these files expect. MP4 could hold more by the letter of its standard.
 _MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_u8"})
-_COPIED_SOUND = {".mp4": _MP4_SOUND, ".m4v": _MP4_SOUND, ".mov": _MP4_SOUND | _PCM, ".webm": frozenset({"opus", "vorbis"})}
+_COPIED_SOUND = {
+    ".mp4": _MP4_SOUND,
+    ".m4v": _MP4_SOUND,
+    ".mov": (_MP4_SOUND - {"opus", "flac"}) | _PCM,
+    ".webm": frozenset({"opus", "vorbis"}),
+}
 _NEW_SOUND = {".webm": "libopus", ".mkv": "flac"}
 _COPIED_TEXT = {
     ".mkv": frozenset({"subrip", "ass", "ssa", "webvtt", "dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"}),
@@ -23,8 +29,6 @@ _COPIED_TEXT = {
 }
 _MP4_TEXT = frozenset({"mov_text"})
 _NEW_TEXT = {".mkv": "srt", ".webm": "webvtt"}
-_OPUS_RATE = 48000
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}  # those that every encoder takes
 
 
 class Track(Protocol):
@@ -77,43 +81,6 @@ class _Copied:
 
     def finish(self) -> Iterator[Any]:
         return iter(())
-
-
-class _Sound:
-    """Sound decoded and encoded again; the time of its first sample is kept."""
-
-    def __init__(self, stream: Any, output: Any, codec: str) -> None:
-        context = stream.codec_context
-        rate = _OPUS_RATE if codec == "libopus" else context.sample_rate
-        self._stream: Any = output.add_stream(codec, rate=rate)
-        layout = _LAYOUTS.get(context.layout.nb_channels, "stereo")
-        self._stream.codec_context.layout = layout
-        self._resampler = av.AudioResampler(self._stream.codec_context.format, layout, rate)
-        self._tick = Fraction(1, rate)
-        self._next_pts: int | None = None
-        self._source = stream
-        _describe(stream, self._stream)
-
-    def take(self, packet: Any) -> Iterator[Any]:
-        offset_s = packet.pts * packet.time_base if packet.pts is not None else None
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:  # one damaged packet of sound is no reason to lose the rest
-            return
-        for frame in frames:
-            if self._next_pts is None:
-                self._next_pts = round((offset_s or 0) / self._tick)
-            yield from self._encode(self._resampler.resample(frame))
-
-    def finish(self) -> Iterator[Any]:
-        yield from self._encode(self._resampler.resample(None))
-        yield from self._stream.encode(None)
-
-    def _encode(self, frames: list[Any]) -> Iterator[Any]:
-        for frame in frames:
-            frame.pts, frame.time_base = self._next_pts, self._tick
-            self._next_pts = (self._next_pts or 0) + frame.samples
-            yield from self._stream.encode(frame)
 
 
 class _PlainText:
@@ -169,7 +136,8 @@ def _sound(stream: Any, output: Any, suffix: str, name: str, note: Note) -> Trac
             pass  # then made anew
     new = _NEW_SOUND.get(suffix, "aac")
     try:
-        track = _Sound(stream, output, new)
+        track = EncodedSound(stream, output, new)
+        _describe(stream, track.stream)
     except (av.error.FFmpegError, ValueError) as error:
         note(f"{name} ({codec}) can neither be copied nor encoded again ({error}); left out")
         return None

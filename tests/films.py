@@ -20,6 +20,7 @@ BT709, BT601 = 1, 6
 LIMITED, FULL = 1, 2
 SOUND_RATE = 8000
 CLICK_SAMPLES = 80
+SOUND_FRAME_SAMPLES = 400  # so much is in a packet of a codec that does not care
 
 
 def grey_ramp(size_wh: tuple[int, int] = (128, 64)) -> Image:
@@ -108,10 +109,10 @@ def _write_sound(container: Any, voice: Any, seconds: float, clicks_s: Sequence[
     for click_s in clicks_s:
         start = round(click_s * SOUND_RATE)
         samples[0, start : start + CLICK_SAMPLES] = 20000
-    resampler = av.AudioResampler(voice.codec_context.format, "mono", SOUND_RATE)
+    resampler = av.AudioResampler(voice.codec_context.format, "mono", SOUND_RATE, frame_size=SOUND_FRAME_SAMPLES)
     whole = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
     whole.sample_rate, whole.pts, whole.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
-    for frame in resampler.resample(whole):
+    for frame in [*resampler.resample(whole), *resampler.resample(None)]:
         container.mux(voice.encode(frame))
     container.mux(voice.encode(None))
 

@@ -81,6 +81,7 @@ def test_sound_is_copied_to_the_byte(tmp_path: Path) -> None:
         ("in.mkv", "pcm_s16le", "out.mkv", "pcm_s16le"),
         ("in.mkv", "pcm_s16le", "out.mp4", "aac"),
         ("in.mkv", "pcm_s16le", "out.mov", "pcm_s16le"),
+        ("in.mkv", "flac", "out.mov", "aac"),
         ("in.mp4", "aac", "out.webm", "opus"),
     ],
 )
