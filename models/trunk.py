@@ -26,6 +26,7 @@ from realtime.interruption import answers_interruption
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
 TRUNK_WORD = "trunk"  # stands for the shipped one on the command line
 _FORMAT = "stylecam-trunk-1"
+_SUFFIX = ".safetensors"
 _MAX_FILE_BYTES = 64 * 2**20
 
 
@@ -71,7 +72,7 @@ def load_trunk(path: Path) -> Generator:
         raise ModelError(f"trunk {path}: expected the format {_FORMAT!r}; write one with python -m models.trunk RUN")
     try:
         found = json.loads(metadata.get("settings", ""))
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or lists within lists beyond all measure
         found = None
     if not isinstance(found, dict):
         raise ModelError(f"trunk {path}: does not say which generator it belongs to")
@@ -87,9 +88,21 @@ def load_start(start: str) -> Generator:
     if start == TRUNK_WORD and not Path(start).exists():
         return load_trunk(SHIPPED_TRUNK)
     path = Path(start)
-    if path.suffix == ".safetensors":
+    if path.suffix == _SUFFIX:
         return load_trunk(path)
     return generator_from_checkpoint(load_checkpoint(path))
+
+
+def _check_place(path: Path, overwrite: bool) -> None:
+    """Refuses a name that no trunk is read from, and a file that nobody asked to replace.
+
+    Raises:
+        OutputError: with the reason.
+    """
+    if path.suffix != _SUFFIX:
+        raise OutputError(f"--out {path}: a trunk's name ends in {_SUFFIX}, found {path.suffix or 'no suffix'}")
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(f"--out {path}: exists already; give another name, or --overwrite")
 
 
 @answers_interruption
@@ -97,9 +110,11 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m models.trunk", description="Write a run's generator as a trunk.")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
-    parser.add_argument("--out", type=Path, default=SHIPPED_TRUNK, metavar="FILE", help="default: the shipped trunk")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="trunk to write: FILE.safetensors")
+    parser.add_argument("--overwrite", action="store_true", help="replace a trunk that exists")
     args = parser.parse_args(argv)
     try:
+        _check_place(args.out, args.overwrite)
         content = load_checkpoint(args.run)
         generator = generator_from_checkpoint(content)
         save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))

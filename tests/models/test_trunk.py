@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from models import trunk
 from models.checkpoint import save_checkpoint
-from models.generator import GeneratorSettings, build_generator
+from models.generator import Generator, GeneratorSettings, build_generator
 from models.trunk import load_start, load_trunk, main, save_trunk
 from realtime.errors import ModelError, OutputError
 
@@ -27,19 +27,46 @@ def test_a_trunk_paints_as_the_generator_it_was_made_of(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.partial"))
 
 
+def write_run(run: Path, generator: Generator) -> None:
+    settings = {"tier": "fast", "stem_width": 8, "trunk_width": 8, "blocks": 1}
+    save_checkpoint(run, {"settings": settings, "generator": generator.state_dict(), "recipe": {"painting": "wave.jpg"}})
+
+
 def test_a_run_becomes_a_trunk_and_a_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = build_generator(SMALL)
-    content = {
-        "settings": {"tier": "fast", "stem_width": 8, "trunk_width": 8, "blocks": 1},
-        "generator": generator.state_dict(),
-        "recipe": {"painting": "wave.jpg"},
-    }
-    save_checkpoint(tmp_path, content)
+    write_run(tmp_path, generator)
     out = tmp_path / "trunk.safetensors"
     assert main([str(tmp_path), "--out", str(out)]) == 0
     assert "MB" in capsys.readouterr().out
     for start in (str(tmp_path), str(out)):
         assert torch.equal(load_start(start).stem.weight, generator.stem.weight)
+
+
+def test_the_trunk_to_write_has_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = tmp_path / "shipped.safetensors"
+    monkeypatch.setattr(trunk, "SHIPPED_TRUNK", shipped)
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "--out" in capsys.readouterr().err
+    assert not shipped.exists()
+
+
+def test_no_file_is_replaced_unasked_nor_a_name_taken_that_is_read_as_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path, build_generator(SMALL))
+    out = tmp_path / "trunk.safetensors"
+    out.write_text("another")
+    assert main([str(tmp_path), "--out", str(out)]) == 5
+    assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
+    assert out.read_text() == "another"
+    assert main([str(tmp_path), "--out", str(out), "--overwrite"]) == 0
+    assert load_trunk(out).settings == SMALL
+    assert main([str(tmp_path), "--out", str(tmp_path / "trunk.pt")]) == 5
+    assert "ends in .safetensors, found .pt" in capsys.readouterr().err
 
 
 def test_the_word_trunk_is_the_shipped_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -66,6 +93,7 @@ def test_what_is_not_a_trunk_is_refused_by_name(tmp_path: Path) -> None:
         tmp_path / "missing.safetensors": "cannot be read",
         foreign(tmp_path / "other.safetensors", format="another"): "expected the format",
         foreign(tmp_path / "list.safetensors", format="stylecam-trunk-1", settings="[]"): "which generator",
+        foreign(tmp_path / "deep.safetensors", format="stylecam-trunk-1", settings="[" * 100_000): "which generator",
         foreign(tmp_path / "bad.safetensors", format="stylecam-trunk-1", settings='{"stem_width": 8}'): "cannot be rebuilt",
         foreign(tmp_path / "huge.safetensors", format="stylecam-trunk-1", settings='{"stem_width": 99999}'): "stem_width",
     }
