@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from realtime.errors import UserError
+from models.devices import choose_device
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ def join_training(device: str) -> Process:
     Args:
         device: "auto", "cpu", "cuda" or "cuda:N".
     Raises:
-        UserError: no such device.
+        UserError: no such device, or one that does not answer.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
-    chosen = _choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if count > 1:
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
@@ -63,17 +63,3 @@ def leave_training(process: Process) -> None:
     """Ends the exchange with the other processes."""
     if process.count > 1:
         distributed.destroy_process_group()
-
-
-def _choose_device(device: str, local_rank: int) -> torch.device:
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda":
-        device = f"cuda:{local_rank}"
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise UserError(f"--device {device}: expected auto, cpu, cuda or cuda:N") from None
-    if chosen.type == "cuda" and not 0 <= (chosen.index or 0) < torch.cuda.device_count():
-        raise UserError(f"--device {device}: PyTorch finds {torch.cuda.device_count()} CUDA devices here; try --device cpu")
-    return chosen

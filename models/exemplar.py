@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
     """
     import torch
 
+    from models.devices import choose_device, enough_memory
     from models.gatys_files import check_place, read_still, write_whole
     from models.gatys_levels import SMALLEST_SIDE, resize
     from models.gatys_objective import StylePicture
@@ -78,11 +79,12 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     network = load_loss_network(settings.layers(), Path(args.vgg) if args.vgg else None, settings.pooling)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device("auto")
     bar = ProgressBar(args.quiet)
     try:
         canvas = torch.zeros(3, side, side)
-        made = paint(canvas, [StylePicture(painting)], settings, network.features.to(device), progress=bar)
+        with enough_memory(f"for --short-side {args.short_side}; try a smaller one"):
+            made = paint(canvas, [StylePicture(painting)], settings, network.features.to(device), progress=bar)
     finally:
         bar.close()
     inner = made.picture[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]

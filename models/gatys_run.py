@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from models.devices import choose_device, enough_memory
 from models.gatys_arguments import settings_of
 from models.gatys_files import check_format, check_place, encode_still, read_mask, read_still, write_somewhere, write_whole
 from models.gatys_objective import StylePicture
@@ -50,11 +51,8 @@ def run(args: argparse.Namespace) -> int:
     network = load_loss_network(settings.layers(), Path(args.vgg) if args.vgg else None, settings.pooling)
     watch, close = _watchers(args, output)
     try:
-        painting = paint(content, styles, settings, network.features.to(device), start, watch)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "memory" not in str(error):
-            raise
-        raise UserError(f"not enough memory for {settings.size} pixels; try a smaller --size, --tile or --history") from None
+        with enough_memory(f"for {settings.size} pixels; try a smaller --size, --tile or --history"):
+            painting = paint(content, styles, settings, network.features.to(device), start, watch)
     finally:
         close()
     text = {"Software": "StyleCam", "StyleCam": _description(args, settings, network, painting)}
@@ -116,14 +114,7 @@ def _device(args: argparse.Namespace) -> torch.device:
         if args.threads < 1:
             raise UserError(f"--threads {args.threads}: expected at least 1")
         torch.set_num_threads(args.threads)
-    if args.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(args.device)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise UserError(f"--device {args.device}: not to be had here; expected auto, cpu, cuda or cuda:N") from None
-    return device
+    return choose_device(args.device)
 
 
 def _watchers(args: argparse.Namespace, output: Path) -> tuple[Callable[[Progress], None], Callable[[], None]]:

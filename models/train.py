@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, save_checkpoint
 from models.content import ContentPhotos
+from models.devices import enough_memory
 from models.distributed import Process, join_training, leave_training
 from models.generator import TIERS, Generator, build_generator
 from models.images import load_image, resize_short_side, save_image
@@ -31,6 +32,7 @@ from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
 from models.photos import list_photos
 from models.preview import paint_preview, preview_photos
 from models.recipe import changes, continued_recipe, make_recipe, recipe_until
+from models.refine import refine
 from models.resume import checkpoint_to_resume, restore_optimizer, settings_to_resume
 from models.schedule import Progress, learning_rate
 from models.train_arguments import SMALLEST_PAINTING, build_parser, given_settings
@@ -123,8 +125,10 @@ class Training:
     def _first_generator(self, args: argparse.Namespace) -> Generator:
         if args.start is None or args.resume:  # a training that goes on has its own weights
             return build_generator(TIERS[self.settings.tier])
-        generator = load_start(args.start)
-        if generator.settings != TIERS[self.settings.tier]:
+        generator, wanted = load_start(args.start), TIERS[self.settings.tier]
+        if wanted.tier == "fine" and generator.settings == TIERS["fast"]:
+            generator = refine(generator)
+        if generator.settings != wanted:
             raise UserError(f"--from {args.start}: a {generator.settings.tier} generator of other widths than --tier asks for")
         return generator.train()
 
@@ -170,8 +174,9 @@ def train(args: argparse.Namespace) -> int:
     network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), Path(args.vgg) if args.vgg else None)
     process = join_training(args.device)
     try:
-        training = Training(args, settings, process, network, painting, earlier)
-        code = _loop(training, args, preview_photos(photos) if process.is_first else [])
+        with enough_memory(f"for --batch {settings.batch} and --size {settings.size}; try smaller ones"):
+            training = Training(args, settings, process, network, painting, earlier)
+            code = _loop(training, args, preview_photos(photos) if process.is_first else [])
     finally:
         leave_training(process)
     if name is None or code != EXIT_DONE or not process.is_first:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -76,3 +77,16 @@ def test_mistakes_give_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert main(arguments) == code
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1
+
+
+def test_wanting_memory_ends_with_2_and_names_what_to_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("models.gatys_paint.paint", fail)
+    monkeypatch.setattr("models.vgg.load_loss_network", lambda *_: SimpleNamespace(features=torch.nn.Identity()))
+    source = picture_file(tmp_path / "painting.png", painting())
+    assert main([str(source), "-o", str(tmp_path / "out.jpg"), "--quiet"]) == 2
+    assert capsys.readouterr().err == "error: not enough memory for --short-side 512; try a smaller one\n"

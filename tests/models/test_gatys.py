@@ -104,6 +104,8 @@ def test_a_style_without_exemplar_says_how_to_make_one(desk: Desk, capsys: pytes
         (["--size", "9000"], 2, "expected 32 to 2048"),
         (["--scaling", "published", "--statistics", "covariance"], 2, "use relative"),
         (["--device", "cuda:77"], 2, "not to be had here"),
+        (["--device", "mps"], 2, "expected auto, cpu, cuda or cuda:N"),
+        (["--device", "meta"], 2, "expected auto, cpu, cuda or cuda:N"),
         (["--vgg", "gone.pth"], 4, "cannot be read"),
         (["-o", "nowhere/out.png"], 5, "cannot be written"),
         (["-o", "out.xyz"], 5, "expected .png"),

@@ -39,6 +39,7 @@ from models.losses import (
     total_variation,
 )
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
+from models.refine import refine
 from models.schedule import WARM_UP_STEPS, Progress, learning_rate
 from models.train import load_painting
 from models.train_arguments import build_parser, given_settings
@@ -408,6 +409,23 @@ def test_a_training_may_start_from_another_runs_generator(arguments: list[str], 
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_a_fine_training_may_start_from_a_fast_run(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2))
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    fine = tmp_path / "fine"
+    options = ["--tier", "fine", "--from", str(tmp_path / "run"), "--out", str(fine), "--learning-rate", "1e-12"]
+    assert train.main([*arguments, "--steps", "1", *options]) == 0
+    first, second = (generator_from_checkpoint(load_checkpoint(run)) for run in (tmp_path / "run", fine))
+    assert second.settings == TIERS["fine"]
+    expected = refine(first).state_dict()
+    torch.testing.assert_close(second.state_dict(), expected, rtol=0, atol=1e-6)
+    code = train.main([*arguments, "--steps", "1", "--from", str(fine), "--out", str(tmp_path / "back")])
+    assert code == 2  # a fast one cannot be had from it
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_a_training_that_goes_on_keeps_what_it_started_from(arguments: list[str], tmp_path: Path) -> None:
     assert train.main([*arguments, "--steps", "1"]) == 0
     started = ["--out", str(tmp_path / "started")]
@@ -720,11 +738,24 @@ def test_starting_from_a_run_that_is_not_there_ends_with_4(
 
 
 @pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("device", ["tpu9000", "cuda:99", "cuda:200"])
+@pytest.mark.parametrize("device", ["tpu9000", "cuda:99", "cuda:200", "mps", "meta"])
 def test_a_device_that_is_not_there_ends_with_2(arguments: list[str], device: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = error_of([*arguments, "--steps", "1", "--device", device], capsys)
     assert code == 2
     assert f"--device {device}" in said
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_wanting_memory_ends_with_2_and_names_what_to_lower(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(StandInLoss, "__call__", fail)
+    code, said = error_of([*arguments, "--steps", "1"], capsys)
+    assert code == 2
+    assert said == "error: not enough memory for --batch 1 and --size 64; try smaller ones\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""The device that PyTorch computes on, and what is said where there is none such or its memory is too small."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from realtime.errors import UserError
+
+_KNOWN = re.compile(r"cpu|cuda(?::(\d+))?")
+# What PyTorch, CUDA's libraries and the system say in a RuntimeError where memory is wanting.
+_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED")
+
+
+def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
+    """The device of a name, tried out.
+
+    Args:
+        wanted: "auto", "cpu", "cuda" or "cuda:N".
+        local_rank: which of the GPUs "cuda" means.
+    Raises:
+        UserError: another name, no such device, or one that does not answer.
+    """
+    name = wanted
+    if wanted == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    match = _KNOWN.fullmatch(name)
+    if match is None:
+        raise UserError(f"--device {wanted}: expected auto, cpu, cuda or cuda:N")
+    if name == "cpu":
+        return torch.device(name)
+    index, count = int(match[1] or local_rank), torch.cuda.device_count()
+    if index >= count:
+        raise UserError(f"--device {wanted}: not to be had here, PyTorch finds {count} CUDA devices; try --device cpu")
+    device = torch.device("cuda", index)
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # a driver of another version, or a GPU that is another program's alone
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"--device {wanted}: does not answer ({reason}); try --device cpu") from None
+    return device
+
+
+@contextmanager
+def enough_memory(what_for: str) -> Iterator[None]:
+    """Tells in one line where memory is wanting meanwhile, the device's or the machine's.
+
+    Args:
+        what_for: goes on after "not enough memory", with what to try.
+    Raises:
+        UserError: memory was wanting.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        wanting = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not wanting and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        raise UserError(f"not enough memory {what_for}") from None
