@@ -8,6 +8,7 @@ from pathlib import Path
 
 from realtime.errors import OutputError
 from realtime.inputs import Batch, Single, Work, is_numbered, numbered_files
+from realtime.side_files import side_files
 
 Identities = frozenset[tuple[int, int]]
 
@@ -19,17 +20,26 @@ def identities(paths: Iterable[Path]) -> Identities:
 
 
 def check_not_source(path: Path, sources: Identities, option: str = "--output") -> None:
-    """Refuses a result that is one of the sources.
+    """Refuses a result that is one of the sources, or is made by way of one.
 
     Raises:
         OutputError: it is one, under this name or another.
     """
+    if not sources:
+        return
     if _identity(path) in sources:
         raise OutputError(f"{option} {path}: is the source itself; name another file")
+    for side in side_files(path):
+        if _identity(side) in sources:
+            raise OutputError(
+                f"{option} {path}: is made by way of {side.name}, which is the source itself; name another file, or rename that"
+            )
 
 
 def check_apart(work: Work, output: Path | None, stats: Path | None) -> None:
     """Refuses an output that is a source, and statistics that are a source or an output; a batch looks at each of its jobs.
+
+    What is made beside a result on the way to it counts as the result.
 
     Raises:
         OutputError: with the name.
@@ -41,8 +51,10 @@ def check_apart(work: Work, output: Path | None, stats: Path | None) -> None:
             check_not_source(path, sources)
     if stats is not None:
         check_not_source(stats, sources, "--stats")
-        if os.path.realpath(stats) in {os.path.realpath(path) for path in outputs}:
+        if os.path.realpath(stats) in _real_paths(outputs):
             raise OutputError(f"--stats {stats}: is the output itself; name another file")
+        if os.path.realpath(stats) in _real_paths(side for path in outputs for side in side_files(path)):
+            raise OutputError(f"--stats {stats}: is a file that is made on the way to the output; name another")
 
 
 def sources_of(work: Work) -> list[Path]:
@@ -58,6 +70,10 @@ def _files_of(output: Path | None) -> list[Path]:
     if is_numbered(output):
         return numbered_files(output) if os.path.isdir(output.parent) else []
     return [output]
+
+
+def _real_paths(paths: Iterable[Path]) -> set[str]:
+    return {os.path.realpath(path) for path in paths}
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ import av.error
 
 from realtime.errors import OutputError
 from realtime.local_files import ffmpeg_name
+from realtime.side_files import beside, listed_parts, notes_path, part_path
 
 _VERSION = 1
 _GIF = "gif"  # its pictures lean on those before, never on those behind
@@ -56,9 +57,9 @@ class UnfinishedVideo:
     def new_part(self) -> Path:
         """Where this run writes."""
         number = 1
-        while any(part.path == _part_path(self.output, number) for part in self.parts):
+        while any(part.path == part_path(self.output, number) for part in self.parts):
             number += 1
-        return _part_path(self.output, number)
+        return part_path(self.output, number)
 
     def remember(self, parts: Sequence[Part], running: Part | None = None) -> None:
         """Writes down which parts there are.
@@ -89,11 +90,6 @@ class UnfinishedVideo:
         notes_path(self.output).unlink(missing_ok=True)
 
 
-def notes_path(output: Path) -> Path:
-    """The small file that --resume needs, beside the output."""
-    return output.with_name(output.name + ".resume.json")
-
-
 def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo | None:
     """What an earlier run left of an output; None where it left nothing.
 
@@ -104,7 +100,7 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         version, before, listed = found["version"], dict(found["settings"]), list(found["parts"])
-        parts = [(_beside(output, str(part["file"])), part["frames"], float(part["start_s"])) for part in listed]
+        parts = [(beside(output, str(part["file"])), part["frames"], float(part["start_s"])) for part in listed]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -113,13 +109,13 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
         raise OutputError(f"--resume: {path} is of version {version}, expected {_VERSION}; --overwrite alone begins again")
     _check_settings(before, json.loads(json.dumps(settings)))
     kept: list[Part] = []
-    for part_path, frames, start_s in parts:
-        there = whole_frames(part_path)
+    for its_path, frames, start_s in parts:
+        there = whole_frames(its_path)
         count = there if frames is None else int(frames)
-        if frames is not None and not os.path.exists(part_path):
-            raise OutputError(f"--resume: {part_path} is missing; --overwrite alone begins again")
+        if frames is not None and not os.path.exists(its_path):
+            raise OutputError(f"--resume: {its_path} is missing; --overwrite alone begins again")
         if count:
-            kept.append(Part(part_path, count, start_s))
+            kept.append(Part(its_path, count, start_s))
     return UnfinishedVideo(output, settings, tuple(kept))
 
 
@@ -130,12 +126,7 @@ def is_unfinished(output: Path) -> bool:
 
 def discard_unfinished(output: Path) -> None:
     """Removes what a broken-off run left, except what stands under the output's own name."""
-    try:
-        listed = json.loads(notes_path(output).read_text(encoding="utf-8"))["parts"]
-        names = [_beside(output, str(part["file"])) for part in listed]
-    except (OSError, ValueError, KeyError, TypeError):
-        names = []
-    for path in names:
+    for path in listed_parts(output):
         if path != output:
             path.unlink(missing_ok=True)
     notes_path(output).unlink(missing_ok=True)
@@ -212,14 +203,3 @@ def _check_settings(before: dict[str, Any], now: dict[str, Any]) -> None:
                 f"--resume: {name} was {before.get(name)!r} and is {now.get(name)!r}; "
                 "use the same settings, or --overwrite alone to begin again"
             )
-
-
-def _beside(output: Path, name: str) -> Path:
-    """A part's path; names that lead elsewhere are not followed."""
-    if Path(name).name != name or not name.startswith(output.name):
-        raise ValueError(f"{name!r} is no part of {output.name}")
-    return output.with_name(name)
-
-
-def _part_path(output: Path, number: int) -> Path:
-    return output.with_name(f"{output.name}.partial" if number == 1 else f"{output.name}.{number}.partial")

@@ -17,6 +17,7 @@ import av.error
 from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.notes import Note, no_note
+from realtime.side_files import finishing_path
 from realtime.sinks import check_output
 from realtime.video_assembly import Soundtrack, assemble, needs_assembly
 from realtime.video_codecs import Encoding, choose_encoding
@@ -173,7 +174,7 @@ class VideoFileSink:
         if soundtrack is not None and (soundtrack.ends_with_picture or not complete):
             pictures_end_s = self._end_s or end_of_part(parts[-1])
             soundtrack = replace(soundtrack, end_s=min(pictures_end_s, soundtrack.end_s or pictures_end_s))
-        made = self._path.with_name(self._path.name + ".finishing")
+        made = finishing_path(self._path)
         suffix = self._path.suffix.lower()
         try:
             if needs_assembly(parts, suffix):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,45 @@ def test_paths_that_cannot_be_asked() -> None:
     assert identities(names) == frozenset()
     for name in names:
         check_not_source(name, identities([Path("film.mkv")]))
+
+
+# ------------------------------------------------------------------------------ files on the way to a result
+
+SIDE_NAMES = ["out.mp4.partial", "out.mp4.finishing", "out.mp4.resume.json", "out.mp4.resume.json.partial"]
+
+
+@pytest.mark.parametrize("name", [*SIDE_NAMES, "out.mp4.3.partial", "out.mp4.2.partial"])
+@pytest.mark.parametrize("link", [None, "symbolic", "hard"])
+def test_source_that_a_run_would_write_over_on_its_way(folder: Path, name: str, link: str | None) -> None:
+    listed = [{"file": part} for part in ("out.mp4", "out.mp4.3.partial")]
+    if name != "out.mp4.resume.json":
+        (folder / "out.mp4.resume.json").write_text(json.dumps({"parts": listed}))
+    (folder / name).write_bytes((folder / name).read_bytes() if (folder / name).exists() else b"precious")
+    if link == "symbolic":
+        (folder / "other name.mp4").symlink_to(name)
+    elif link == "hard":
+        (folder / "other name.mp4").hardlink_to(folder / name)
+    source = name if link is None else "other name.mp4"
+    with pytest.raises(OutputError, match=f"--output out.mp4: is made by way of {name}, which is the source itself"):
+        check_apart(Single(source), Path("out.mp4"), None)
+    check_apart(Single(source), Path("out2.mp4"), None)
+
+
+@pytest.mark.parametrize("name", SIDE_NAMES)
+def test_statistics_in_a_file_on_the_way_to_the_output(name: str) -> None:
+    with pytest.raises(OutputError, match=f"--stats {name}: is a file that is made on the way to the output"):
+        check_apart(Single("film.mkv"), Path("out.mp4"), Path(name))
+
+
+def test_statistics_made_by_way_of_the_source(folder: Path) -> None:
+    (folder / "stats.json.partial").write_bytes(b"precious")
+    with pytest.raises(OutputError, match=r"--stats stats\.json: is made by way of stats\.json\.partial"):
+        check_apart(Single("stats.json.partial"), None, Path("stats.json"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"parts": [{"file": "../film.mkv"}]}', '{"parts": [{"file": "out.mp4 film.mkv"}]}']
+)
+def test_notes_without_sense_name_no_files(folder: Path, text: str) -> None:
+    (folder / "out.mp4.resume.json").write_text(text)
+    check_apart(Single("film.mkv"), Path("out.mp4"), None)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import OutputError
+from realtime.side_files import notes_path
 from realtime.video_codecs import Encoding
 from realtime.video_encoder import PartFile, VideoForm
 from realtime.video_resume import (
@@ -21,7 +22,6 @@ from realtime.video_resume import (
     discard_unfinished,
     find_unfinished,
     is_unfinished,
-    notes_path,
     trim_part,
     whole_frames,
 )
