@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 import realtime.quiet  # noqa: F401
 from benchmarks.report import data_folder, print_table, write_json
+from export.description import graph_sha256
 from models.images import as_batch, load_image, resize_short_side
 from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, relative_squared_error
 from models.photos import evaluation_photos, list_photos
@@ -131,7 +132,8 @@ def main(argv: list[str] | None = None) -> int:
                     for precision in args.precision or list(models):
                         stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
                         figures = measure_quality(stylizer, paintings[style.name], photos, network.features)
-                        rows.append({"style": style.name, "tier": tier, "precision": precision} | figures)
+                        network_row = {"style": style.name, "tier": tier, "precision": precision}
+                        rows.append(network_row | {"graph_sha256": graph_sha256(models[precision].path)} | figures)
         write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     except UserError as error:
         return tell_mistake(error)

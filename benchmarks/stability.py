@@ -19,6 +19,7 @@ import numpy as np
 
 import realtime.quiet  # noqa: F401
 from benchmarks.report import data_folder, print_table, write_json
+from export.description import graph_sha256
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
@@ -136,6 +137,7 @@ def main(argv: list[str] | None = None) -> int:
                 for precision in args.precision or list(models):
                     stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
                     row: dict[str, Any] = {"style": style.name, "tier": tier, "precision": precision}
+                    row |= {"graph_sha256": graph_sha256(models[precision].path)}
                     row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
                     rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
         write_json(args.json, {"stability": rows})

@@ -120,6 +120,20 @@ def write_metadata(path: Path, values: dict[str, str], without: Collection[str] 
         partial.unlink(missing_ok=True)
 
 
+def graph_sha256(path: Path) -> str:
+    """SHA-256 of an ONNX file without its metadata: the same network with other words about it gives the same.
+
+    Raises:
+        ModelError: not an ONNX file, or one that cannot be read.
+    """
+    try:
+        model = onnx.load(path)
+    except Exception:  # protobuf's own, of no common base
+        raise ModelError(f"{path}: not an ONNX model that can be read; export the style again") from None
+    del model.metadata_props[:]
+    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+
+
 def file_entry(path: Path) -> dict[str, Any]:
     """File name, size and SHA-256, as style.json lists them."""
     data = path.read_bytes()

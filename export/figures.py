@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.description import file_entry, read_description, replace_network, write_metadata
+from export.description import file_entry, graph_sha256, read_description, replace_network, write_metadata
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import load_gallery, read_style
 from realtime.interruption import answers_interruption
@@ -24,12 +24,16 @@ FLICKER_CLIP = "people/asl_book.mkv"
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of one network."""
+    """What was measured of one network.
+
+    graphs: SHA-256 of its graph as each of the benchmarks found it; None of a file that does not tell.
+    """
 
     style: str
     tier: str
     precision: str
     figures: dict[str, Any]
+    graphs: frozenset[str | None]
 
     def __str__(self) -> str:
         return f"{self.style} {self.tier} {self.precision}"
@@ -51,10 +55,11 @@ def read_measured(quality: Path, stability: Path) -> list[Measured]:
             key = (row["style"], row["tier"], row["precision"])
             figures = {name: row[name] for name in ("style_error", "content_error", "painting_size")}
             figures |= {"vgg_sha256": found["vgg_sha256"], "measured": found["machine"]["date"]}
+            graphs = {found.get("graph_sha256") for found in (row, rows.get(key)) if found is not None}
             if key in rows:
                 figures |= {"flicker": rows[key]["clips"][FLICKER_CLIP]["flicker"], "warp_error": rows[key]["warp_error"]}
-            measured.append(Measured(*key, figures))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            measured.append(Measured(*key, figures, frozenset(graphs)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"figures cannot be read ({error}); expected what the benchmarks write with --json") from None
     return measured
 
@@ -65,7 +70,7 @@ def folders_of(measured: list[Measured], styles: Path | None) -> dict[str, Path]
     Args:
         styles: a folder of styles, or None for the gallery: the shipped ones and the user's own.
     Raises:
-        ModelError: a style is not there, or lacks a network that was measured.
+        ModelError: a style is not there, lacks a network that was measured, or has another in its place now.
     """
     if styles is None:
         gallery = {style.name: style for style in load_gallery()}
@@ -78,8 +83,19 @@ def folders_of(measured: list[Measured], styles: Path | None) -> dict[str, Path]
         models = gallery[entry.style].models
         if entry.precision not in models.get(entry.tier, {}):
             raise ModelError(f"style {entry.style}: has no {entry.tier} {entry.precision}")
-        folders[entry.style] = models[entry.tier][entry.precision].path.parent
+        path = models[entry.tier][entry.precision].path
+        _check_graph(entry, path)
+        folders[entry.style] = path.parent
     return folders
+
+
+def _check_graph(entry: Measured, path: Path) -> None:
+    """Refuses figures of a network that has been trained or exported anew since."""
+    again = "measure again with python -m benchmarks.quality and python -m benchmarks.stability"
+    if None in entry.graphs:
+        raise ModelError(f"figures of {entry}: their file does not tell of which network they are (graph_sha256); {again}")
+    if entry.graphs != {graph_sha256(path)}:
+        raise ModelError(f"figures of {entry}: measured of another network than {path} is now; {again}")
 
 
 def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import struct
 from pathlib import Path
@@ -18,13 +19,15 @@ from benchmarks.reference import ReferenceNetwork, export_reference
 from benchmarks.report import data_folder, print_table, write_json
 from benchmarks.speed import Contender
 from benchmarks.stability import FRAMES, WIDTH, measure_flicker, measure_warp_error, read_clip, read_flow
+from export.description import graph_sha256
 from models import vgg
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
-from models.vgg import VGGFeatures, convolution_shapes
+from models.vgg import LossNetwork, VGGFeatures, convolution_shapes
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import load_gallery
 from realtime.providers import Choice, create_session
+from tests.fakes import style_of, write_style_onnx
 
 FLOW_FOLDER = data_folder() / "video" / "flow"
 FLOW_MAGIC = 202021.25
@@ -269,6 +272,26 @@ def test_the_best_size_of_the_painting_counts_and_photos_are_averaged(tmp_path: 
     assert found["style_error"] == min(found["style_error_by_size"].values())
     assert found["content_error"] == pytest.approx(np.mean([one["content_error"] for one in alone]), abs=1e-4)
     assert found["content_error"] > 0.1
+
+
+@pytest.mark.parametrize("measure", ["quality", "stability"])
+def test_each_figure_tells_of_which_graph_it_is(measure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    style = style_of(write_style_onnx(tmp_path / "tiny.onnx"))
+    graph = graph_sha256(tmp_path / "tiny.onnx")
+    write_style_onnx(tmp_path / "tiny.onnx", metadata={"title": "Other words"})
+    module = importlib.import_module(f"benchmarks.{measure}")
+    monkeypatch.setattr(module, "load_gallery", lambda: [style])
+    monkeypatch.setattr(module, "write_json", lambda _, found: rows.extend(found[measure]))
+    errors = {"style_error": 0.5, "content_error": 0.5, "painting_size": 256}
+    monkeypatch.setattr(quality, "measure_quality", lambda *_: errors)
+    monkeypatch.setattr(stability, "measure_warp_error", lambda *_: 1.0)
+    monkeypatch.setattr(quality, "load_loss_network", lambda *_: LossNetwork(torch.nn.Identity(), "0" * 64, "none"))
+    monkeypatch.setattr(quality, "load_photos", lambda *_: [])
+    monkeypatch.setattr(quality, "paintings_of", lambda *_: {style.name: tmp_path})
+    monkeypatch.setattr(stability, "CLIPS", ())
+    rows: list[dict[str, Any]] = []
+    assert module.main([]) == 0
+    assert [row["graph_sha256"] for row in rows] == [graph]
 
 
 def test_styles_of_ones_own_without_a_painting_are_left_out_unless_named(

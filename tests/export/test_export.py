@@ -267,9 +267,10 @@ def test_metadata_are_added_and_replaced_and_nothing_else_changes(style: Path, s
     assert sorted(file.name for file in style.iterdir()) == ["fast.onnx", "style.json"]
 
 
-def measured(folder: Path, name: str = "wave", clip: str = figures.FLICKER_CLIP) -> tuple[Path, Path]:
+def measured(folder: Path, style: Path, name: str = "wave", clip: str = figures.FLICKER_CLIP) -> tuple[Path, Path]:
     """Files as benchmarks.quality and benchmarks.stability write them."""
-    network = {"style": name, "tier": "fast", "precision": "fp32"}
+    graph = description.graph_sha256(style / "fast.onnx")
+    network = {"style": name, "tier": "fast", "precision": "fp32", "graph_sha256": graph}
     quality = {
         "machine": {"date": "2026-01-31"},
         "vgg_sha256": "ab" * 32,
@@ -287,7 +288,7 @@ def record_figures(folder: Path, quality: Path, stability: Path) -> int:
 
 
 def test_measured_figures_go_into_the_description_and_the_file(style: Path, tmp_path: Path) -> None:
-    assert record_figures(style.parent, *measured(tmp_path)) == 0
+    assert record_figures(style.parent, *measured(tmp_path, style)) == 0
     entry = json.loads((style / "style.json").read_text(encoding="utf-8"))["tiers"]["fast"]["fp32"]
     assert (entry["style_error"], entry["content_error"], entry["flicker"], entry["warp_error"]) == (0.125, 0.5, 1.25, 1.5)
     assert (entry["painting_size"], entry["vgg_sha256"], entry["measured"]) == (384, "ab" * 32, "2026-01-31")
@@ -302,7 +303,7 @@ def test_measured_figures_go_into_the_description_and_the_file(style: Path, tmp_
 def test_figures_of_a_network_that_the_style_lacks_are_refused(
     style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    quality, stability = measured(tmp_path)
+    quality, stability = measured(tmp_path, style)
     quality.write_text(quality.read_text().replace('"fp32"', '"fp16"'))
     assert record_figures(style.parent, quality, stability) == 4
     assert "has no fast fp16" in capsys.readouterr().err
@@ -311,7 +312,7 @@ def test_figures_of_a_network_that_the_style_lacks_are_refused(
 def test_figures_of_a_style_of_ones_own_go_into_the_users_gallery(
     style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    quality, stability = measured(tmp_path)
+    quality, stability = measured(tmp_path, style)
     argv = ["--quality", str(quality), "--stability", str(stability)]
     assert figures.main(argv) == 4
     assert "style wave: not in the gallery; name its folder with --styles" in capsys.readouterr().err
@@ -330,10 +331,40 @@ def test_figures_that_cannot_be_written_end_with_5_and_leave_the_style_whole(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    quality, stability = measured(tmp_path)
+    quality, stability = measured(tmp_path, style)
     monkeypatch.setattr(description.json, "dumps", full)
     assert record_figures(style.parent, quality, stability) == 5
     assert "cannot be written (No space left on device)" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in style.iterdir()} == before
+
+
+def test_figures_may_be_written_twice_and_graphs_are_told_apart(style: Path, tmp_path: Path) -> None:
+    files = measured(tmp_path, style)
+    before = description.graph_sha256(style / "fast.onnx")
+    for _ in range(2):  # the first time changes the file, but not its graph
+        assert record_figures(style.parent, *files) == 0
+    assert description.graph_sha256(style / "fast.onnx") == before
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["quality", "stability"])
+@pytest.mark.parametrize("graph", ["another", "untold"])
+def test_figures_of_another_network_are_refused(
+    style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], which: int, graph: str
+) -> None:
+    before = {path.name: path.read_bytes() for path in style.iterdir()}
+    files = measured(tmp_path, style)
+    found = json.loads(files[which].read_text())
+    (row,) = found["stability" if which else "quality"]
+    if graph == "another":
+        row["graph_sha256"] = "0" * 64
+    else:
+        del row["graph_sha256"]
+    files[which].write_text(json.dumps(found))
+    assert record_figures(style.parent, *files) == 4
+    said = capsys.readouterr().err
+    assert said.startswith("error: figures of wave fast fp32: ")
+    assert ("measured of another network" if graph == "another" else "does not tell of which network") in said
+    assert "measure again" in said
     assert {path.name: path.read_bytes() for path in style.iterdir()} == before
 
 
@@ -344,6 +375,7 @@ def test_figures_that_cannot_be_read_end_with_4(
     before = (style / "style.json").read_text(encoding="utf-8")
     quality, stability = measured(
         tmp_path,
+        style,
         name="nave" if damage == "other style" else "wave",
         clip="x.mp4" if damage == "other clip" else figures.FLICKER_CLIP,
     )

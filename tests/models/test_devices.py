@@ -62,7 +62,7 @@ def test_a_gpu_that_does_not_answer_is_told_in_one_line(monkeypatch: pytest.Monk
 )
 def test_wanting_memory_is_told_with_what_to_try(error: Exception) -> None:
     with (
-        pytest.raises(UserError, match="^not enough memory for 9 pixels; try fewer$"),
+        pytest.raises(UserError, match=r"^not enough memory for 9 pixels; try fewer$"),
         enough_memory("for 9 pixels; try fewer"),
     ):
         raise error
