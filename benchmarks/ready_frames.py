@@ -12,10 +12,10 @@ from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
 from realtime.demo import DemoScene
 from realtime.frame import Image
+from realtime.pace import Pace
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
 from realtime.sinks import NullSink
-from realtime.sources import Pace
 from realtime.statistics_file import collect_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from realtime.errors import SourceError, UserError
 from realtime.excerpt import Excerpt, Scale
 from realtime.frame import Image
 from realtime.notes import Note, no_note
+from realtime.pace import Pace
 from realtime.picture_files import PICTURE_SUFFIXES, read_picture, scale_picture
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
@@ -118,7 +120,8 @@ class DemoSource:
         self.fps: float | None = fps or DEMO_FPS
         self._size_wh = size_wh or DEMO_SIZE_WH
         self._scene: DemoScene | None = None
-        self._pace = Pace(self.fps or DEMO_FPS)
+        self._cancelled = threading.Event()
+        self._pace = Pace(self.fps or DEMO_FPS, wait=self._cancelled.wait)
         self._index = 0
 
     def open(self) -> None:
@@ -134,24 +137,38 @@ class DemoSource:
             return None
         if self.is_live:
             self._pace.wait()
+        if self._cancelled.is_set():
+            return None
         time_s = self._index / (self.fps or DEMO_FPS)
         self._index += 1
         return self._scene.draw(time_s), None if self.is_live else time_s
+
+    def cancel(self) -> None:
+        """Lets a read that waits for its time return at once, from another thread; nothing is read after it."""
+        self._cancelled.set()
 
     def close(self) -> None:
         self._scene = None
 
 
 class PacedFile:
-    """A video file played as a camera: at its own pace, the newest frame wins."""
+    """A video file played as a camera: at its own pace, the newest frame wins.
+
+    Args:
+        clock: monotonic seconds.
+        cancelled: set by `cancel`, and waited for between two frames.
+    """
 
     is_live = True
     is_mirrored = False
     is_hardware = False
     can_return = False
 
-    def __init__(self, file: Source) -> None:
-        self._file = file
+    def __init__(
+        self, file: Source, clock: Callable[[], float] = time.monotonic, cancelled: threading.Event | None = None
+    ) -> None:
+        self._file, self._clock = file, clock
+        self._cancelled = cancelled or threading.Event()
         self.description = file.description
         self.fps = file.fps
         self.frame_count = file.frame_count
@@ -162,6 +179,11 @@ class PacedFile:
         """Size of the file's pictures before scaling, where it knows."""
         return getattr(self._file, "source_wh", None)
 
+    @property
+    def damaged_packets(self) -> int:
+        """What the file has left out so far because it could not be read."""
+        return getattr(self._file, "damaged_packets", 0)
+
     def open(self) -> None:
         self._file.open()
         self.fps, self.frame_count = self._file.fps, self._file.frame_count
@@ -170,41 +192,22 @@ class PacedFile:
         found = self._file.read()
         if found is None:
             return None
-        now = time.monotonic()
+        now = self._clock()
         at_s = found[1] or 0.0
         if self._started_s is None:
             self._started_s = now - at_s
-        time.sleep(max(0.0, self._started_s + at_s - now))
-        return found[0], None
+        is_cancelled = self._cancelled.wait(max(0.0, self._started_s + at_s - now))
+        return None if is_cancelled else (found[0], None)
 
     def cancel(self) -> None:
-        """Hands on that nothing more is wanted, where the file passes over frames."""
+        """Lets a read return at once, from another thread, however late the next frame is; nothing is read after it."""
+        self._cancelled.set()
         cancel: Callable[[], None] | None = getattr(self._file, "cancel", None)
         if cancel is not None:
             cancel()
 
     def close(self) -> None:
         self._file.close()
-
-
-class Pace:
-    """Waits so that calls return a given number of times a second, without drifting."""
-
-    def __init__(
-        self, fps: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._interval_s = 1 / fps
-        self._clock, self._sleep = clock, sleep
-        self._next_s: float | None = None
-
-    def wait(self) -> None:
-        """Returns at the next beat; beats that were missed are not made up for."""
-        now = self._clock()
-        if self._next_s is None or now > self._next_s + self._interval_s:
-            self._next_s = now
-        elif now < self._next_s:
-            self._sleep(self._next_s - now)
-        self._next_s += self._interval_s
 
 
 def choose_source(

@@ -20,11 +20,11 @@ from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
 from realtime.excerpt import Excerpt
 from realtime.inputs import plan_work
+from realtime.pace import Pace
 from realtime.picture_files import write_picture
 from realtime.picture_sequence import PictureSequence
 from realtime.sources import (
     DemoSource,
-    Pace,
     PacedFile,
     PictureSource,
     Source,
@@ -35,6 +35,7 @@ from tests.fakes import (
     SMALL_WH,
     FakeClock,
     MjpegServer,
+    ScriptedSource,
     SilentServer,
     closed_port,
     coloured_picture,
@@ -283,10 +284,21 @@ def test_pace_does_not_make_up_for_missed_beats(clock: FakeClock) -> None:
     assert clock() == pytest.approx(101.1)
 
 
-def test_paced_file_waits_for_the_time_of_each_frame(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.sources.time.monotonic", clock)
-    monkeypatch.setattr("realtime.sources.time.sleep", clock.sleep)
-    source = PacedFile(file_of(4))
+class PatientEvent(threading.Event):
+    """An event that nobody sets: waiting for it lets the clock's time pass."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleeps."""
+        self._clock.sleep(timeout or 0.0)
+        return False
+
+
+def test_paced_file_waits_for_the_time_of_each_frame(clock: FakeClock) -> None:
+    source = PacedFile(file_of(4), clock, PatientEvent(clock))
     source.open()
     seen_s = []
     for _ in range(4):
@@ -294,6 +306,31 @@ def test_paced_file_waits_for_the_time_of_each_frame(clock: FakeClock, monkeypat
         seen_s.append(clock())
     assert seen_s == pytest.approx([100.0, 100.1, 100.2, 100.3])
     assert source.read() is None
+
+
+@pytest.mark.parametrize("slow", ["paced file", "demo"])
+def test_waiting_for_a_frame_that_is_far_away_can_be_ended(slow: str) -> None:
+    """A film of slides, twenty seconds each: the reader is not taken for one that is stuck in a driver."""
+    slides = ScriptedSource([[flat_picture(1), flat_picture(2)]], frames_per_s=0.05)
+    source = PacedFile(slides) if slow == "paced file" else DemoSource((64, 64), fps=0.05)
+    capture = Capture(source, Policy.NEWEST)
+    capture.start()
+    assert capture.get(20.0) is not None
+    capture.stop()
+    assert not capture.abandoned
+    assert source.read() is None
+
+
+def test_paced_file_tells_the_damage_and_hands_on_the_end() -> None:
+    file = file_of(2)
+    source = PacedFile(file)
+    assert source.damaged_packets == 0
+    file.damaged_packets = 3  # type: ignore[attr-defined]
+    assert source.damaged_packets == 3
+    cancelled = threading.Event()
+    file.cancel = cancelled.set  # type: ignore[attr-defined]
+    source.cancel()
+    assert cancelled.is_set()
 
 
 # ------------------------------------------------------------------------------------ streams and cameras
