@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import os
 import re
+import select
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ LOOPBACK = "127.0.0.1"
 _BOUNDARY = "stylecam-frame"
 _SEND_S = 5.0  # a viewer that has not taken a picture for so long is hung up on
 _FIRST_PICTURE_S = 3.0
+_LOOK_S = 1.0  # without a picture after which a viewer is looked for
 _MOST_CONNECTIONS = 32
 _SEND_BUFFER_BYTES = 256 * 1024  # a slow viewer sees an old picture for no longer than this lasts
 _JPEG_QUALITY = 85
@@ -183,8 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with self.server.slot.watch() as viewer:
             while not viewer.is_over:
-                jpeg = viewer.next(1.0)
-                if jpeg is not None:
+                jpeg = viewer.next(_LOOK_S)
+                if jpeg is None:
+                    if _has_left(self.connection):  # nothing is sent meanwhile that would fail
+                        return
+                else:
                     head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                     self.connection.sendall(head.encode() + jpeg + b"\r\n")
                     viewer.took_it()
@@ -227,6 +232,15 @@ def _open_server(port: int, address: str, slot: JpegSlot) -> _Server:
             raise OutputError(f"{where}: this port is not allowed; try one above 1023, as in --serve 8090") from None
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{where}: cannot listen there ({reason}); expected an address of this machine") from None
+
+
+def _has_left(connection: socket.socket) -> bool:
+    """Whether the other end of a connection is closed; what it may have sent before is of no interest."""
+    try:
+        is_heard = bool(select.select([connection], [], [], 0)[0])
+        return is_heard and not connection.recv(65536)
+    except (OSError, ValueError):  # reset, or hung up on
+        return True
 
 
 def _is_own_name(host: str, names: frozenset[str]) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 
 import cv2
@@ -178,6 +180,34 @@ def test_viewer_that_leaves_is_forgotten(server: MjpegServer) -> None:
         return server.viewers == 0
 
     wait_until(offer_until_it_is_gone)
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_viewers_that_leave_while_no_picture_comes_make_room(
+    server: MjpegServer, monkeypatch: pytest.MonkeyPatch, is_reset: bool
+) -> None:
+    monkeypatch.setattr("realtime.mjpeg_server._MOST_CONNECTIONS", 2)
+    monkeypatch.setattr("realtime.mjpeg_server._LOOK_S", 0.02)
+    server.offer(flat_picture(1), 0.0)
+    for _ in range(3):  # more than there is room for at a time
+        with open_stream(server) as viewer, open_stream(server) as other:
+            assert Parts(viewer).next() == 1
+            wait_until(lambda: server.viewers == 2)
+            if is_reset:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_until(lambda: server.viewers == 0)
+
+
+def test_viewer_that_says_more_than_it_has_to_goes_on_looking(server: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.mjpeg_server._LOOK_S", 0.02)
+    server.offer(flat_picture(10), 0.0)
+    with open_stream(server) as viewer:
+        parts = Parts(viewer)
+        assert parts.next() == 10
+        viewer.sendall(b"are you there?")
+        time.sleep(0.1)
+        server.offer(flat_picture(50), 0.0)
+        assert parts.next() == 50
 
 
 def test_too_many_connections_are_refused(server: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
