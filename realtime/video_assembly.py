@@ -17,7 +17,7 @@ import av.error
 from realtime.local_files import ffmpeg_name
 from realtime.notes import Note
 from realtime.video_codecs import FORMATS, FRAGMENTED
-from realtime.video_resume import Part
+from realtime.video_parts import Part
 from realtime.video_tracks import Track, choose_tracks
 
 _HELD_BY_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "DURATION"})

@@ -17,8 +17,9 @@ from realtime.sources import Source
 from realtime.video_assembly import Soundtrack
 from realtime.video_codecs import choose_encoding
 from realtime.video_encoder import VideoForm
+from realtime.video_parts import count_frames
 from realtime.video_reader import VideoFileSource
-from realtime.video_resume import UnfinishedVideo, count_frames, discard_unfinished, find_unfinished, is_unfinished
+from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
 from realtime.video_writer import VideoFileSink
 
 _LIVE_TICK = Fraction(1, 90000)  # a camera's frames come when they come

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
+import math
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
-import av.error
-
 from realtime.errors import OutputError
-from realtime.local_files import ffmpeg_name
 from realtime.side_files import beside, listed_parts, notes_path, part_path
+from realtime.video_parts import Part, count_frames, picture_size, whole_frames
 
 _VERSION = 1
-_GIF = "gif"  # its pictures lean on those before, never on those behind
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file with the first frames of an output, or those after another part.
-
-    frames: so many of its frames count.
-    start_s: time of its first frame in the output; a GIF by itself counts from zero.
-    """
-
-    path: Path
-    frames: int
-    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,23 +81,17 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
     path = notes_path(output)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        version, before, listed = found["version"], dict(found["settings"]), list(found["parts"])
-        parts = [(beside(output, str(part["file"])), part["frames"], float(part["start_s"])) for part in listed]
+        version, before = found["version"], dict(found["settings"])
+        listed = [_read_part(output, part) for part in found["parts"]]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise OutputError(f"--resume: {path} cannot be read ({error}); --overwrite alone begins again") from None
     if version != _VERSION:
         raise OutputError(f"--resume: {path} is of version {version}, expected {_VERSION}; --overwrite alone begins again")
     _check_settings(before, json.loads(json.dumps(settings)))
-    kept: list[Part] = []
-    for its_path, frames, start_s in parts:
-        there = whole_frames(its_path)
-        count = there if frames is None else int(frames)
-        if frames is not None and not os.path.exists(its_path):
-            raise OutputError(f"--resume: {its_path} is missing; --overwrite alone begins again")
-        if count:
-            kept.append(Part(its_path, count, start_s))
+    kept = [part for part in map(_measure, listed) if part.frames]
+    _check_sizes(kept)
     return UnfinishedVideo(output, settings, tuple(kept))
 
 
@@ -132,68 +108,63 @@ def discard_unfinished(output: Path) -> None:
     notes_path(output).unlink(missing_ok=True)
 
 
-def whole_frames(path: Path) -> int:
-    """Frames of a part that broke off, up to its last keyframe: those from there on may lean on what was lost."""
-    seen = usable = 0
-    try:
-        with av.open(ffmpeg_name(path)) as container:
-            for packet in container.demux(video=0):
-                if not packet.size:
-                    continue
-                if packet.is_keyframe or container.format.name == _GIF:
-                    usable = seen
-                seen += 1
-    except (av.error.FFmpegError, OSError, IndexError):
-        pass  # not even its header was written, or it ends in the middle of something
-    return usable
+@dataclass(frozen=True)
+class _ListedPart:
+    """A part as the notes tell of it; those that were being written have neither frames nor bytes yet."""
 
-
-def trim_part(path: Path) -> None:
-    """Cuts off what was written of a last fragment when the disk became full, so that players do not stumble over it."""
-    end = 0
-    try:
-        with path.open("r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            position = 0
-            while position + 8 <= size:
-                file.seek(position)
-                length, kind = struct.unpack(">I4s", file.read(8))
-                if length == 1:  # the length follows in eight bytes
-                    length = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0]
-                position += max(8, length)
-                if kind in (b"ftyp", b"mdat") and position <= size:
-                    end = position
-            if end:
-                file.truncate(end)
-    except OSError:
-        pass  # it stays as it is
-
-
-def count_frames(path: Path) -> int:
-    """Frames that a player finds whole in a file."""
-    frames = 0
-    try:
-        with av.open(ffmpeg_name(path)) as container:
-            for packet in container.demux(video=0):
-                frames += bool(packet.size and not packet.is_corrupt)
-    except (av.error.FFmpegError, OSError, IndexError):
-        pass
-    return frames
-
-
-def end_of_part(part: Part) -> float:
-    """Time in the output at which the last picture of a part ends, in seconds."""
-    end_s = 0.0
-    with contextlib.suppress(av.error.FFmpegError, OSError, IndexError), av.open(ffmpeg_name(part.path)) as container:
-        packets = (packet for packet in container.demux(video=0) if packet.size)
-        for packet in itertools.islice(packets, part.frames):
-            if packet.pts is not None:
-                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return end_s
+    path: Path
+    frames: int | None
+    bytes: int | None
+    start_s: float
 
 
 def _listed(part: Part, frames: int | None) -> dict[str, Any]:
-    return {"file": part.path.name, "frames": frames, "start_s": part.start_s}
+    entry: dict[str, Any] = {"file": part.path.name, "frames": frames, "start_s": part.start_s}
+    with contextlib.suppress(OSError):
+        if frames is not None:
+            entry["bytes"] = part.path.stat().st_size
+    return entry
+
+
+def _read_part(output: Path, entry: dict[str, Any]) -> _ListedPart:
+    """An entry of the notes. Raises KeyError, TypeError, OverflowError or ValueError where it makes no sense."""
+    entry = {"bytes": None} | entry
+    counts = {name: entry[name] for name in ("frames", "bytes")}
+    for name, count in counts.items():
+        if count is not None and (type(count) is not int or count < 0):
+            raise ValueError(f"{name} are {count!r}, expected a count")
+    start_s = float(entry["start_s"])
+    if not math.isfinite(start_s):
+        raise ValueError(f"start_s is {start_s}")
+    return _ListedPart(beside(output, str(entry["file"])), **counts, start_s=start_s)
+
+
+def _measure(listed: _ListedPart) -> Part:
+    """A listed part with the frames of it that can be used.
+
+    Raises:
+        OutputError: it is no longer what the notes tell of.
+    """
+    path, frames = listed.path, listed.frames
+    if frames is None:
+        return Part(path, whole_frames(path), listed.start_s)
+    if not os.path.exists(path):
+        raise OutputError(f"--resume: {path} is missing; --overwrite alone begins again")
+    size, there = path.stat().st_size, count_frames(path)
+    if there < frames or listed.bytes not in (None, size):
+        left = f"{frames} frames" + (f" in {listed.bytes} bytes" if listed.bytes is not None else "")
+        raise OutputError(
+            f"--resume: {path} holds {there} frames in {size} bytes, the earlier run left {left}; "
+            "put its file back, or move that away: --overwrite alone begins again"
+        )
+    return Part(path, frames, listed.start_s)
+
+
+def _check_sizes(parts: Sequence[Part]) -> None:
+    sizes_wh = [picture_size(part.path) or (0, 0) for part in parts]
+    if len(set(sizes_wh)) > 1:
+        found = ", ".join(f"{part.path.name} {width}x{height}" for part, (width, height) in zip(parts, sizes_wh, strict=True))
+        raise OutputError(f"--resume: the parts' pictures differ in size ({found}); --overwrite alone begins again")
 
 
 def _check_settings(before: dict[str, Any], now: dict[str, Any]) -> None:

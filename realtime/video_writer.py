@@ -22,7 +22,8 @@ from realtime.sinks import check_output
 from realtime.video_assembly import Soundtrack, assemble, needs_assembly
 from realtime.video_codecs import Encoding, choose_encoding
 from realtime.video_encoder import PartFile, VideoForm, padding
-from realtime.video_resume import Part, UnfinishedVideo, count_frames, end_of_part, trim_part
+from realtime.video_parts import Part, count_frames, end_of_part, trim_part
+from realtime.video_resume import UnfinishedVideo
 
 _QUEUE_FRAMES = 4
 
@@ -160,14 +161,24 @@ class VideoFileSink:
     def _refusal(self, reason: str) -> OutputError:
         if self._encoding.codec != "gif":
             trim_part(self._part.path)
-        kept = self._unfinished.frames + count_frames(self._part.path)
-        where = f"{kept} frames can be played in {self._part.path.name}" if kept else "nothing was kept"
-        if not kept:
-            self._part.path.unlink(missing_ok=True)
-        hint = "; add --resume to go on" if kept and self._unfinished.settings is not None else ""
+        new, earlier = count_frames(self._part.path), self._unfinished
+        playable = [part.path.name for part in earlier.parts] + [self._part.path.name] * bool(new)
+        if not new:
+            self._forget_part()
+        where = f"{earlier.frames + new} frames can be played in {', '.join(playable)}" if playable else "nothing was kept"
+        hint = "; add --resume to go on" if playable and earlier.settings is not None else ""
         return OutputError(
             f"--output {self._path}: cannot be written after {self.frames_written} frames ({reason}); {where}{hint}"
         )
+
+    def _forget_part(self) -> None:
+        """Removes a part without a frame, and what the notes say of it: there is nothing to go on with."""
+        with contextlib.suppress(OutputError, OSError):  # the failure that led here is what is told
+            self._part.path.unlink(missing_ok=True)
+            if self._unfinished.parts:
+                self._unfinished.remember(self._unfinished.parts)
+            else:
+                self._unfinished.forget()
 
     def _finish(self, parts: list[Part], complete: bool) -> None:
         soundtrack = self._soundtrack

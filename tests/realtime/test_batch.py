@@ -11,7 +11,7 @@ import pytest
 from realtime.batch import Existing, Report, is_done, paint_batch
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
 from realtime.inputs import Batch, Job
-from realtime.video_resume import notes_path
+from realtime.side_files import notes_path
 
 NEITHER = Existing()
 JOBS = tuple(Job(Path(f"{name}.png"), Path(f"painted/{name}.png")) for name in "abcd")

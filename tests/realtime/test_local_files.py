@@ -10,8 +10,8 @@ import pytest
 from realtime.video_assembly import Soundtrack
 from realtime.video_codecs import Encoding
 from realtime.video_encoder import VideoForm
+from realtime.video_parts import Part, count_frames, end_of_part, whole_frames
 from realtime.video_reader import VideoFileSource
-from realtime.video_resume import Part, count_frames, end_of_part, whole_frames
 from realtime.video_writer import VideoFileSink
 from tests.fakes import clip_picture, write_clip
 from tests.films import clicks_of, write_film

@@ -15,18 +15,10 @@ from realtime.errors import OutputError
 from realtime.side_files import notes_path
 from realtime.video_codecs import Encoding
 from realtime.video_encoder import PartFile, VideoForm
-from realtime.video_resume import (
-    Part,
-    UnfinishedVideo,
-    count_frames,
-    discard_unfinished,
-    find_unfinished,
-    is_unfinished,
-    trim_part,
-    whole_frames,
-)
+from realtime.video_parts import Part, count_frames, trim_part, whole_frames
+from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
 from realtime.video_writer import VideoFileSink, check_whole
-from tests.fakes import clip_index, coloured_picture, read_clip
+from tests.fakes import clip_index, coloured_picture, read_clip, write_clip
 
 SETTINGS: dict[str, Any] = {"source": "clip.mp4, 7 bytes", "strength": 0.5, "processing_size": (64, 48)}
 TIMES_S = [0.0, 0.05, 0.2, 0.21, 0.5, 0.98, 1.0, 1.3, 1.31, 1.4]
@@ -137,6 +129,16 @@ def test_nothing_there_is_nothing_to_continue(tmp_path: Path) -> None:
         '{"version": 1, "settings": {}, "parts": [{"file": "../../elsewhere", "frames": 3, "start_s": 0}]}',
         '{"version": 1, "settings": {}, "parts": [{"file": "/etc/passwd", "frames": 3, "start_s": 0}]}',
         '{"version": 1, "settings": {}, "parts": [{}]}',
+        '{"version": 1, "settings": {}, "parts": ["out.mp4"]}',
+        '{"version": 1, "settings": {}, "parts": 7}',
+        *(
+            f'{{"version": 1, "settings": {{}}, "parts": [{{"file": "out.mp4", "frames": {frames}, "start_s": {start_s}}}]}}'
+            for frames, start_s in [
+                *((frames, "0") for frames in ('"x"', "-3", "2.5", "true", "[]")),
+                *(("3", start_s) for start_s in ("NaN", "Infinity", '"x"', "null", "1" + 400 * "0")),
+            ]
+        ),
+        '{"version": 1, "settings": {}, "parts": [{"file": "out.mp4", "frames": 3, "bytes": -1, "start_s": 0}]}',
     ],
 )
 def test_notes_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:
@@ -144,12 +146,41 @@ def test_notes_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None
     notes_path(path).write_text(text)
     with pytest.raises(OutputError, match="--overwrite alone begins again"):
         find_unfinished(path, {})
+    assert find_unfinished(tmp_path / "other.mp4", {}) is None
 
 
 def test_part_that_was_removed_is_missed(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     UnfinishedVideo(path, SETTINGS).remember([Part(tmp_path / "out.mp4.partial", 5)])
     with pytest.raises(OutputError, match=r"out\.mp4\.partial is missing"):
+        find_unfinished(path, SETTINGS)
+
+
+@pytest.mark.parametrize("frames", [3, 4, 6])
+@pytest.mark.parametrize("says_bytes", [False, True])
+def test_part_that_was_replaced_is_noticed(tmp_path: Path, frames: int, says_bytes: bool) -> None:
+    path = tmp_path / "out.mp4"
+    write(sink_for(path, "h264"), 0, 4, complete=False)
+    if not says_bytes:  # as earlier versions wrote
+        notes = json.loads(notes_path(path).read_text())
+        assert notes["parts"][0].pop("bytes") == path.stat().st_size
+        notes_path(path).write_text(json.dumps(notes))
+    assert find_unfinished(path, SETTINGS) is not None
+    other = write_clip(tmp_path / "other.mp4", frames=frames).read_bytes()
+    path.write_bytes(other)
+    if frames < 4 or says_bytes:
+        with pytest.raises(OutputError, match=rf"out\.mp4 holds {frames} frames in \d+ bytes, the earlier run left 4 frames"):
+            find_unfinished(path, SETTINGS)
+    assert path.read_bytes() == other
+
+
+def test_parts_of_several_sizes_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    first, second = tmp_path / "out.mp4.partial", tmp_path / "out.mp4.2.partial"
+    write_clip(tmp_path / "one.mp4", frames=4).rename(first)
+    write_clip(tmp_path / "two.mp4", frames=4, size_wh=(128, 96)).rename(second)
+    UnfinishedVideo(path, SETTINGS).remember([Part(first, 4), Part(second, 4)])
+    with pytest.raises(OutputError, match=r"\(out\.mp4\.partial 64x48, out\.mp4\.2\.partial 128x96\)"):
         find_unfinished(path, SETTINGS)
 
 

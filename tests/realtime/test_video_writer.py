@@ -13,6 +13,7 @@ from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.video_codecs import Encoding
 from realtime.video_encoder import PartFile, VideoForm
+from realtime.video_resume import UnfinishedVideo, find_unfinished
 from realtime.video_writer import VideoFileSink
 from tests.fakes import clip_index, clip_picture, coloured_picture, flat_picture, noisy_picture, read_clip
 
@@ -174,6 +175,44 @@ def test_full_disk_is_told_and_what_was_made_can_be_played(tmp_path: Path, monke
         sink.close(False)
     assert not (tmp_path / "out.mkv").exists()
     assert len(read_clip(tmp_path / "out.mkv.partial")) == 3
+
+
+class PartThatCannotBegin(PartFile):
+    """A part whose disk takes nothing."""
+
+    def encode(self, image_bgr: Image, at_s: float | None) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def refusal(sink: VideoFileSink) -> str:
+    """Writes until it is refused; the reason."""
+    sink.write(clip_picture(0), 0.5)
+    with pytest.raises(OutputError) as caught:
+        sink.close(False)
+    return str(caught.value)
+
+
+def test_nothing_kept_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.video_writer.PartFile", PartThatCannotBegin)
+    path = tmp_path / "out.mp4"
+    sink = VideoFileSink(path, Fraction(10), overwrite=False, unfinished=UnfinishedVideo(path, {"crf": 7}))
+    assert refusal(sink).endswith("after 0 frames (No space left on device); nothing was kept")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_new_kept_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.mp4"
+    begun = VideoFileSink(path, Fraction(10), overwrite=False, unfinished=UnfinishedVideo(path, {"crf": 7}))
+    for index in range(4):
+        begun.write(clip_picture(index), None)
+    begun.close(False)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert sorted(before) == ["out.mp4", "out.mp4.resume.json"]
+    monkeypatch.setattr("realtime.video_writer.PartFile", PartThatCannotBegin)
+    unfinished = find_unfinished(path, {"crf": 7})
+    reason = refusal(VideoFileSink(path, Fraction(10), overwrite=False, unfinished=unfinished))
+    assert "4 frames can be played in out.mp4; add --resume to go on" in reason
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_disk_that_is_full_at_the_very_end_keeps_every_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
