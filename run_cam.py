@@ -19,13 +19,21 @@ import threading  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError, tell_mistake  # noqa: E402
+from realtime.packages import check_packages  # noqa: E402
+
+if __name__ == "__main__":  # what follows loads packages
+    try:
+        check_packages()
+    except UserError as missing:
+        sys.exit(tell_mistake(missing))
+
 from realtime.batch import Existing, Report, paint_batch  # noqa: E402
 from realtime.calibration import Goal, calibrate  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
 from realtime.errands import Errands  # noqa: E402
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError, tell_mistake  # noqa: E402
 from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.gallery_watch import GalleryWatch  # noqa: E402

@@ -1,0 +1,59 @@
+"""Packages that are missing or do not load: one line that says what to do."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from realtime.errors import EXIT_MODEL, ModelError
+from realtime.packages import check_packages
+from tests.program import ROOT
+
+
+def test_everything_is_installed_here() -> None:
+    check_packages()
+
+
+def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("cv2", "av") else find(name))
+    with pytest.raises(ModelError, match=r"opencv-python, av not installed; \S+ -m pip install -r requirements\.txt"):
+        check_packages()
+
+
+@pytest.mark.parametrize(
+    ("reason", "mend"),
+    [
+        ("libGL.so.1: cannot open shared object file: No such file or directory", "apt install libgl1"),
+        ("numpy.core.multiarray failed to import\nand more", "pip install --force-reinstall opencv-python"),
+    ],
+)
+def test_package_that_does_not_load_is_one_line(monkeypatch: pytest.MonkeyPatch, reason: str, mend: str) -> None:
+    load = importlib.import_module
+
+    def load_all_but_opencv(name: str) -> ModuleType:
+        if name == "cv2":
+            raise ImportError(reason)
+        return load(name)
+
+    monkeypatch.setattr(importlib, "import_module", load_all_but_opencv)
+    with pytest.raises(ModelError, match="opencv-python does not load") as caught:
+        check_packages()
+    assert mend in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_program_without_any_package_says_what_to_install() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-S", str(ROOT / "run_cam.py"), "--version"]  # -S: nothing that was installed is found
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (EXIT_MODEL, "")
+    assert done.stderr.startswith("error: packages: numpy, opencv-python, onnxruntime, ")
+    assert "pip install -r requirements.txt (requirements-cpu.txt " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
