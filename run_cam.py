@@ -90,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
         make_folder(args.output)
 
         def paint(job: Job, report_one: Report) -> int:
-            changed = argparse.Namespace(**vars(args) | {"output": job.output})
+            # What is complete was left alone already; of a file played as a camera there is nothing else to go on with.
+            changed = argparse.Namespace(**vars(args) | {"output": job.output, "resume": args.resume and not args.live})
             return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop, note)
 
         return paint_batch(work, Existing(args.overwrite, args.resume), paint, report, stop, args.quiet)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realtime.errors import SourceError
 from realtime.excerpt import Scale
 from realtime.frame import Image
 from realtime.picture_files import as_bgr, check_size, on_white, open_picture, scale_picture
+from realtime.repeatable import describe_file
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -37,6 +39,7 @@ class AnimatedPicture:
     average_rate: frames a second by the time of the first picture; known once open.
     time_base: unit of the pictures' times in seconds.
     source_wh: size before scaling; known once open.
+    skipped_frames: set before opening: so many pictures are read and not handed over.
     """
 
     is_live = False
@@ -52,6 +55,8 @@ class AnimatedPicture:
         self.frame_count: int | None = None
         self.average_rate = Fraction(1000, round(_USUAL_MS))
         self.source_wh: tuple[int, int] | None = None
+        self.skipped_frames = 0
+        self._cancelled = threading.Event()
         self._path = path
         self._opened = contextlib.ExitStack()
         self._picture: PIL.Image.Image | None = None
@@ -72,18 +77,32 @@ class AnimatedPicture:
         self.fps = float(self.average_rate)
 
     def read(self) -> tuple[Image, float | None] | None:
-        if self._picture is None or self._next - self._first >= (self.frame_count or 0):
+        if self._picture is None:
             return None
-        self._seek()
-        found = scale_picture(as_bgr(self._picture), self._scale)
-        at_s = self._at_ms / 1000
-        self._at_ms += self._duration_ms()
-        self._next += 1
-        return found.image_bgr if found.alpha is None else on_white(found.image_bgr, found.alpha), at_s
+        while self._next - self._first < (self.frame_count or 0) and not self._cancelled.is_set():
+            self._seek()
+            at_s = self._at_ms / 1000
+            self._at_ms += self._duration_ms()
+            self._next += 1
+            if self._next - self._first > self.skipped_frames:
+                return self._shown(self._picture), at_s
+        return None
+
+    def frame_settings(self) -> dict[str, Any]:
+        """What the frames depend on, for comparing with an earlier run."""
+        return {"source": describe_file(self._path), "scale": self._scale}
+
+    def cancel(self) -> None:
+        """Lets a read that passes over pictures return at once, from another thread; nothing is read after it."""
+        self._cancelled.set()
 
     def close(self) -> None:
         self._opened.close()
         self._picture = None
+
+    def _shown(self, picture: PIL.Image.Image) -> Image:
+        found = scale_picture(as_bgr(picture), self._scale)
+        return found.image_bgr if found.alpha is None else on_white(found.image_bgr, found.alpha)
 
     def _seek(self) -> None:
         """Decodes the next picture; only then WebP tells its time."""

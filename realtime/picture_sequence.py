@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from realtime.frame import Image
 from realtime.inputs import numbered_name
 from realtime.notes import Note, no_note, said_once
 from realtime.picture_files import read_picture, scale_picture, write_picture
+from realtime.repeatable import describe_files
 from realtime.sinks import check_output
 
 SEQUENCE_FPS = 25.0
@@ -26,6 +29,7 @@ class PictureSequence:
 
     damaged_packets: pictures that could not be read and were left out.
     source_wh: size of the last picture before scaling and fitting; None before the first.
+    skipped_frames: set before opening: so many frames are read and not handed over.
 
     Args:
         pictures: at least one.
@@ -49,6 +53,8 @@ class PictureSequence:
         self.average_rate = Fraction(self.fps or SEQUENCE_FPS).limit_denominator(1001) or Fraction(1, 1001)
         self.damaged_packets = 0
         self.source_wh: tuple[int, int] | None = None
+        self.skipped_frames = 0
+        self._cancelled = threading.Event()
         self._pictures, self._one_size, self._scale, self._note = pictures, one_size, scale, said_once(note)
         self._size_wh: tuple[int, int] | None = None
         self._next = 0
@@ -59,7 +65,7 @@ class PictureSequence:
         self._size_wh = None
 
     def read(self) -> tuple[Image, float | None] | None:
-        while self._next < len(self._pictures):
+        while self._next < len(self._pictures) and not self._cancelled.is_set():
             path = self._pictures[self._next]
             self._next += 1
             try:
@@ -71,10 +77,20 @@ class PictureSequence:
                 continue
             self._read += 1
             self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
-            return self._fitted(picture.image_bgr), float((self._read - 1) / self.average_rate)
-        if self._pictures and not self._read:
+            fitted = self._fitted(picture.image_bgr)  # the first one's size holds for all, skipped or not
+            if self._read > self.skipped_frames:
+                return fitted, float((self._read - 1) / self.average_rate)
+        if self._pictures and not self._read and not self._cancelled.is_set():
             raise SourceError(f"{self.description}: none of them can be read")
         return None
+
+    def frame_settings(self) -> dict[str, Any]:
+        """What the frames depend on, for comparing with an earlier run."""
+        return {"source": describe_files(self._pictures), "fps": str(self.average_rate), "scale": self._scale}
+
+    def cancel(self) -> None:
+        """Lets a read that passes over frames return at once, from another thread; nothing is read after it."""
+        self._cancelled.set()
 
     def close(self) -> None:
         self._next = len(self._pictures)

@@ -10,8 +10,9 @@ from typing import Any
 
 import av
 
-from realtime.errors import OutputError
+from realtime.errors import OutputError, UserError
 from realtime.notes import Note
+from realtime.repeatable import Repeatable
 from realtime.sinks import check_output
 from realtime.sources import Source
 from realtime.video_assembly import Soundtrack
@@ -66,7 +67,7 @@ class VideoJob:
         self._unfinished = self._take_up(look)
         self.frames_done = self._unfinished.frames
         check_output(path, options.overwrite or any(part.path == path for part in self._unfinished.parts))
-        if isinstance(source, VideoFileSource):
+        if isinstance(source, Repeatable):
             source.skipped_frames = self.frames_done
 
     def open_sink(self) -> VideoFileSink:
@@ -106,8 +107,13 @@ class VideoJob:
 
     def _take_up(self, look: dict[str, Any]) -> UnfinishedVideo:
         """What is there already; a fresh start where there is nothing or nothing is to be kept."""
-        settings = self._settings(look) if isinstance(self._source, VideoFileSource) else None
-        if self._options.resume and settings is not None:
+        settings = self._settings(self._source, look) if isinstance(self._source, Repeatable) else None
+        if self._options.resume:
+            if settings is None:
+                raise UserError(
+                    f"--resume: only for films read from files (a video, several pictures, an animation) and not played as a "
+                    f"camera; not for {self._source.description}"
+                )
             found = find_unfinished(self._path, settings)
             if found is not None:
                 if found.frames:
@@ -115,9 +121,8 @@ class VideoJob:
                 return found
         elif is_unfinished(self._path):
             if not self._options.overwrite:
-                raise OutputError(
-                    f"--output {self._path}: broken off by an earlier run; add --resume to go on, --overwrite to begin again"
-                )
+                go_on = "--resume to go on, " if settings is not None else ""
+                raise OutputError(f"--output {self._path}: broken off by an earlier run; add {go_on}--overwrite to begin again")
             discard_unfinished(self._path)
         fresh = UnfinishedVideo(self._path, settings)
         left = fresh.new_part
@@ -128,30 +133,17 @@ class VideoJob:
             )
         return fresh
 
-    def _settings(self, look: dict[str, Any]) -> dict[str, Any]:
-        assert isinstance(self._source, VideoFileSource)
-        excerpt, encoding = self._source.excerpt, self._encoding
+    def _settings(self, source: Repeatable, look: dict[str, Any]) -> dict[str, Any]:
+        encoding = self._encoding
         return {
-            "source": describe_file(self._source.path),
+            **source.frame_settings(),
             **look,
-            "start": excerpt.start_s,
-            "end": excerpt.end_s,
-            "scale": excerpt.scale,
             "codec": encoding.codec,
             "encoder": encoding.encoder,
             "crf": encoding.crf,
             "encoder options": encoding.options(),
             "PyAV": av.__version__,
         }
-
-
-def describe_file(path: Path) -> str:
-    """Name, size and time of a file: enough to notice that it is another one."""
-    try:
-        found = path.stat()
-    except OSError:
-        return path.name
-    return f"{path.name}, {found.st_size} bytes, changed {found.st_mtime_ns}"
 
 
 def _rate(source: Source, asked_fps: float | None) -> Fraction:

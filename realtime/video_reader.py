@@ -16,6 +16,7 @@ from realtime.errors import SourceError
 from realtime.excerpt import Excerpt
 from realtime.frame import Image
 from realtime.notes import Note, no_note
+from realtime.repeatable import describe_file
 from realtime.video_colour import ColourTags
 from realtime.video_opening import open_video
 from realtime.video_pictures import PictureMaker
@@ -125,6 +126,11 @@ class VideoFileSource:
             if self._count > self.skipped_frames:
                 return self._pictures.make(frame), self._last_s
         return None
+
+    def frame_settings(self) -> dict[str, Any]:
+        """What the frames depend on, for comparing with an earlier run."""
+        excerpt = self.excerpt
+        return {"source": describe_file(self.path), "start": excerpt.start_s, "end": excerpt.end_s, "scale": excerpt.scale}
 
     def cancel(self) -> None:
         """Lets an open or read that passes over frames return at once, from another thread; nothing is read after it."""

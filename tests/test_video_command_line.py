@@ -139,6 +139,25 @@ def test_resuming_what_is_complete_is_refused_and_what_is_not_begun_begins(run_c
     assert len(read_clip(work / "out.mp4")) == 50
 
 
+def test_going_on_with_what_is_no_film_of_files(run_cam: RunCam, work: Path) -> None:
+    outcome = run_cam("--source", "demo", "--output", "out.mp4", "--max-frames", 3, "--resume")
+    outcome.complains(EXIT_ARGUMENTS, "--resume: only for films read from files", "not for demo")
+    assert list(work.iterdir()) == []
+
+
+def test_folder_played_as_a_camera_is_gone_on_with_file_by_file(run_cam: RunCam, work: Path) -> None:
+    (work / "films").mkdir()
+    for name in ("one.mp4", "two.mp4"):
+        write_film(work / "films" / name, [clip_picture(index) for index in range(5)])
+    arguments = ["--source", "films", "--output", "painted", "--live", "--resume"]
+    run_cam(*arguments).succeeds()
+    before = (work / "painted" / "one.mp4").stat().st_mtime_ns
+    (work / "painted" / "two.mp4").unlink()
+    run_cam(*arguments).succeeds()
+    assert (work / "painted" / "one.mp4").stat().st_mtime_ns == before
+    assert (work / "painted" / "two.mp4").exists()
+
+
 def test_limit_counts_frames_of_all_runs(run_cam: RunCam, film: Path, work: Path) -> None:
     run_cam("--source", film, "--output", "out.mp4", "--max-frames", 7).succeeds()
     assert len(read_clip(work / "out.mp4")) == 7

@@ -47,6 +47,17 @@ def test_pictures_come_once_at_their_times(tmp_path: Path, suffix: str) -> None:
     assert source.read() is None
 
 
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_pictures_that_are_passed_over_take_their_time(tmp_path: Path, suffix: str) -> None:
+    source = AnimatedPicture(write_animation(tmp_path / f"film{suffix}"))
+    source.skipped_frames = 2
+    source.open()
+    assert frames_of(source) == [(110, 0.3), (160, 0.35)]
+    source.open()
+    source.cancel()
+    assert source.read() is None
+
+
 def test_picture_for_other_programs_is_no_part_of_the_film(tmp_path: Path) -> None:
     pictures = [PIL.Image.fromarray(flat_picture(level)) for level in (250, *LEVELS)]
     pictures[0].save(tmp_path / "film.png", save_all=True, append_images=pictures[1:], default_image=True, duration=100)

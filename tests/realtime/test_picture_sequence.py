@@ -57,6 +57,29 @@ def test_picture_that_cannot_be_read_is_left_out(pictures: tuple[Path, ...]) -> 
     assert notes[0].startswith("left out: picture ")
 
 
+def test_frames_are_passed_over_and_the_first_ones_size_holds(pictures: tuple[Path, ...]) -> None:
+    write_picture(pictures[0], flat_picture(0, (32, 32)))
+    pictures[1].write_bytes(b"nonsense")
+    source = PictureSequence(pictures, 10.0)
+    source.skipped_frames = 2
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert (found[0].shape, found[0][16, 16, 0], found[1]) == ((32, 32, 3), 30, 0.2)
+    assert source.read() is None
+    source.skipped_frames = 7
+    source.open()
+    assert source.read() is None
+
+
+def test_frames_that_are_passed_over_can_be_given_up(pictures: tuple[Path, ...]) -> None:
+    source = PictureSequence(pictures, None)
+    source.skipped_frames = 3
+    source.open()
+    source.cancel()
+    assert source.read() is None
+
+
 def test_film_without_a_readable_picture(pictures: tuple[Path, ...]) -> None:
     for path in pictures:
         path.write_bytes(b"")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 
-from realtime.errors import OutputError
+from realtime.animation import AnimatedPicture
+from realtime.errors import EXIT_ARGUMENTS, OutputError, UserError
 from realtime.excerpt import Excerpt
 from realtime.notes import no_note
-from realtime.sources import Source
+from realtime.picture_files import write_picture
+from realtime.picture_sequence import PictureSequence
+from realtime.sources import DemoSource, PacedFile, Source
 from realtime.video_job import VideoJob, VideoOptions
 from realtime.video_reader import VideoFileSource
-from tests.fakes import clip_picture, file_of, read_clip, write_clip
+from tests.fakes import clip_picture, file_of, flat_picture, read_clip, write_clip
 from tests.films import write_film
 
 
@@ -39,11 +44,10 @@ def paint(job: VideoJob, source: Source) -> None:
     sink.close(True)
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_what_a_killed_run_of_a_camera_left_is_kept(tmp_path: Path, left: Path, resume: bool) -> None:
+def test_what_a_killed_run_of_a_camera_left_is_kept(tmp_path: Path, left: Path) -> None:
     before = left.read_bytes()
     with pytest.raises(OutputError, match=r"out\.mp4\.partial of an earlier run lies beside it; move it away, or add --overw"):
-        job_for(tmp_path, resume=resume)
+        job_for(tmp_path)
     assert left.read_bytes() == before
 
 
@@ -66,6 +70,97 @@ def test_part_of_a_file_without_its_notes_is_kept_too(tmp_path: Path, left: Path
     with pytest.raises(OutputError, match="of an earlier run"):
         job_for(tmp_path, VideoFileSource(clip))
     assert left.exists()
+
+
+# ------------------------------------------------------------------------------------------- going on with it
+
+LEVELS = (10, 60, 110, 160, 210)
+FILMS = ("clip.mp4", "animation.png", "animation.webp", "pictures")
+
+
+def write_source(folder: Path, name: str) -> Callable[[], Source]:
+    """A film of five greys in files, one of its pictures damaged where it has several files; makes a source that reads it."""
+    shown = [flat_picture(level) for level in LEVELS]
+    if name == "clip.mp4":
+        clip = write_clip(folder / name, pictures=shown)
+        return lambda: VideoFileSource(clip)
+    if name == "pictures":
+        paths = tuple(folder / f"{number}.png" for number in range(6))
+        for path, picture in zip(paths, [*shown[:1], None, *shown[1:]], strict=True):
+            path.write_bytes(b"nonsense") if picture is None else write_picture(path, picture)
+        return lambda: PictureSequence(paths, 8.0)
+    pictures = [PIL.Image.fromarray(picture) for picture in shown]
+    times = {"duration": [100, 200, 50, 100, 100]} | ({"lossless": True} if name.endswith(".webp") else {})
+    pictures[0].save(folder / name, save_all=True, append_images=pictures[1:], **times)
+    return lambda: AnimatedPicture(folder / name)
+
+
+def paint_some(job: VideoJob, source: Source, count: int) -> None:
+    """What an interruption leaves."""
+    source.open()
+    sink = job.open_sink()
+    for _ in range(count):
+        found = source.read()
+        assert found is not None
+        sink.write(*found)
+    sink.close(False)
+    source.close()
+
+
+def greys_of(path: Path) -> list[tuple[float, int]]:
+    """Time and grey of every frame."""
+    with av.open(str(path)) as container:
+        return [
+            (round(float(frame.time or 0), 2), round(float(frame.to_ndarray(format="bgr24").mean())))
+            for frame in container.decode(video=0)
+        ]
+
+
+@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_film_of_files_is_gone_on_with(tmp_path: Path, name: str, overwrite: bool) -> None:
+    open_again = write_source(tmp_path, name)
+    source = open_again()
+    paint(VideoJob(tmp_path / "whole.mp4", source, VideoOptions(), {}, no_note), source)
+    whole = greys_of(tmp_path / "whole.mp4")
+    assert len(whole) == 5
+    source = open_again()
+    paint_some(job_for(tmp_path, source), source, 2)
+    with pytest.raises(OutputError, match="add --resume to go on, --overwrite to begin again"):
+        job_for(tmp_path, open_again())
+    source = open_again()
+    job = job_for(tmp_path, source, resume=not overwrite, overwrite=overwrite)
+    assert job.frames_done == (0 if overwrite else 2)
+    paint(job, source)
+    found = greys_of(tmp_path / "out.mp4")
+    assert [at_s for at_s, _ in found] == [at_s for at_s, _ in whole]
+    np.testing.assert_allclose([level for _, level in found], [level for _, level in whole], atol=3)
+    assert list(tmp_path.glob("out.mp4.*")) == []
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_other_files_are_not_gone_on_with(tmp_path: Path, name: str) -> None:
+    open_again = write_source(tmp_path, name)
+    source = open_again()
+    paint_some(job_for(tmp_path, source), source, 2)
+    changed = tmp_path / ("2.png" if name == "pictures" else name)
+    changed.write_bytes(changed.read_bytes() + b"x")
+    with pytest.raises(OutputError, match="--resume: source was "):
+        job_for(tmp_path, open_again(), resume=True)
+
+
+@pytest.mark.parametrize("kind", ["camera", "played as a camera", "demo"])
+def test_source_that_gives_other_frames_each_time_is_not_gone_on_with(tmp_path: Path, clip: Path, kind: str) -> None:
+    source: Source = file_of(3)
+    if kind != "camera":
+        source = PacedFile(VideoFileSource(clip)) if kind == "played as a camera" else DemoSource(paced=False)
+    with pytest.raises(UserError, match=f"--resume: only for films read from files.*; not for {source.description}") as caught:
+        job_for(tmp_path, source, resume=True)
+    assert caught.value.exit_code == EXIT_ARGUMENTS
+    file = VideoFileSource(clip)
+    paint_some(job_for(tmp_path, file), file, 2)
+    with pytest.raises(OutputError, match="broken off by an earlier run; add --overwrite to begin again"):
+        job_for(tmp_path, source)
 
 
 # ------------------------------------------------------------------------------------------------ sound
