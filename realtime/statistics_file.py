@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -56,4 +57,6 @@ def write_stats(path: Path, stats: dict[str, Any]) -> None:
         partial.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise OutputError(f"--stats {path}: cannot be written ({error.strerror})") from None
