@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from models.images import decode_deep_image, encode_image
+from realtime.colour_profiles import has_other_colours
 from realtime.errors import OutputError, SourceError
-from realtime.picture_files import open_picture, read_picture
+from realtime.picture_files import open_picture, read_on_white, read_picture
 
 OUTPUT_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _DEEP_SUFFIXES = (".png", ".tif", ".tiff")
@@ -24,7 +25,7 @@ _HEADER_CHUNK_BYTES = 25
 
 
 def read_still(path: Path) -> Tensor:
-    """A picture with all its bits, upright.
+    """A picture with all its bits, upright, in sRGB, on white.
 
     Returns:
         (3, H, W) float32, 0..1, RGB.
@@ -34,7 +35,7 @@ def read_still(path: Path) -> Tensor:
     deep = _read_deep(path)
     if deep is not None:
         return deep
-    image_bgr = read_picture(path).image_bgr
+    image_bgr = read_on_white(path)
     return torch.from_numpy(image_bgr[:, :, ::-1].copy()).permute(2, 0, 1).float() / 255
 
 
@@ -151,20 +152,30 @@ def with_png_text(png: bytes, text: dict[str, str]) -> bytes:
 
 
 def _read_deep(path: Path) -> Tensor | None:
-    """A picture of 16 bits a channel, or None where the file is of another kind: Pillow has no such pictures."""
+    """A picture of 16 bits a channel, or None where the file is of another kind: Pillow has no such pictures.
+
+    One in other colours than sRGB's is of another kind too: they are brought to sRGB in 8 bits alone.
+    """
     with open_picture(path) as opened:
-        if opened.format not in ("PNG", "TIFF"):
+        if opened.format not in ("PNG", "TIFF") or has_other_colours(opened):
             return None
         width, height = opened.size
+        is_transparent = opened.has_transparency_data
     if width * height > _MOST_DEEP_PIXELS:
         limit = _MOST_DEEP_PIXELS // 1_000_000
         raise SourceError(
             f"picture {path}: {width}x{height} pixels; expected at most {limit} megapixels; make it smaller first"
         )
     try:
-        return decode_deep_image(path.read_bytes())
+        deep = decode_deep_image(path.read_bytes())
     except OSError as error:
         raise SourceError(f"picture {path}: cannot be read ({error.strerror})") from None
+    if deep is None or not is_transparent:
+        return deep
+    alpha = read_picture(path).alpha  # in 8 bits, which is enough for what lies on white
+    if alpha is not None and alpha.shape != deep.shape[1:]:  # an OpenCV that does not turn this kind of file upright
+        return None
+    return deep if alpha is None else 1 - (1 - deep) * (torch.from_numpy(alpha).float() / 255)
 
 
 def _free_name(path: Path) -> Path:

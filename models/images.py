@@ -15,31 +15,21 @@ from torch import Tensor
 
 from realtime.errors import OutputError, SourceError
 from realtime.local_files import ffmpeg_name
+from realtime.picture_files import read_on_white
 from realtime.quiet import silent_libraries
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 def load_image(path: Path) -> Tensor:
-    """Reads a picture, its EXIF orientation applied.
+    """Reads a picture as a viewer shows it: upright, its colours brought to sRGB by its profile, on white.
 
     Returns:
         (3, H, W) uint8, RGB.
     Raises:
-        SourceError: not there, or not a picture.
+        SourceError: not there, not a picture, cut short, or too large.
     """
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise SourceError(f"picture {path}: cannot be read ({error.strerror})") from None
-    try:
-        with silent_libraries():  # libpng complains of a file that is cut short
-            image_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:  # a header that claims more pixels than OpenCV allows
-        image_bgr = None
-    if image_bgr is None:
-        raise SourceError(f"picture {path}: not a picture that OpenCV can read; try JPEG or PNG")
-    return picture_of(np.asarray(image_bgr, np.uint8))
+    return picture_of(read_on_white(path))
 
 
 def save_image(path: Path, picture_rgb: Tensor) -> None:

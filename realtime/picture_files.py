@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from realtime.colour_profiles import to_srgb
 from realtime.errors import OutputError, SourceError
 from realtime.excerpt import Scale, scaled_size
 from realtime.frame import Image
@@ -72,6 +72,16 @@ def read_picture(path: Path, note: Note = no_note) -> Picture:
             raise SourceError(f"picture {path}: damaged or cut short ({_first_line(error)}); nothing was made of it") from None
 
 
+def read_on_white(path: Path) -> Image:
+    """A picture as read_picture reads it, what is transparent laid on white: (H, W, 3) uint8 BGR.
+
+    Raises:
+        SourceError: as read_picture.
+    """
+    picture = read_picture(path)
+    return picture.image_bgr if picture.alpha is None else on_white(picture.image_bgr, picture.alpha)
+
+
 def scale_picture(picture: Picture, scale: Scale) -> Picture:
     """A picture at the size that --scale asks for, its transparency too; the same picture where that is its own.
 
@@ -102,16 +112,20 @@ def open_picture(path: Path) -> Iterator[PIL.Image.Image]:
     import PIL.ImageFile
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # checked here, with a line of our own in place of a warning
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow tells of odd metadata in that way
-            opened = PIL.Image.open(path, formats=_READ_FORMATS)
-    except PIL.UnidentifiedImageError:
-        raise SourceError(f"picture {path}: not a picture that can be read; expected JPEG, PNG, WebP, TIFF or BMP") from None
-    except Exception as error:  # as above; an OSError may be the disk's or a plugin's
-        reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) and error.strerror else None
-        raise SourceError(f"picture {path}: {reason or f'not a picture that can be read ({_first_line(error)})'}") from None
-    with opened:
+    with contextlib.ExitStack() as stack:
+        try:
+            # Not by its name: Pillow then maps some TIFFs into memory, and takes width for height where one lies on its side.
+            file = stack.enter_context(path.open("rb"))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow tells of odd metadata in that way
+                opened = stack.enter_context(PIL.Image.open(file, formats=_READ_FORMATS))
+        except PIL.UnidentifiedImageError:
+            raise SourceError(
+                f"picture {path}: not a picture that can be read; expected JPEG, PNG, WebP, TIFF or BMP"
+            ) from None
+        except Exception as error:  # as above; an OSError may be the disk's or a plugin's
+            reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) and error.strerror else None
+            raise SourceError(f"picture {path}: {reason or f'not a picture that can be read ({_first_line(error)})'}") from None
         yield opened
 
 
@@ -181,33 +195,7 @@ def _convert(opened: PIL.Image.Image, note: Note) -> Picture:
         warnings.simplefilter("ignore")
         opened.load()
         PIL.ImageOps.exif_transpose(opened, in_place=True)
-    return as_bgr(_to_srgb(opened, note))
-
-
-def _to_srgb(image: PIL.Image.Image, note: Note) -> PIL.Image.Image:
-    """The picture with its colours brought to sRGB by the profile in its file, if there is one."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "L", "LA", "CMYK", "LAB"):
-        return image
-    import PIL.ImageCms
-
-    try:
-        source = PIL.ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = PIL.ImageCms.getProfileDescription(source).strip()
-        if "srgb" in name.lower():
-            return image
-        alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
-        opaque = image.convert({"RGBA": "RGB", "LA": "L"}.get(image.mode, image.mode))
-        target = PIL.ImageCms.createProfile("sRGB")
-        converted = PIL.ImageCms.profileToProfile(opaque, source, target, outputMode="RGB")
-    except (PIL.ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        note("a colour profile that cannot be used is left aside")
-        return image
-    assert converted is not None
-    note(f"colours are converted from {name or 'the profile of the picture'} to sRGB")
-    if alpha is not None:
-        converted.putalpha(alpha)
-    return converted
+    return as_bgr(to_srgb(opened, note))
 
 
 def _grey_of_more_bits(levels: Any) -> Image:

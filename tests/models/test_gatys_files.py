@@ -54,6 +54,29 @@ def test_a_mask_is_read_as_grey_from_0_to_1(tmp_path: Path) -> None:
     assert float(mask[:, :24].max()) == 0 and float(mask[:, 24:].min()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_what_is_transparent_lies_on_white(suffix: str, bits: int, tmp_path: Path) -> None:
+    """Red all over: hidden, half to be seen, to be seen."""
+    highest, kind = (65535, np.uint16) if bits == 16 else (255, np.uint8)
+    picture = np.zeros((40, 48, 4), kind)
+    picture[:, :, 2] = highest
+    picture[:, 16:32, 3], picture[:, 32:, 3] = highest // 2, highest
+    cv2.imwrite(str(tmp_path / f"red{suffix}"), picture)
+    found = read_still(tmp_path / f"red{suffix}")
+    for column, expected in ((8, (1.0, 1.0, 1.0)), (24, (1.0, 0.5, 0.5)), (40, (1.0, 0.0, 0.0))):
+        torch.testing.assert_close(found[:, 20, column], torch.tensor(expected), atol=0.005, rtol=0)
+
+
+def test_a_deep_picture_in_other_colours_is_brought_to_srgb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV knows no profiles: it is read in 8 bits, in which they are known."""
+    path = tmp_path / "ramp.png"
+    path.write_bytes(encode_still(path, RAMP, 16, {}))
+    monkeypatch.setattr(gatys_files, "has_other_colours", lambda _: True)
+    levels = read_still(path) * 255
+    torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
+
+
 def test_text_lies_in_chunks_with_a_right_checksum(tmp_path: Path) -> None:
     png = encode_still(Path("a.png"), RAMP, 8, {"Software": "StyleCam", "StyleCam": '{"a": 1}'})
     found, place = {}, 8

@@ -11,6 +11,8 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
+import PIL.ImageCms
 import pytest
 import torch
 from hypothesis import given, settings
@@ -106,12 +108,30 @@ def test_sixteen_bits_become_eight(tmp_path: Path, suffix: str) -> None:
     assert abs(int(picture[0, 0, 0]) - round(40000 / 257)) <= 1
 
 
-def test_transparency_is_left_out(tmp_path: Path) -> None:
+def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
+    """Red hides under the left half; the right half is half blue, half nothing."""
+    alpha = np.zeros((32, 64), np.uint8)
+    alpha[:, 32:] = 128
     path = tmp_path / "alpha.png"
-    path.write_bytes(encoded(".png", np.dstack([red_left_blue_right(), np.full((32, 64), 128, np.uint8)])))
+    path.write_bytes(encoded(".png", np.dstack([red_left_blue_right(), alpha])))
     picture = load_image(path)
     assert picture.shape == (3, 32, 64)
-    assert is_near(picture[:, :, :32], RED)
+    assert bool((picture[:, :, :32] == 255).all())
+    assert picture[:, 0, 40].tolist() == pytest.approx([127, 127, 255], abs=1)
+
+
+def test_colours_of_a_profile_are_read_as_a_viewer_shows_them(tmp_path: Path) -> None:
+    profile = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("LAB", 5000)).tobytes()
+    PIL.Image.new("LAB", (8, 6), (137, 208, 195)).save(tmp_path / "red.tif", icc_profile=profile)
+    assert is_near(load_image(tmp_path / "red.tif"), RED)
+
+
+def test_a_photograph_cut_short_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(
+        encoded(".jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[:-900]
+    )
+    with pytest.raises(SourceError, match="damaged or cut short"):
+        load_image(tmp_path / "photo.jpg")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +142,7 @@ def test_transparency_is_left_out(tmp_path: Path) -> None:
 def test_what_is_not_a_picture_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(data)
-    with pytest.raises(SourceError, match="not a picture that OpenCV can read"):
+    with pytest.raises(SourceError, match=r"photo\.png: (not a picture|damaged or cut short|60000x60000)"):
         load_image(path)
 
 

@@ -20,7 +20,7 @@ from realtime import picture_files
 from realtime.errors import OutputError, SourceError
 from realtime.excerpt import Scale
 from realtime.frame import Image
-from realtime.picture_files import Picture, read_picture, scale_picture, write_picture
+from realtime.picture_files import Picture, read_on_white, read_picture, scale_picture, write_picture
 from tests.fakes import coloured_picture, flat_picture, noisy_picture
 
 ALPHA = noisy_picture()[:, :, 1]
@@ -56,6 +56,23 @@ def test_picture_is_turned_upright(tmp_path: Path, suffix: str, orientation: int
     found = read_picture(tmp_path / f"photo{suffix}").image_bgr
     assert found.shape == coloured_picture().shape
     assert np.abs(found.astype(int) - coloured_picture()).max() <= (6 if suffix == ".jpg" else 0)
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize("compression", ["raw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA"])
+def test_tiff_of_every_kind_is_turned_upright(tmp_path: Path, mode: str, compression: str, orientation: int) -> None:
+    """Also where Pillow could map the file into memory instead of reading it."""
+    upright = coloured_picture()[:, :, :1].repeat(3, 2)
+    stored = np.ascontiguousarray(TURNS[orientation](upright))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    grey = PIL.Image.fromarray(stored[:, :, 0])
+    picture = grey.convert("RGB").convert(mode) if mode in ("CMYK", "RGBA") else grey.convert(mode)
+    picture.save(tmp_path / "photo.tif", exif=exif, compression=compression)
+    found = read_picture(tmp_path / "photo.tif").image_bgr
+    assert found.shape == upright.shape
+    assert np.abs(found.astype(int) - upright).max() <= 1
 
 
 # ------------------------------------------------------------------------------------------------- kinds
@@ -120,6 +137,14 @@ def test_nothing_hidden_shows(tmp_path: Path) -> None:
     assert found.image_bgr.min() == 255
     assert found.alpha is not None
     assert found.alpha.max() == 0
+
+
+def test_what_is_transparent_is_laid_on_white(tmp_path: Path) -> None:
+    half = np.full((48, 64), 128, np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), np.dstack([flat_picture(0), half]))
+    assert abs(int(read_on_white(tmp_path / "photo.png")[5, 5, 0]) - 127) <= 1
+    write_picture(tmp_path / "opaque.png", coloured_picture())
+    np.testing.assert_array_equal(read_on_white(tmp_path / "opaque.png"), coloured_picture())
 
 
 # ---------------------------------------------------------------------------------------------- bad files
