@@ -23,6 +23,7 @@ from models.gatys_settings import INITS, GatysSettings
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_DONE, EXIT_OUTPUT, ModelError, OutputError, UserError
 from realtime.gallery import load_gallery
+from realtime.same_files import check_not_source, identities
 
 EXEMPLAR = "exemplar.jpg"
 EVERYWHERE = "none"  # in place of a mask
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     check_format(output, args.bits)
     check_place(output, args.overwrite)
     if args.progress_picture is not None:
-        check_format(Path(args.progress_picture), 8)
+        _check_progress_picture(args, output)
     if args.save_every is not None:
         _check_steps(output, args.save_every, args.overwrite)
     content = read_still(Path(args.content))
@@ -131,6 +132,24 @@ def _watchers(args: argparse.Namespace, output: Path) -> tuple[Callable[[Progres
             _save_step(output, progress, args)
 
     return watch, bar.close
+
+
+def _check_progress_picture(args: argparse.Namespace, output: Path) -> None:
+    """Refuses a picture of the progress that would be written over what is read, the result, or a file of somebody's.
+
+    Raises:
+        OutputError: with the reason.
+    """
+    path = Path(args.progress_picture)
+    check_format(path, 8)
+    read = [args.content, *(mask for mask in args.masks or [] if mask.lower() != EVERYWHERE)]
+    read += [args.init] if args.init not in (None, *INITS) else []
+    extra = Path(args.styles) if args.styles else None
+    sources = identities([*map(Path, read), *(style_picture(style, extra) for style in args.style)])
+    check_not_source(path, sources, "--progress-picture")
+    if os.path.realpath(path) == os.path.realpath(output):
+        raise OutputError(f"--progress-picture {path}: is the output itself; name another file")
+    check_place(path, args.overwrite)
 
 
 def _check_steps(output: Path, save_every: int, overwrite: bool) -> None:

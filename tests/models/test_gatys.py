@@ -75,6 +75,34 @@ def test_progress_comes_as_json_lines_with_a_small_picture(desk: Desk, capsys: p
     assert last == {"event": "done", "output": str(desk.output), "seconds": last["seconds"], "loss": last["loss"]}
 
 
+@pytest.mark.parametrize("which", ["content", "style", "mask", "init", "output", "link to the content"])
+def test_the_small_picture_replaces_nothing_that_is_read_nor_the_output(
+    which: str, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask, init = (picture_file(desk.folder / name, photo()) for name in ("mask.png", "init.png"))
+    places = {"content": desk.content, "style": desk.style, "mask": mask, "init": init, "output": desk.output}
+    if which not in places:
+        places[which] = desk.folder / "link.png"
+        os.link(desk.content, places[which])
+    before = {path: path.read_bytes() for path in desk.folder.glob("*.png")}
+    more = ["--masks", str(mask), "--init", str(init), "--overwrite"]
+    assert desk.run("--progress-picture", str(places[which]), *more) == 5
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: --progress-picture {places[which]}: is the {'output' if which == 'output' else 'source'}")
+    assert said.count("\n") == 1
+    assert {path: path.read_bytes() for path in desk.folder.glob("*.png")} == before
+
+
+def test_the_small_picture_replaces_no_other_file_unasked(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    small = picture_file(desk.folder / "small.png", photo())
+    before = small.read_bytes()
+    assert desk.run("--progress-picture", str(small)) == 5
+    assert "small.png: exists already; give another name, or --overwrite" in capsys.readouterr().err
+    assert small.read_bytes() == before
+    assert desk.run("--progress-picture", str(small), "--overwrite") == 0
+    assert small.read_bytes() != before
+
+
 def test_a_style_of_the_gallery_is_its_exemplar(desk: Desk) -> None:
     styles = desk.folder / "styles"
     write_style(styles, "night_sky", order=1)
