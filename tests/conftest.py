@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import site
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
 
 @pytest.fixture(autouse=True)
 def _own_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the styles of whoever runs it."""
+    """No test sees the styles of whoever runs it, nor writes there, whatever the platform's convention."""
+    # Python's packages and the key to the display are found by way of the home folder; they stay where they are.
+    monkeypatch.setenv("PYTHONUSERBASE", site.getuserbase())
+    monkeypatch.setenv("XAUTHORITY", os.environ.get("XAUTHORITY") or str(Path.home() / ".Xauthority"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data_home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache_home"))
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA"):  # macOS, and Windows
+        monkeypatch.setenv(name, str(tmp_path / "home"))
 
 
 @pytest.fixture

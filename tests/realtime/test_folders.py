@@ -9,6 +9,13 @@ import pytest
 from realtime.folders import user_cache_folder, user_data_folder
 
 
+@pytest.mark.parametrize("system", ["Linux", "Windows", "Darwin"])
+def test_no_test_touches_the_folders_of_whoever_runs_it(system: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("realtime.folders.platform.system", lambda: system)
+    for folder in (user_data_folder(), user_cache_folder(), Path.home()):
+        assert folder.is_relative_to(tmp_path)
+
+
 def test_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("realtime.folders.platform.system", lambda: "Linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
