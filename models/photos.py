@@ -34,7 +34,10 @@ def list_photos(content: Path) -> list[Path]:
         SourceError: none of these, or no pictures in it, or no network.
     """
     if os.path.isdir(content):  # Path.is_dir raises where a name is too long
-        photos = sorted(p for p in content.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        try:
+            photos = sorted(p for p in content.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        except OSError as error:
+            raise SourceError(f"content folder {content}: cannot be read ({error.strerror})") from None
         if not photos:
             raise SourceError(
                 f"content folder {content}: no photographs found (looked for {' '.join(sorted(PICTURE_SUFFIXES))})"
@@ -67,8 +70,11 @@ def video_photos(video: Path) -> list[Path]:
         SourceError: not a video, or no frame in it is worth keeping.
         OutputError: the cache folder cannot be written.
     """
-    about = video.stat()
-    fingerprint = hashlib.sha256(f"{video.resolve()} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:16]
+    try:
+        about = video.stat()
+        fingerprint = hashlib.sha256(f"{video.resolve()} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:16]
+    except OSError as error:
+        raise SourceError(f"content {video}: cannot be read ({error.strerror})") from None
     folder = user_cache_folder() / "content" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', video.stem)}-{fingerprint}"
     if not folder.is_dir():
         partial = _temporary_folder(folder)
@@ -77,7 +83,10 @@ def video_photos(video: Path) -> list[Path]:
             _put_in_place(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return sorted(folder.iterdir())
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise OutputError(f"cache folder {folder}: cannot be read ({error.strerror})") from None
 
 
 def imagenette_photos() -> list[Path]:
@@ -144,6 +153,6 @@ def _temporary_folder(beside: Path) -> Path:
 def _put_in_place(partial: Path, folder: Path) -> None:
     try:
         os.rename(partial, folder)
-    except OSError:
-        if not folder.is_dir():  # else another process of the same training was faster
-            raise
+    except OSError as error:
+        if not os.path.isdir(folder):  # else another process of the same training was faster
+            raise OutputError(f"cache folder {folder}: cannot be written ({error.strerror})") from None

@@ -47,6 +47,18 @@ def test_a_missing_content_folder_is_refused(tmp_path: Path) -> None:
         list_photos(tmp_path / "missing")
 
 
+def refused(*_: Any) -> Any:
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("asked", ["iterdir", "is_file"])
+def test_a_folder_that_may_not_be_read_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    (tmp_path / "photo.jpg").touch()
+    monkeypatch.setattr(Path, asked, refused)
+    with pytest.raises(SourceError, match=r"cannot be read \(Permission denied\)"):
+        list_photos(tmp_path)
+
+
 @settings(deadline=None)
 @given(st.integers(2, 260))
 def test_no_photo_is_both_trained_on_and_measured_with(count: int) -> None:
@@ -115,6 +127,18 @@ def test_cache_that_cannot_be_written(tmp_path: Path, cache: Path) -> None:
     cache.touch()
     with pytest.raises(OutputError, match="cannot be written"):
         list_photos(write_clip(tmp_path / "clip.mp4", pictures=[scene(1)]))
+
+
+@pytest.mark.parametrize("step", ["rename", "listing"])
+def test_cache_that_is_closed_on_the_way(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures=[scene(1)])
+    if step == "rename":
+        monkeypatch.setattr(photos.os, "rename", refused)
+    else:
+        monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(OutputError, match=r"cache folder .*clip-.* cannot be (written|read) \(Permission denied\)"):
+        list_photos(clip)
+    assert list(cache.rglob("*.partial")) == []
 
 
 def test_video_tells_its_length(tmp_path: Path, cache: Path) -> None:
