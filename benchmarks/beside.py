@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import print_table, write_json
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.interruption import answers_interruption
 from realtime.repaint_worker import RepaintWorker
@@ -129,9 +130,9 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beside")
     parser.add_argument("--size", default="640x480")
-    parser.add_argument("--fps", type=float, default=30.0, help="of the demo camera")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each run")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fps", type=argument_types.positive, default=30.0, help="of the demo camera")
+    parser.add_argument("--seconds", type=argument_types.positive, default=20.0, help="of each run")
+    parser.add_argument("--rounds", type=argument_types.count, default=3)
     parser.add_argument("--precision", default="int8")
     parser.add_argument("--repaint", type=Path, nargs=2, metavar=("PHOTO", "PAINTING"), help="measure a re-painting too")
     parser.add_argument("--vgg", type=Path, help="for the re-painting")

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 
 import realtime.quiet  # noqa: F401
-from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
+from benchmarks.ready_frames import ReadyFrames, fitted, ready_pictures, run_pipeline
 from benchmarks.report import print_table, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
@@ -53,9 +53,9 @@ def measure_waiting(studio: Studio, size_wh: tuple[int, int], frames: int) -> di
 
 def measure_threads(model: ModelFile, size_wh: tuple[int, int], rounds: int) -> list[dict[str, Any]]:
     """Wall and processor time for a frame by threads and spinning, in turns."""
-    frame = np.asarray(ready_pictures(size_wh)[0])[np.newaxis]
     settings = [(threads, spins) for threads in range(1, core_count() + 1) for spins in (False, True)]
     sessions = {setting: _session(model, *setting) for setting in settings}
+    frame = fitted(sessions[settings[0]], ready_pictures(size_wh)[0])
     found: dict[tuple[int, bool], list[tuple[float, float]]] = {setting: [] for setting in settings}
     for _ in range(rounds):
         for setting, session in sessions.items():
@@ -89,8 +89,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cores")
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
-    parser.add_argument("--frames", type=int, default=150)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--frames", type=argument_types.count, default=150)
+    parser.add_argument("--rounds", type=argument_types.count, default=20)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

@@ -20,9 +20,10 @@ from benchmarks.report import print_table, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
-from realtime.gallery import find_style, load_gallery
+from realtime.gallery import PRECISIONS, TIERS, find_style, load_gallery
 from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
+from realtime.providers import PROVIDERS
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 
@@ -63,11 +64,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end")
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
-    parser.add_argument("--tier", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--provider", default="auto")
-    parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tier", default="auto", choices=("auto", *TIERS))
+    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
+    parser.add_argument("--provider", default="auto", choices=PROVIDERS)
+    parser.add_argument("--frames", type=argument_types.count, default=100)
+    parser.add_argument("--rounds", type=argument_types.count, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

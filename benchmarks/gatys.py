@@ -7,7 +7,6 @@ pictures are evaluated again in float32 at full size, in time that is not counte
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from benchmarks.loss_plot import draw_losses, write_plot
 from benchmarks.report import data_folder, print_table, write_json
+from models.devices import choose_device
 from models.gatys_files import check_place, encode_still, read_still, write_whole
 from models.gatys_levels import level_sizes, objective_at, resize
 from models.gatys_objective import Objective, StylePicture
@@ -153,8 +153,11 @@ def report(fast: Side, published: Side) -> dict[str, Any]:
     }
 
 
-def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int:
-    """Peak of the memory of python -m models.gatys with the fast preset, in a process of its own; a few steps show it."""
+def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int | None:
+    """Peak of the memory of python -m models.gatys with the fast preset, in a process of its own; a few steps show it.
+
+    None where the system does not tell.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "models.gatys", str(content), str(style), "-o", f"{folder}/out.png"]
         command += ["--size", str(args.size), "--iterations", "3", "--coarse-factor", "0.3", "--quiet"]
@@ -162,6 +165,10 @@ def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise UserError(f"memory: python -m models.gatys ended with {done.returncode}: {done.stderr.strip()}")
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return round(peak / 1024 if sys.platform != "darwin" else peak / 2**20)
 
@@ -169,15 +176,21 @@ def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m benchmarks.gatys."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gatys", description=__doc__)
-    parser.add_argument("--content", metavar="FILE", help="default: the second evaluation photo of the shared data folder")
+    parser.add_argument(
+        "--content", metavar="FILE", help="default: the second evaluation photo of the shared data folder, or the only one"
+    )
     parser.add_argument("--style", metavar="FILE|NAME", help="default: the great wave of the shared data folder")
     parser.add_argument("--losses", choices=sorted(PRESETS), default="fast", help="whose losses (default %(default)s)")
-    parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--iterations", type=int, metavar="N", help="of the fast side at full size (default: the preset's)")
-    parser.add_argument("--reference-iterations", type=int, default=500, metavar="N", help="default %(default)s")
-    parser.add_argument("--reference-seconds", type=float, metavar="S", help="ends the published side early")
-    parser.add_argument("--threads", type=int, metavar="N")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--size", type=argument_types.count, default=512)
+    parser.add_argument(
+        "--iterations", type=argument_types.count, metavar="N", help="of the fast side at full size (default: the preset's)"
+    )
+    parser.add_argument(
+        "--reference-iterations", type=argument_types.count, default=500, metavar="N", help="default %(default)s"
+    )
+    parser.add_argument("--reference-seconds", type=argument_types.positive, metavar="S", help="ends the published side early")
+    parser.add_argument("--threads", type=argument_types.count, metavar="N")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--vgg", metavar="FILE")
     parser.add_argument("--seed", type=argument_types.seed, default=0)
     parser.add_argument("--json", metavar="FILE", default="gatys.json")
@@ -200,8 +213,9 @@ def run(args: argparse.Namespace) -> int:
     """The whole comparison."""
     if args.threads:
         torch.set_num_threads(args.threads)
+    args.device = str(choose_device(args.device))
     photos = data_folder() / "content"
-    content_path = Path(args.content) if args.content else evaluation_photos(list_photos(photos))[1]
+    content_path = Path(args.content) if args.content else evaluation_photos(list_photos(photos))[:2][-1]
     style_path = style_picture(args.style or str(data_folder() / "styles" / "hokusai_great_wave.jpg"))
     content, styles = read_still(content_path), [StylePicture(read_still(style_path))]
     quick, recipe = settings_of_both(args)
@@ -225,7 +239,8 @@ def run(args: argparse.Namespace) -> int:
     print_table(("side", "seconds", "processor s", "evaluations", "precision", "loss", "ratio"), rows)
     near = found["within_5_percent_after_s"]
     print(f"fast is within 5 % after {'never' if near is None else f'{near:.1f} s'}; at 60 s {found['loss_ratio_at_60_s']:.3f}")
-    print(f"{found['time_ratio']:.3f} of the time, peak memory of the fast preset {memory} MB")
+    peak = "unknown" if memory is None else f"{memory} MB"
+    print(f"{found['time_ratio']:.3f} of the time, peak memory of the fast preset {peak}")
     curves = {side.name: side.curve for side in (published, fast)}
     write_plot(
         Path(args.plot), draw_losses({f"{name}, {args.size} px": curve for name, curve in curves.items()}, [_GOAL_SECONDS])

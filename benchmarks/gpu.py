@@ -150,8 +150,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--provider", default="cuda", choices=("cuda", "tensorrt"))
     parser.add_argument("--run", type=Path, help="a training's folder: its generator in PyTorch beside the others")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 1920x1080 and 3840x2160")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--rounds", type=argument_types.count, default=5)
+    parser.add_argument("--runs", type=argument_types.count, default=20)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     rows, lines = [], []

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import print_table, write_json
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.gallery import PRECISIONS
 from realtime.interruption import answers_interruption
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
@@ -43,14 +45,15 @@ def measure(size: str, fps: int, frames: int, options: list[str]) -> dict[str, A
 def main(argv: list[str] | None = None) -> int:
     """Entry point; arguments after -- are handed to run_cam.py."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency")
-    parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--frames", type=argument_types.count, default=300)
+    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
     parser.add_argument("--json", type=Path)
+    parser.add_argument("options", nargs="*", metavar="-- OPTION", help="handed to run_cam.py, such as -- --provider cpu")
     args = parser.parse_args(argv)
     rows = []
     try:
         for size, fps in _CASES:
-            rows.append({"asked_fps": fps} | measure(size, fps, args.frames, ["--precision", args.precision]))
+            rows.append({"asked_fps": fps} | measure(size, fps, args.frames, ["--precision", args.precision, *args.options]))
         write_json(args.json, {"latency": rows})
     except UserError as error:
         return tell_mistake(error)

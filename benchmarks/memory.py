@@ -62,8 +62,9 @@ def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any
     size_wh = (pictures[0].shape[1], pictures[0].shape[0])
     studio.require(0, size_wh)
     studio.warm(0, size_wh)
+    last = len(studio.styles) - 1
     give_up_s = time.monotonic() + _SETTLE_S
-    while any(studio.ready(number) is None for number in (0, 1, len(studio.styles) - 1)) and time.monotonic() < give_up_s:
+    while any(studio.ready(number) is None for number in {0, min(1, last), last}) and time.monotonic() < give_up_s:
         time.sleep(0.05)
     readings = []
     for _ in range(_PARTS):
@@ -84,8 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
     parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
-    parser.add_argument("--styles", type=int, default=12, metavar="N")
-    parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--styles", type=argument_types.count, default=12, metavar="N")
+    parser.add_argument("--frames", type=argument_types.count, default=20_000)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
 from realtime.demo import DemoScene
+from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.pace import Pace
 from realtime.painter import Painter
@@ -20,6 +22,7 @@ from realtime.statistics_file import collect_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 
+_LARGEST_STRIDE = 32  # of networks by the contract, and that of one that does not tell its own
 _DIFFERENT = 16  # pictures kept: more than fit into a cache
 
 
@@ -63,6 +66,25 @@ class ReadyFrames:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def fitted(session: ort.InferenceSession, image_bgr: Image) -> Any:
+    """A picture as a network by the contract takes it: extended to multiples of its stride, as live.
+
+    Returns:
+        (1, H, W, 3) uint8.
+    Raises:
+        ModelError: the network takes something else.
+    """
+    wanted = session.get_inputs()[0]
+    if wanted.type != "tensor(uint8)":
+        raise ModelError(
+            f"the network takes {wanted.type}; measured are those that take frames of bytes, as export.to_onnx writes"
+        )
+    told = session.get_modelmeta().custom_metadata_map.get("stride", "")
+    stride = int(told) if told.isdecimal() and 0 < int(told) <= _LARGEST_STRIDE else _LARGEST_STRIDE
+    down, right = (-length % stride for length in image_bgr.shape[:2])
+    return np.pad(image_bgr, ((0, down), (0, right), (0, 0)), "edge")[np.newaxis]
 
 
 @dataclass(frozen=True)

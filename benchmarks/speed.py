@@ -19,13 +19,14 @@ import onnxruntime as ort
 
 import realtime.quiet  # noqa: F401
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
+from benchmarks.ready_frames import fitted
 from benchmarks.reference import export_reference
 from benchmarks.report import print_table, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
 from realtime.interruption import answers_interruption
-from realtime.providers import Choice, create_session
+from realtime.providers import PROVIDERS, Choice, create_session
 
 _DISCARDED = 1
 
@@ -77,7 +78,7 @@ def measure(style_name: str | None, size_wh: tuple[int, int], choice: Choice, ro
     for tier, models in styles[number].models.items():
         for precision, model in models.items():
             session, _ = create_session(model.path, choice, model.path.name)
-            contenders.append(Contender(f"{tier} {precision}", session, frame))
+            contenders.append(Contender(f"{tier} {precision}", session, fitted(session, frame[0])))
     peaks = {p: peak_macs(p, choice) for p in ("fp32", "int8")} if choice.provider == "cpu" else {}
     for _ in range(rounds):
         for contender in contenders:
@@ -107,9 +108,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
-    parser.add_argument("--provider", default="cpu")
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--provider", default="cpu", choices=PROVIDERS)
+    parser.add_argument("--threads", type=argument_types.whole, default=0)
+    parser.add_argument("--rounds", type=argument_types.count, default=7)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

@@ -24,10 +24,11 @@ from typing import Any
 import cv2  # noqa: F401  (before PyAV)
 import numpy as np
 
-from benchmarks.report import data_folder, print_table, write_json
+from benchmarks.report import DATA_VARIABLE, data_folder, print_table, write_json
+from realtime import argument_types
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.interruption import answers_interruption
@@ -49,6 +50,20 @@ _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _FOLDERS = ("people", "moving", "edge_cases")
 _RATE_CLIP = Path("moving/bigbuckbunny.mp4")
 _KIB = 1024
+
+
+def clips_of(folder: Path) -> list[Path]:
+    """Every clip of the data folder's videos.
+
+    Raises:
+        SourceError: a folder of it is not there, or may not be read.
+    """
+    try:
+        return [clip for name in _FOLDERS for clip in sorted((folder / name).iterdir())]
+    except OSError as error:
+        raise SourceError(
+            f"clips {error.filename}: cannot be read ({error.strerror}); name the data folder in {DATA_VARIABLE}"
+        ) from None
 
 
 def compare(clip: Path, folder: Path, suffix: str) -> dict[str, Any]:
@@ -273,6 +288,13 @@ _HEADER = (
 )
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"--keep {folder}: cannot be made ({error.strerror})") from None
+
+
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
@@ -280,13 +302,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--suffix", default=".mp4", help="kind of file to write (default .mp4)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files there")
     parser.add_argument("--rates", action="store_true", help="only: painting against decoding, styling, encoding alone")
-    parser.add_argument("--frames", type=int, metavar="N", help="only: memory over so many generated frames")
+    parser.add_argument("--frames", type=argument_types.count, metavar="N", help="only: memory over so many generated frames")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            _make_folder(folder)
             if args.frames is not None:
                 found: Any = {"memory": watch_memory(args.frames, folder)}
                 print(json.dumps(found, indent=2))
@@ -294,8 +316,7 @@ def main(argv: list[str] | None = None) -> int:
                 found = {"rates": measure_rates(data_folder() / "video" / _RATE_CLIP, folder, 132)}
                 print_table(tuple(found["rates"]), [[f"{value:.2f}" for value in found["rates"].values()]])
             else:
-                clips = [clip for name in _FOLDERS for clip in sorted((data_folder() / "video" / name).iterdir())]
-                found = {"clips": [compare(clip, folder, args.suffix) for clip in clips]}
+                found = {"clips": [compare(clip, folder, args.suffix) for clip in clips_of(data_folder() / "video")]}
                 print_table(_HEADER, [_row(row) for row in found["clips"]])
                 print(*(note for row in found["clips"] for note in row["notes"]), sep="\n")
             write_json(args.json, found)

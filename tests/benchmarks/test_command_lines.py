@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from benchmarks import gatys, latency
+from realtime.errors import SourceError, UserError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PROGRAMS = [f"benchmarks.{path.stem}" for path in sorted(BENCHMARKS.glob("*.py")) if "\ndef main(" in path.read_text("utf-8")]
@@ -52,3 +57,113 @@ def test_a_seed_that_is_none_ends_with_2(
         importlib.import_module(name).main([*arguments, f"--seed={seed}"])
     assert stopped.value.code == 2
     assert "expected a whole number from 0 to 2147483647" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("beside", ["--rounds", "0"]),
+        ("beside", ["--fps", "nan"]),
+        ("beside", ["--seconds", "-1"]),
+        ("cores", ["--rounds", "0"]),
+        ("cores", ["--frames", "0"]),
+        ("end_to_end", ["--rounds", "0"]),
+        ("end_to_end", ["--frames", "none"]),
+        ("end_to_end", ["--provider", "foo"]),
+        ("end_to_end", ["--tier", "finest"]),
+        ("end_to_end", ["--precision", "fp8"]),
+        ("gatys", ["--threads", "-1"]),
+        ("gatys", ["--size", "0"]),
+        ("gatys", ["--reference-iterations", "0"]),
+        ("gatys", ["--reference-seconds", "inf"]),
+        ("gpu", ["--rounds", "0"]),
+        ("gpu", ["--runs", "0"]),
+        ("latency", ["--frames", "0"]),
+        ("latency", ["--precision", "fp8"]),
+        ("memory", ["--styles", "0"]),
+        ("memory", ["--frames", "-5"]),
+        ("speed", ["--rounds", "0"]),
+        ("speed", ["--provider", "foo"]),
+        ("speed", ["--threads", "-1"]),
+        ("video", ["--frames", "0"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_values_that_cannot_be_measured_with_end_with_2(
+    name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module(f"benchmarks.{name}").main(arguments)
+    assert stopped.value.code == 2
+    assert f"argument {arguments[0]}: " in capsys.readouterr().err
+
+
+def error_of(name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = importlib.import_module(f"benchmarks.{name}").main(arguments)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    return code, said
+
+
+def test_clips_that_are_not_there_end_with_3_and_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STYLECAM_DATA", str(tmp_path / "gone"))
+    code, said = error_of("video", [], capsys)
+    assert code == 3
+    assert str(tmp_path / "gone") in said
+    assert "STYLECAM_DATA" in said
+
+
+def test_a_place_for_the_clips_that_cannot_be_made_ends_with_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    code, said = error_of("video", ["--keep", str(tmp_path / "file" / "there")], capsys)
+    assert code == 5
+    assert "--keep" in said
+
+
+def test_a_gpu_that_is_not_there_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    code, said = error_of("gatys", ["--device", "cuda"], capsys)
+    assert code == 2
+    assert "--device cuda: not to be had here" in said
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, "0.png"), (60, "50.png")])
+def test_the_photo_painted_is_the_second_of_those_for_measuring_or_the_only_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, expected: str
+) -> None:
+    read: list[Path] = []
+
+    def stop(path: Path) -> None:
+        read.append(path)
+        raise SourceError("read")
+
+    (tmp_path / "content").mkdir()
+    for number in range(count):
+        (tmp_path / "content" / f"{number:02d}.png").touch()
+    monkeypatch.setenv("STYLECAM_DATA", str(tmp_path))
+    monkeypatch.setattr(gatys, "read_still", stop)
+    assert gatys.main(["--style", str(tmp_path / "a.png")]) == 3
+    assert read == [tmp_path / "content" / expected.rjust(6, "0")]
+
+
+def test_on_windows_the_memory_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(gatys.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0))
+    args = gatys.build_parser().parse_args([])
+    assert importlib.reload(gatys).peak_memory_mb(args, tmp_path, tmp_path) is None
+
+
+@pytest.mark.parametrize("options", [[], ["--", "--provider", "cpu", "--style", "wave"]])
+def test_what_follows_two_dashes_goes_to_the_program(options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def measure(_size: str, _fps: int, _frames: int, more: list[str]) -> dict[str, Any]:
+        asked.append(more)
+        raise UserError("measured")
+
+    monkeypatch.setattr(latency, "measure", measure)
+    assert latency.main(["--frames", "5", *options]) == 2
+    assert asked == [["--precision", "auto", *options[1:]]]

@@ -14,9 +14,9 @@ import pytest
 
 from benchmarks import cores, end_to_end, gpu, memory, peak, speed
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
-from benchmarks.ready_frames import FinishedRun, ReadyFrames, ready_pictures, run_pipeline
+from benchmarks.ready_frames import FinishedRun, ReadyFrames, fitted, ready_pictures, run_pipeline
 from benchmarks.speed import Contender
-from realtime.errors import UserError
+from realtime.errors import ModelError, UserError
 from realtime.gallery import ModelFile, Style
 from realtime.model_choice import ModelChoice
 from realtime.providers import Choice, create_session
@@ -99,6 +99,56 @@ def test_waiting_and_threads_are_measured(
     assert [(row["threads"], row["spins"]) for row in found["threads"]] == [(1, False), (1, True), (2, False), (2, True)]
     assert found["waiting"]["ratio"] > 0
     assert "spinning" in capsys.readouterr().out
+
+
+def test_a_picture_is_extended_to_the_networks_stride(tmp_path: Path) -> None:
+    for stride, shape in (("8", (1, 56, 72, 3)), ("32", (1, 64, 96, 3)), ("none", (1, 64, 96, 3))):
+        path = write_style_onnx(tmp_path / f"{stride}.onnx", metadata={"stride": stride})
+        session, _ = create_session(path, CPU, "network")
+        assert fitted(session, flat_picture(7, (70, 50))).shape == shape
+
+
+def test_a_network_that_takes_no_bytes_is_refused(tmp_path: Path) -> None:
+    speed.export_reference(tmp_path / "reference.onnx", (64, 48))
+    session, _ = create_session(tmp_path / "reference.onnx", CPU, "reference")
+    with pytest.raises(ModelError, match=r"takes tensor\(float\)"):
+        fitted(session, flat_picture(7))
+
+
+def test_sizes_that_are_no_multiples_of_the_stride_are_measured_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = odd_onnx(tmp_path / "odd.onnx")
+    for module in (cores, speed):
+        monkeypatch.setattr(module, "load_gallery", lambda: [style_of(path)])
+    monkeypatch.setattr(cores, "core_count", lambda: 1)
+    assert cores.main(["--size", "70x50", "--frames", "2", "--rounds", "1"]) == 0
+    monkeypatch.setattr(speed, "_operators", lambda *_: {})
+    monkeypatch.setattr(peak, "_SIDE", 64)
+    assert speed.main(["--size", "70x50", "--rounds", "1"]) == 0
+
+
+def odd_onnx(path: Path) -> Path:
+    """A network that takes sides of multiples of 8 alone, and returns the frame."""
+    onnx = pytest.importorskip("onnx")
+    helper, dims = onnx.helper, ["batch", "height", "width", 3]
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, dims) for name in ("frame", "styled")]
+    rows = onnx.numpy_helper.from_array(np.array([0, 0, -1, 8, 3], np.int64), "rows")
+    nodes = [
+        helper.make_node("Shape", ["frame"], ["shape"]),
+        helper.make_node("Reshape", ["frame", "rows"], ["in_cells"]),
+        helper.make_node("Reshape", ["in_cells", "shape"], ["styled"]),
+    ]
+    graph = helper.make_graph(nodes, "odd", [ends[0]], [ends[1]], [rows])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    helper.set_model_props(model, {"contract": "1", "stride": "8"})
+    onnx.save(model, path)
+    return path
+
+
+def test_memory_of_a_single_style(tiny_gallery: Style, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "read_memory", lambda: memory.Memory(100.0, 300.0))
+    assert memory.main(["--size", "64x64", "--styles", "1", "--frames", "10"]) == 0
 
 
 def test_memory_is_read_from_the_system(tmp_path: Path) -> None:
