@@ -1,5 +1,5 @@
 """From a trained checkpoint to what ships: the only room that imports both torch and onnxruntime."""
 
-from realtime.installation import check_installed
+from realtime.packages import check_room
 
-check_installed("torch", "onnx", "onnxscript")
+check_room("torch", "onnx", "onnxscript")

@@ -1,5 +1,5 @@
 """Training in PyTorch: generators, VGG-19 losses, pictures. Never imports onnxruntime."""
 
-from realtime.installation import check_installed
+from realtime.packages import check_room
 
-check_installed("torch", "safetensors")
+check_room("torch", "safetensors")

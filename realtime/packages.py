@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import sys
 
-from realtime.errors import ModelError
+from realtime.errors import ModelError, tell_mistake
 
 _PACKAGES = {  # the module's name, and what it is installed as
     "numpy": "numpy",
@@ -37,6 +37,18 @@ def check_packages() -> None:
             importlib.import_module(module)
         except ImportError as error:
             raise ModelError(_describe(_PACKAGES[module], error)) from None
+
+
+def check_room(*modules: str) -> None:
+    """Ends python -m ROOM.PROGRAM with one line where a module is missing; for the __init__ of a room, which is loaded first.
+
+    Where the room is imported otherwise nothing happens: the import that fails tells enough.
+    """
+    is_program = sys.argv[:1] == ["-m"]  # Python puts it there for as long as it looks for the program
+    missing = [name for name in modules if importlib.util.find_spec(name) is None] if is_program else []
+    if missing:
+        found = f"packages: {', '.join(missing)} not installed; training, stills and export need all of them"
+        sys.exit(tell_mistake(ModelError(f"{found}: {_PIP} -r requirements.txt")))
 
 
 def _describe(package: str, error: ImportError) -> str:

@@ -34,7 +34,7 @@ def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess
 def test_a_program_names_what_is_missing_and_how_to_get_it(without: dict[str, str], program: str) -> None:
     done = run(without, "-m", program)
     assert done.returncode == 4
-    assert done.stderr.startswith("error: torch, ")
+    assert done.stderr.startswith("error: packages: torch, ")
     assert done.stderr.endswith("-m pip install -r requirements.txt\n")
     assert done.stderr.count("\n") == 1
 

@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement  # pytest needs it too
 
 from realtime.errors import EXIT_MODEL, ModelError
 from realtime.packages import check_packages
@@ -18,6 +19,24 @@ from tests.program import ROOT
 
 def test_everything_is_installed_here() -> None:
     check_packages()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "expected"),
+    [
+        ("linux", "x86_64", "onnxruntime-gpu"),
+        ("win32", "AMD64", "onnxruntime-gpu"),
+        ("linux", "aarch64", "onnxruntime"),
+        ("win32", "ARM64", "onnxruntime"),
+        ("darwin", "arm64", "onnxruntime"),
+        ("darwin", "x86_64", "onnxruntime"),
+    ],
+)
+def test_each_machine_gets_the_one_onnxruntime_that_there_is_for_it(system: str, machine: str, expected: str) -> None:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [Requirement(line) for line in lines if line.startswith("onnxruntime")]
+    there = {"sys_platform": system, "platform_machine": machine}
+    assert [found.name for found in wanted if found.marker is None or found.marker.evaluate(there)] == [expected]
 
 
 def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
