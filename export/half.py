@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import realtime.quiet  # noqa: F401
 from export.description import MEASURED, put_network, read_description, write_metadata
-from export.parity import Parity, measure_precision
+from export.parity import Parity, measure_precision, soft_frames
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.interruption import answers_interruption
 
@@ -142,7 +142,7 @@ def make_half(folder: Path, tier: str) -> Parity:
     partial = folder / f".{tier}.fp16.onnx"
     try:
         halve(source, partial)
-        parity = measure_precision(source, partial, _PARITY_SIZES_HW)
+        parity = measure_precision(source, partial, soft_frames(_PARITY_SIZES_HW))
         if parity.largest > LARGEST_DIFFERENCE or parity.mean > MEAN_DIFFERENCE:
             raise ModelError(
                 f"{source}: float16 differs by up to {parity.largest} grey levels ({parity.mean:.3f} in the mean), "

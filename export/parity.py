@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from models.generator import Generator
+
+Frames = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 LARGEST_DIFFERENCE = 2
 MEAN_DIFFERENCE = 0.1
@@ -57,24 +59,28 @@ def _to_frame(painted: Tensor) -> Tensor:
     return (painted[0] * 255).round().clamp(0, 255).to(torch.uint8).flip(0).permute(1, 2, 0)
 
 
-def measure_precision(exact: Path, coarse: Path, sizes_hw: Sequence[tuple[int, int]]) -> Parity:
+def measure_precision(exact: Path, coarse: Path, frames: Iterable[Frames]) -> Parity:
     """How far a network of a coarser precision is from its float32 original, both in onnxruntime on the processor.
 
     Args:
         exact, coarse: ONNX files by the contract.
-        sizes_hw: multiples of the networks' stride.
+        frames: (1, H, W, 3) uint8 each, sides multiples of the networks' stride.
     """
     sessions = [ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (exact, coarse)]
     differences = []
-    for number, (height, width) in enumerate(sizes_hw):
-        frame = soft_noise(height, width, number)[np.newaxis]
+    for frame in frames:
         first, second = (session.run(None, {"frame": frame})[0].astype(np.int16) for session in sessions)
         differences.append(np.abs(first - second).reshape(-1))
     joined = np.concatenate(differences)
     return Parity(int(joined.max()), float(joined.mean()))
 
 
-def soft_noise(height: int, width: int, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def soft_frames(sizes_hw: Sequence[tuple[int, int]]) -> Iterator[Frames]:
+    """Noise at several scales in each of the sizes: (1, H, W, 3) uint8."""
+    return (soft_noise(height, width, number)[np.newaxis] for number, (height, width) in enumerate(sizes_hw))
+
+
+def soft_noise(height: int, width: int, seed: int) -> Frames:
     """A picture (H, W, 3) uint8 of noise at several scales."""
     random = np.random.default_rng(seed)
     picture = np.zeros((height, width, 3), np.float32)

@@ -28,13 +28,16 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import realtime.quiet  # noqa: F401
 from export.description import MEASURED, put_network, read_description, write_metadata
+from export.parity import Parity, measure_precision
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
 from realtime.interruption import answers_interruption
 
 _CALIBRATION_PHOTOS = 48
+_COMPARED_PHOTOS = 8
 _CALIBRATION_SIDE = 256  # pixels; the quantiser's histograms want pictures of one size
+MEAN_DIFFERENCE = 12.0  # grey levels; what ships has 2 to 4.3, a network that has lost its colours or edges far more
 _PERCENTILE = 99.9  # below 99.5 the painting itself changes, above 99.99 its flicker grows
 _QUANTISED = ["Conv", "Relu", "Add", "Concat", "Split", "Reshape", "Transpose", "Slice"]
 _MOVES_BYTES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
@@ -50,6 +53,7 @@ class PhotoReader(CalibrationDataReader):
 
     def __init__(self, photos: list[Path], side: int = _CALIBRATION_SIDE) -> None:
         self._frames = _frames(photos, side)
+        self.first: list[Any] = []  # of what was handed out, kept to compare with
 
     def get_next(self) -> Any:
         """The next photograph, or None after the last.
@@ -57,16 +61,21 @@ class PhotoReader(CalibrationDataReader):
         Raises:
             SourceError: none of them can be read.
         """
-        return next(self._frames, None)
+        found = next(self._frames, None)
+        if found is not None and len(self.first) < _COMPARED_PHOTOS:
+            self.first.append(found["frame"])
+        return found
 
 
-def quantise(source: Path, target: Path, photos: list[Path]) -> None:
-    """Writes the int8 network.
+def quantise(source: Path, target: Path, photos: list[Path]) -> Parity:
+    """Writes the int8 network, and compares its paintings of some of the photographs with those of float32.
 
     Args:
         source: float32 ONNX file by the contract.
         target: file to write.
         photos: for calibration.
+    Returns:
+        How far it is from float32.
     Raises:
         ModelError: source is not an ONNX model, or the quantised graph is not what was expected.
     """
@@ -75,6 +84,7 @@ def quantise(source: Path, target: Path, photos: list[Path]) -> None:
     except Exception:  # protobuf's own, of no common base
         raise ModelError(f"{source}: not an ONNX model; export the style again") from None
     logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns of a step that was taken
+    reader = PhotoReader(photos)
     prepared, raw = target.with_name(target.name + ".prepared"), target.with_name(target.name + ".raw")
     try:
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
@@ -82,7 +92,7 @@ def quantise(source: Path, target: Path, photos: list[Path]) -> None:
             quantize_static(
                 str(prepared),
                 str(raw),
-                PhotoReader(photos),
+                reader,
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
@@ -96,6 +106,7 @@ def quantise(source: Path, target: Path, photos: list[Path]) -> None:
         _ask_bytes_for_shapes(model)
         onnx.checker.check_model(model)
         onnx.save(model, target)
+        return measure_precision(source, target, reader.first)
     finally:
         prepared.unlink(missing_ok=True)
         raw.unlink(missing_ok=True)
@@ -179,16 +190,16 @@ def _middle(path: Path, side: int) -> Any:
     return np.ascontiguousarray(frame_bgr[np.newaxis])
 
 
-def make_int8(folder: Path, tier: str, content: Path) -> Path:
-    """Adds the int8 network to a style.
+def make_int8(folder: Path, tier: str, content: Path) -> Parity:
+    """Adds the int8 network to a style, after comparing its paintings with those of float32.
 
     Args:
         content: photographs, of which some that are in no measurement are calibrated on.
     Returns:
-        Its file.
+        How far it is from float32.
     Raises:
         SourceError: no photographs, or none that can be read.
-        ModelError: no float32 network, or none that can be quantised.
+        ModelError: no float32 network, none that can be quantised, or int8 paints something else.
         OutputError: the folder cannot be written.
     """
     source, partial = folder / f"{tier}.onnx", folder / f".{tier}.int8.onnx"
@@ -198,28 +209,41 @@ def make_int8(folder: Path, tier: str, content: Path) -> Path:
     photos = training_photos(list_photos(content))
     photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
     try:
-        quantise(source, partial, photos)
+        parity = quantise(source, partial, photos)
+        if parity.mean > MEAN_DIFFERENCE:
+            raise ModelError(
+                f"{source}: int8 differs by {parity.mean:.1f} grey levels in the mean, allowed are {MEAN_DIFFERENCE}; "
+                "use float32, or calibrate on other photographs"
+            )
         write_metadata(partial, {"precision": "int8"}, without=MEASURED)
-        return put_network(folder, style, tier, "int8", partial)
+        found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
+        put_network(folder, style, tier, "int8", partial, found)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:
         partial.unlink(missing_ok=True)
+    return parity
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of python -m export.quantise."""
+    parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
+    parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
+    parser.add_argument("--content", type=Path, required=True, metavar="FOLDER|VIDEO", help="photographs for calibration")
+    parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
+    return parser
 
 
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
-    parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
-    parser.add_argument("--content", type=Path, required=True, metavar="FOLDER|VIDEO", help="photographs for calibration")
-    parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
-    args = parser.parse_args(argv)
+    args = build_parser().parse_args(argv)
     try:
-        target = make_int8(args.folder, args.tier, args.content)
+        parity = make_int8(args.folder, args.tier, args.content)
     except UserError as error:
         return tell_mistake(error)
-    print(f"{target}: {target.stat().st_size} bytes")
+    target = args.folder / f"{args.tier}.int8.onnx"
+    print(f"{target}: {target.stat().st_size} bytes, {parity.mean:.2f} grey levels from float32 in the mean")
     return EXIT_DONE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -106,7 +107,9 @@ def test_style_json_lists_both_networks(style: Path) -> None:
     networks = json.loads((style / "style.json").read_text(encoding="utf-8"))["tiers"]["fast"]
     assert set(networks) == {"fp32", "int8"}
     data = (style / "fast.int8.onnx").read_bytes()
-    assert networks["int8"] == {"file": "fast.int8.onnx", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    expected = {"file": "fast.int8.onnx", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert networks["int8"].items() >= expected.items()
+    assert 0 < networks["int8"]["parity_mean"] < networks["int8"]["parity_largest"]
     for model in read_style(style / "style.json").models["fast"].values():
         assert verify(model)
 
@@ -154,7 +157,21 @@ def test_making_it_prints_one_line(style: Path, content: Path, tmp_path: Path, c
     assert quantise.main([str(copy), "--content", str(content)]) == 0
     said = capfd.readouterr()
     assert len(said.out.splitlines()) == 1
+    assert re.search(r"bytes, \d+\.\d\d grey levels from float32 in the mean$", said.out.strip())
     assert said.err == ""
+
+
+def test_int8_that_paints_something_else_is_refused_and_leaves_what_was_there(
+    style: Path, content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A range that holds a hundredth of the values: nearly all of them are cut."""
+    monkeypatch.setattr(quantise, "_PERCENTILE", 1.0)
+    copy = Path(shutil.copytree(style, tmp_path / "wave"))
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    code, said = error_of([str(copy), "--content", str(content)], capsys)
+    assert code == 4
+    assert re.search(r"int8 differs by \d+\.\d grey levels in the mean, allowed are 12\.0; use float32", said)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
 def test_a_damaged_photo_is_skipped_as_in_training(
