@@ -30,12 +30,13 @@ def style_name(wanted: str, painting: Path) -> str:
     return name
 
 
-def install(run: Path, name: str, content: str) -> int:
+def install(run: Path, name: str, content: str, tier: str) -> int:
     """Exports a run into the user's gallery and makes its int8 network; a style of that name there is replaced.
 
     Args:
         run: folder of the finished training.
         content: photographs on which int8 is calibrated, as for the training.
+        tier: of the generator that was trained.
     Returns:
         The exit code of the first step that failed, or 0.
     """
@@ -45,7 +46,7 @@ def install(run: Path, name: str, content: str) -> int:
     photos = content if content == IMAGENETTE and not os.path.exists(content) else str(Path(content).resolve())
     steps = (
         ["export.to_onnx", str(run.resolve()), "--name", name, "--title", title, "--overwrite"],
-        ["export.quantise", str(folder), "--content", photos],
+        ["export.quantise", str(folder), "--content", photos, "--tier", tier],
     )
     for step in steps:
         code = _run(step)

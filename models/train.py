@@ -181,7 +181,7 @@ def train(args: argparse.Namespace) -> int:
         leave_training(process)
     if name is None or code != EXIT_DONE or not process.is_first:
         return code
-    return install(run, name, args.content)
+    return install(run, name, args.content, settings.tier)
 
 
 def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) -> int:

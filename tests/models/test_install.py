@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from export import to_onnx
+from export.quantise import build_parser
 from models import install as room
 from models.install import install, style_name
 from realtime.errors import UserError
@@ -44,8 +46,12 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[list[str]]]:
     return given, asked
 
 
+def content_of(quantise: list[str]) -> str:
+    return quantise[quantise.index("--content") + 1]
+
+
 def test_export_then_int8(codes: tuple[list[int], list[list[str]]], capsys: pytest.CaptureFixture[str]) -> None:
-    assert install(Path("/runs/a"), "my_cat", "photos") == 0
+    assert install(Path("/runs/a"), "my_cat", "photos", "fast") == 0
     export, quantise = codes[1]
     assert export[:2] == ["export.to_onnx", str(Path("/runs/a").resolve())]
     assert export[export.index("--name") + 1] == "my_cat"
@@ -53,21 +59,36 @@ def test_export_then_int8(codes: tuple[list[int], list[list[str]]], capsys: pyte
     assert "--style my_cat" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("content", "tier"), [("photos", "fast"), ("imagenette", "fine")])
+def test_both_programs_understand_what_they_are_asked(
+    codes: tuple[list[int], list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, tier: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert install(Path("runs/a"), "my_cat", content, tier) == 0
+    export, quantise = codes[1]
+    told = to_onnx.build_parser().parse_args(export[1:])
+    assert (told.run, told.name, told.title, told.overwrite) == (tmp_path / "runs" / "a", "my_cat", "My cat", True)
+    assert (told.styles, told.shipped) == (None, False)  # the user's own gallery
+    asked = build_parser().parse_args(quantise[1:])
+    assert (asked.folder, asked.tier) == (user_styles_folder() / "my_cat", tier)
+    assert asked.content == (Path("imagenette") if content == "imagenette" else tmp_path / "photos")
+
+
 def test_the_data_set_that_is_downloaded_is_handed_on_by_its_word(
     codes: tuple[list[int], list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert install(Path("/runs/a"), "a", "imagenette") == 0
-    assert codes[1][1][-1] == "imagenette"
+    assert install(Path("/runs/a"), "a", "imagenette", "fast") == 0
+    assert content_of(codes[1][1]) == "imagenette"
     codes[1].clear()
     (tmp_path / "imagenette").mkdir()  # a folder of the user's, of the same name
-    assert install(Path("/runs/a"), "a", "imagenette") == 0
-    assert codes[1][1][-1] == str(tmp_path / "imagenette")
+    assert install(Path("/runs/a"), "a", "imagenette", "fast") == 0
+    assert content_of(codes[1][1]) == str(tmp_path / "imagenette")
 
 
 def test_the_first_failure_ends_it(codes: tuple[list[int], list[list[str]]], capsys: pytest.CaptureFixture[str]) -> None:
     codes[0][0] = 5
-    assert install(Path("/runs/a"), "a", "photos") == 5
+    assert install(Path("/runs/a"), "a", "photos", "fast") == 5
     assert len(codes[1]) == 1
     assert "installed" not in capsys.readouterr().out
 
