@@ -31,6 +31,7 @@ from export.description import MEASURED, put_network, read_description, write_me
 from export.parity import Parity, measure_precision
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
+from realtime import argument_types
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
 from realtime.interruption import answers_interruption
 
@@ -38,7 +39,7 @@ _CALIBRATION_PHOTOS = 48
 _COMPARED_PHOTOS = 8
 _CALIBRATION_SIDE = 256  # pixels; the quantiser's histograms want pictures of one size
 MEAN_DIFFERENCE = 12.0  # grey levels; what ships has 2 to 4.3, a network that has lost its colours or edges far more
-_PERCENTILE = 99.9  # below 99.5 the painting itself changes, above 99.99 its flicker grows
+PERCENTILE = 99.9  # below 99.5 the painting itself changes, above 99.99 its flicker grows
 _QUANTISED = ["Conv", "Relu", "Add", "Concat", "Split", "Reshape", "Transpose", "Slice"]
 _MOVES_BYTES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
 
@@ -67,13 +68,14 @@ class PhotoReader(CalibrationDataReader):
         return found
 
 
-def quantise(source: Path, target: Path, photos: list[Path]) -> Parity:
+def quantise(source: Path, target: Path, photos: list[Path], percentile: float = PERCENTILE) -> Parity:
     """Writes the int8 network, and compares its paintings of some of the photographs with those of float32.
 
     Args:
         source: float32 ONNX file by the contract.
         target: file to write.
         photos: for calibration.
+        percentile: of a tensor's values on them, how many its range holds.
     Returns:
         How far it is from float32.
     Raises:
@@ -99,7 +101,7 @@ def quantise(source: Path, target: Path, photos: list[Path]) -> Parity:
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.Percentile,
                 op_types_to_quantize=_QUANTISED,
-                extra_options={"CalibPercentile": _PERCENTILE},
+                extra_options={"CalibPercentile": percentile},
             )
         model = onnx.load(raw)
         _end_in_bytes(model)
@@ -190,11 +192,12 @@ def _middle(path: Path, side: int) -> Any:
     return np.ascontiguousarray(frame_bgr[np.newaxis])
 
 
-def make_int8(folder: Path, tier: str, content: Path) -> Parity:
+def make_int8(folder: Path, tier: str, content: Path, percentile: float = PERCENTILE) -> Parity:
     """Adds the int8 network to a style, after comparing its paintings with those of float32.
 
     Args:
         content: photographs, of which some that are in no measurement are calibrated on.
+        percentile: how many of the values on them a tensor's range holds.
     Returns:
         How far it is from float32.
     Raises:
@@ -209,14 +212,14 @@ def make_int8(folder: Path, tier: str, content: Path) -> Parity:
     photos = training_photos(list_photos(content))
     photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
     try:
-        parity = quantise(source, partial, photos)
+        parity = quantise(source, partial, photos, percentile)
         if parity.mean > MEAN_DIFFERENCE:
             raise ModelError(
                 f"{source}: int8 differs by {parity.mean:.1f} grey levels in the mean, allowed are {MEAN_DIFFERENCE}; "
                 "use float32, or calibrate on other photographs"
             )
         write_metadata(partial, {"precision": "int8"}, without=MEASURED)
-        found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
+        found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5), "percentile": percentile}
         put_network(folder, style, tier, "int8", partial, found)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
@@ -231,6 +234,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
     parser.add_argument("--content", type=Path, required=True, metavar="FOLDER|VIDEO", help="photographs for calibration")
     parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
+    parser.add_argument(
+        "--percentile",
+        type=argument_types.percentile,
+        default=PERCENTILE,
+        metavar="P",
+        help="share of the values that a range holds, 99 to 100 (default %(default)s): more keeps strong colours, and flickers",
+    )
     return parser
 
 
@@ -239,7 +249,7 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     args = build_parser().parse_args(argv)
     try:
-        parity = make_int8(args.folder, args.tier, args.content)
+        parity = make_int8(args.folder, args.tier, args.content, args.percentile)
     except UserError as error:
         return tell_mistake(error)
     target = args.folder / f"{args.tier}.int8.onnx"

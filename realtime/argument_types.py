@@ -33,6 +33,14 @@ def share(text: str) -> float:
     return value
 
 
+def percentile(text: str) -> float:
+    """A number from 99 to 100."""
+    value = _number(text)
+    if not 99 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 99 to 100, found {text!r}")
+    return value
+
+
 def count(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:

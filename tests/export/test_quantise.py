@@ -22,6 +22,7 @@ from export.quantise import PhotoReader
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
 from models.images import load_image, save_image
+from realtime import argument_types
 from realtime.gallery import read_style, verify
 
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
@@ -161,14 +162,35 @@ def test_making_it_prints_one_line(style: Path, content: Path, tmp_path: Path, c
     assert said.err == ""
 
 
+def test_a_larger_share_of_the_values_widens_the_ranges_and_is_written_down(style: Path, content: Path, tmp_path: Path) -> None:
+    def largest_scale(folder: Path) -> float:
+        constants = onnx.load(folder / "fast.int8.onnx").graph.initializer
+        return max(float(onnx.numpy_helper.to_array(found).max()) for found in constants if found.name.endswith("_scale"))
+
+    scales = []
+    for percentile in ("99", "100"):
+        copy = Path(shutil.copytree(style, tmp_path / percentile))
+        assert quantise.main([str(copy), "--content", str(content), "--percentile", percentile]) == 0
+        described = json.loads((copy / "style.json").read_text(encoding="utf-8"))
+        assert described["tiers"]["fast"]["int8"]["percentile"] == float(percentile)
+        scales.append(largest_scale(copy))
+    assert scales[0] < scales[1]
+
+
+@pytest.mark.parametrize("text", ["98.9", "100.1", "nan", "many"])
+def test_shares_that_are_none_are_refused(text: str, style: Path, content: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        quantise.main([str(style), "--content", str(content), "--percentile", text])
+
+
 def test_int8_that_paints_something_else_is_refused_and_leaves_what_was_there(
     style: Path, content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A range that holds a hundredth of the values: nearly all of them are cut."""
-    monkeypatch.setattr(quantise, "_PERCENTILE", 1.0)
+    monkeypatch.setattr(argument_types, "percentile", float)
     copy = Path(shutil.copytree(style, tmp_path / "wave"))
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
-    code, said = error_of([str(copy), "--content", str(content)], capsys)
+    code, said = error_of([str(copy), "--content", str(content), "--percentile", "1"], capsys)
     assert code == 4
     assert re.search(r"int8 differs by \d+\.\d grey levels in the mean, allowed are 12\.0; use float32", said)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
