@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,19 @@ from realtime.providers import Choice, create_session, placement_of
 
 _SIZES_WH = ((1920, 1080), (3840, 2160))
 _STRIDE = 8
+_LANES, _FRAMES_IN_LANES = 2, 16
 Step = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class FrameByFrame:
+    """A step that paints several frames; a frame's time is its share."""
+
+    step: Step
+    frames: int
+
+    def __call__(self) -> None:
+        self.step()
 
 
 def onnx_steps(model: ModelFile, precision: str, provider: str, shape: Shape, frame: Any) -> tuple[dict[str, Step], list[str]]:
@@ -51,10 +65,12 @@ def onnx_steps(model: ModelFile, precision: str, provider: str, shape: Shape, fr
             lines.append(f"{name}: {prepared.placement.describe() if prepared.placement else 'placement unknown'}")
             steps[name] = _without_copies(prepared)
             steps[f"{name}, with copies"] = _with_copies(session, frame)
+            in_lanes = _gpu_session(model, Choice(provider, precision=precision, channels_last=channels_last), graph, _LANES)
+            steps[f"{name}, with copies, {_LANES} at a time"] = _in_lanes(in_lanes, frame)
     return steps, lines
 
 
-def _gpu_session(model: ModelFile, choice: Choice, graph: bool) -> GpuSession:
+def _gpu_session(model: ModelFile, choice: Choice, graph: bool, lanes: int = 1) -> GpuSession:
     data = model.path.read_bytes()
 
     def make(shape: Shape, uses_graph: bool) -> Any:
@@ -62,15 +78,21 @@ def _gpu_session(model: ModelFile, choice: Choice, graph: bool) -> GpuSession:
         wanted = Choice(choice.provider, 0, sizes, uses_graph and graph, choice.precision, choice.channels_last)
         return create_session(data, wanted, model.path.name)[0]
 
-    return GpuSession(make, lambda session: placement_of(session, choice.provider))
+    return GpuSession(make, lambda session: placement_of(session, choice.provider), lanes=lanes)
 
 
 def _without_copies(prepared: PreparedRun) -> Step:
-    return lambda: prepared.session.run_with_iobinding(prepared.binding)
+    return prepared.play
 
 
 def _with_copies(session: GpuSession, frame: Any) -> Step:
     return lambda: session.run(frame)
+
+
+def _in_lanes(session: GpuSession, frame: Any) -> Step:
+    """Frames one behind the other through lanes whose copies and runs overlap, as in a film."""
+    pool = ThreadPoolExecutor(_LANES)
+    return FrameByFrame(lambda: list(pool.map(session.run, [frame] * _FRAMES_IN_LANES)), _FRAMES_IN_LANES)
 
 
 def reference_step(size_wh: tuple[int, int], provider: str, folder: Path) -> Step:
@@ -99,7 +121,7 @@ def torch_step(run: Path, shape: Shape) -> Step:
 def time_steps(
     steps: dict[str, Step], rounds: int, runs: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
-    """Median milliseconds of each step, in turns; the first run of a turn is not counted."""
+    """Median milliseconds a frame of each step, in turns; the first run of a turn is not counted."""
     found: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
@@ -107,7 +129,8 @@ def time_steps(
             for _ in range(runs):
                 started = clock()
                 step()
-                found[name].append((clock() - started) * 1000)
+                frames = step.frames if isinstance(step, FrameByFrame) else 1
+                found[name].append((clock() - started) * 1000 / frames)
     return {name: float(np.median(times)) for name, times in found.items()}
 
 

@@ -15,10 +15,12 @@ from realtime.controls import ControlState
 from realtime.frame import Frame
 from realtime.painter import PaintedFrame
 from realtime.processor import core_count
-from realtime.providers import expected_provider
+from realtime.providers import NVIDIA_PROVIDERS, expected_provider
 from realtime.studio import Studio
 
 _MOST_LANES = 4  # each holds a frame and the network's working memory
+_LANES_ON_GPU = 2
+_ALL_THREADS = 0  # as onnxruntime counts them
 
 
 class PaintAhead:
@@ -81,9 +83,15 @@ class PaintAhead:
 
 
 def share_cores(studio: Studio, provider: str) -> tuple[Studio, int]:
-    """A studio for painting a film, and how many frames it paints at a time; as it is and one where a GPU paints."""
+    """A studio for painting a film, and how many frames it paints at a time.
+
+    On an NVIDIA GPU two: while one is painted, the other's pixels are on their way there or back.
+    """
+    expected = expected_provider(provider)
+    if expected in NVIDIA_PROVIDERS:
+        return studio.in_lanes(_LANES_ON_GPU, _ALL_THREADS), _LANES_ON_GPU
     lanes, threads = share_out(core_count())
-    if lanes < 2 or expected_provider(provider) != "cpu":
+    if lanes < 2 or expected != "cpu":
         return studio, 1
     return studio.in_lanes(lanes, threads), lanes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style, verify
-from realtime.gpu_session import GpuSession, Shape
+from realtime.gpu_session import GPU, GpuSession, Shape
 from realtime.layouts import KNOWN, Layout, fixed_size, recognise
 from realtime.memory import half_of_memory, share_of_memory
 from realtime.model_choice import ModelChoice, choose_file
@@ -63,7 +63,8 @@ class Stylizer:
     def __init__(self, style: Style, choice: ModelChoice) -> None:
         self.tier, self.precision = choose_file(style, choice)
         data, wanted, name = self._load(style, choice)
-        self._session, self.provider = create_session(data, wanted, name)
+        with GPU.shared() if expected_provider(choice.provider) in NVIDIA_PROVIDERS else nullcontext():
+            self._session, self.provider = create_session(data, wanted, name)
         if self.provider == "cpu" and expected_provider(choice.provider) != "cpu":  # the GPU's file is not the processor's
             self.tier, self.precision = choose_file(style, replace(choice, provider="cpu"))
             data, wanted, name = self._load(style, choice)
@@ -178,13 +179,14 @@ class Stylizer:
             sizes = {free: size for free, size in zip(dimensions, shape, strict=False) if isinstance(free, str)}
             return create_session(data, replace(wanted, sizes=sizes, cuda_graph=uses_graph), name)[0]
 
-        return GpuSession(make, lambda session: placement_of(session, self.provider))
+        return GpuSession(make, lambda session: placement_of(session, self.provider), lanes=self._lanes)
 
     def _run(self, batch: Any) -> Any:
         with _named_errors():
             if self._gpu is not None and self._gpu.is_worth_preparing(batch.shape):
                 return self._gpu.run(batch)
-            return self._session.run([self._output_name], {self._input.name: batch})[0]
+            with GPU.shared() if self._gpu is not None else nullcontext():
+                return self._session.run([self._output_name], {self._input.name: batch})[0]
 
     def _to_input(self, image_bgr: Image) -> Any:
         if self._layout is Layout.FRAME:

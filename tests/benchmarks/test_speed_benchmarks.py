@@ -225,6 +225,8 @@ def test_steps_take_turns_and_medians(clock: Any) -> None:
     steps = {"a": step("a", [99, 1, 2, 99, 3, 3]), "b": step("b", [50, 7, 7, 50, 8, 9])}
     assert gpu.time_steps(steps, rounds=2, runs=2, clock=clock) == {"a": pytest.approx(2.5), "b": pytest.approx(7.5)}
     assert order == ["a", "a", "a", "b", "b", "b"] * 2
+    frames = gpu.FrameByFrame(lambda: clock.advance(0.008), 4)
+    assert gpu.time_steps({"four": frames}, rounds=1, runs=1, clock=clock) == {"four": pytest.approx(2.0)}  # a frame's share
 
 
 def test_gpu_steps_run_where_tensors_are_bound(tiny: Style, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,11 +241,14 @@ def test_gpu_steps_run_where_tensors_are_bound(tiny: Style, monkeypatch: pytest.
         return create_session(model, replace(choice, provider="cpu", threads=1), name)
 
     monkeypatch.setattr(gpu, "create_session", on_processor)
-    monkeypatch.setattr(gpu, "GpuSession", lambda make, placement: session_type(make, placement, device="cpu"))
+    monkeypatch.setattr(gpu, "GpuSession", lambda make, placement, lanes: session_type(make, placement, "cpu", lanes))
     model: ModelFile = tiny.models["fast"]["fp32"]
     frame = np.full((1, 16, 16, 3), 9, np.uint8)
     steps, lines = gpu.onnx_steps(model, "fp16", "cuda", (1, 16, 16, 3), frame)
-    assert set(steps) == {"fp16 NHWC", "fp16 NHWC, with copies", "fp16", "fp16, with copies"}
+    assert set(steps) == {
+        f"fp16{form}{copies}" for form in ("", " NHWC") for copies in ("", ", with copies", ", with copies, 2 at a time")
+    }
     assert sum("no CUDA graph could be recorded" in line for line in lines) == 2
     np.testing.assert_array_equal(steps["fp16, with copies"](), 255 - frame)
+    steps["fp16, with copies, 2 at a time"]()
     assert {choice.channels_last for choice in made} == {True, False}

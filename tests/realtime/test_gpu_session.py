@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,96 @@ def test_snapshot_and_live_picture_do_not_mix(inversion_onnx: Path) -> None:
     assert wrong == []
 
 
+class Watched:
+    """A session that notes which thread runs it, and how many runs there are at a time."""
+
+    running = 0
+    most = 0
+    lock = threading.Lock()
+
+    def __init__(self, session: Any, threads: list[str]) -> None:
+        self._session, self._threads = session, threads
+
+    def run_with_iobinding(self, binding: Any) -> None:
+        self._threads.append(threading.current_thread().name)
+        with Watched.lock:
+            Watched.running += 1
+            Watched.most = max(Watched.most, Watched.running)
+        time.sleep(0.02)
+        self._session.run_with_iobinding(binding)
+        with Watched.lock:
+            Watched.running -= 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+@pytest.fixture
+def watched(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Callable[[Shape, bool], Any], list[list[str]]]:
+    """Makes sessions that are watched; the threads that ran each of them."""
+    monkeypatch.setattr(Watched, "running", 0)
+    monkeypatch.setattr(Watched, "most", 0)
+    threads: list[list[str]] = []
+    make = maker(inversion_onnx, [])
+
+    def make_watched(shape: Shape, uses_graph: bool) -> Watched:
+        threads.append([])
+        return Watched(make(shape, uses_graph), threads[-1])
+
+    return make_watched, threads
+
+
+def paint_at_once(session: GpuSession, frames: int, width: int = 64) -> None:
+    with ThreadPoolExecutor(frames) as pool:
+        for seed, picture in enumerate(pool.map(lambda seed: session.run(batch_of(width, seed=seed)), range(frames))):
+            np.testing.assert_array_equal(picture, 255 - batch_of(width, seed=seed))
+
+
+def test_run_is_recorded_and_played_on_one_thread(watched: tuple[Callable[[Shape, bool], Any], list[list[str]]]) -> None:
+    """onnxruntime keeps a CUDA graph for the thread that recorded it: any other would begin another."""
+    make, threads = watched
+    session = GpuSession(make, lambda _: WHOLE, device="cpu")
+    paint_at_once(session, 4)
+    session.prepare((1, 48, 64, 3)).play()
+    assert len(threads) == 1  # made once, though four asked at the same time
+    assert len(threads[0]) == 2 + 4 + 1
+    assert set(threads[0]) == {threads[0][0]}
+    assert threads[0][0] != threading.current_thread().name
+    assert Watched.most == 1
+
+
+def test_lanes_paint_at_the_same_time(watched: tuple[Callable[[Shape, bool], Any], list[list[str]]]) -> None:
+    make, threads = watched
+    session = GpuSession(make, lambda _: WHOLE, device="cpu", lanes=2)
+    session.prepare((1, 48, 64, 3))
+    assert Watched.most == 1  # they are recorded one after the other
+    paint_at_once(session, 6)
+    assert len(threads) == 2
+    assert Watched.most == 2
+
+
+def test_nothing_runs_while_a_run_is_recorded(watched: tuple[Callable[[Shape, bool], Any], list[list[str]]]) -> None:
+    """CUDA breaks off a recording when another thread copies or allocates; and the picture on show goes on afterwards."""
+    make, threads = watched
+    live, neighbour = (GpuSession(make, lambda _: WHOLE, device="cpu") for _ in range(2))
+    live.prepare((1, 48, 64, 3))
+    stop = threading.Event()
+
+    def show() -> None:
+        while not stop.is_set():
+            live.run(batch_of())
+
+    showing = threading.Thread(target=show)
+    showing.start()
+    for width in (32, 40, 48):
+        neighbour.prepare((1, 48, width, 3))
+    stop.set()
+    showing.join()
+    assert len(threads) == 4
+    assert Watched.most == 1
+    assert len(threads[0]) > 2
+
+
 def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Choice] = []
 
@@ -106,7 +198,9 @@ def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: py
         return session, "cuda"
 
     monkeypatch.setattr("realtime.stylizer.create_session", pretend)
-    monkeypatch.setattr("realtime.stylizer.GpuSession", lambda make, placement: GpuSession(make, placement, device="cpu"))
+    monkeypatch.setattr(
+        "realtime.stylizer.GpuSession", lambda make, placement, lanes: GpuSession(make, placement, "cpu", lanes)
+    )
     stylizer = Stylizer(style_of(inversion_onnx), ModelChoice(provider="cuda"))
     photo = noisy_picture((66, 50))
     np.testing.assert_array_equal(stylizer.style(photo), 255 - photo)

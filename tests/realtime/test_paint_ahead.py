@@ -55,12 +55,19 @@ def test_the_cores_are_shared_out(
     assert share_cores(studio, "cpu")[0] is sharing  # made once
 
 
-def test_one_core_and_a_gpu_paint_one_after_the_other(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_core_and_coreml_paint_one_after_the_other(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paint_ahead, "core_count", lambda: 1)
     assert share_cores(studio, "cpu") == (studio, 1)
     monkeypatch.setattr(paint_ahead, "core_count", lambda: 8)
-    monkeypatch.setattr(paint_ahead, "expected_provider", lambda _: "cuda")
+    monkeypatch.setattr(paint_ahead, "expected_provider", lambda _: "coreml")
     assert share_cores(studio, "auto") == (studio, 1)
+
+
+def test_an_nvidia_gpu_copies_one_frame_while_it_paints_another(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paint_ahead, "expected_provider", lambda _: "cuda")
+    sharing, lanes = share_cores(studio, "auto")
+    assert lanes == 2
+    assert sharing._choice == ModelChoice(precision="fp32", threads=0, lanes=2)
 
 
 class HeldPainting:
