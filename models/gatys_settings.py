@@ -162,7 +162,7 @@ PRESETS: Mapping[str, GatysSettings] = MappingProxyType(
         # Gatys et al. 2016: one size, white noise, average pooling, L-BFGS.
         "paper": GatysSettings(
             scaling="published",
-            content_weight=0.08,
+            content_weight=0.01,
             style_weight=1.0,
             init="noise",
             iterations=500,
