@@ -79,7 +79,8 @@ def continued_recipe(recipe: dict[str, Any], earlier: dict[str, Any], step: int)
     stages = [*earlier.get("earlier_stages", []), *([{"until_step": step} | changed] if changed else [])]
     start = str(earlier.get("command", "")).partition(_FROM)[2].partition(" --steps ")[0]
     command = recipe["command"].partition(_FROM)[0] + (_FROM + start if start else "")
-    return recipe | {"command": command, "started_from": earlier.get("started_from"), "earlier_stages": stages}
+    kept = {name: earlier[name] for name in ("started_from", "distil_steps") if name in earlier}
+    return recipe | {"command": command, "earlier_stages": stages} | kept
 
 
 def recipe_until(recipe: dict[str, Any], step: int, seconds: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, save_checkpoint
 from models.content import ContentPhotos
 from models.devices import enough_memory
+from models.distil import distil
 from models.distributed import Process, join_training, leave_training
 from models.generator import TIERS, Generator, build_generator
 from models.images import load_image, resize_short_side, save_image
@@ -32,7 +33,6 @@ from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
 from models.photos import list_photos
 from models.preview import paint_preview, preview_photos
 from models.recipe import changes, continued_recipe, make_recipe, recipe_until
-from models.refine import refine
 from models.resume import checkpoint_to_resume, restore_optimizer, settings_to_resume
 from models.schedule import Progress, learning_rate
 from models.train_arguments import SMALLEST_PAINTING, build_parser, given_settings
@@ -65,10 +65,10 @@ class Training:
         self.settings, self.process, self.run = settings, process, Path(args.out)
         self.recipe = make_recipe(args, settings, network)
         self.progress = Progress(args.steps, args.minutes)
-        self.generator = self._first_generator(args).to(process.device).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
         self.random = torch.Generator().manual_seed(settings.seed * 1000 + process.rank)
         self.photos = ContentPhotos(Path(args.content), settings.size, self.random)
+        self.generator = self._first_generator(args).to(process.device).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
         if earlier is not None:
             self._restore(earlier)
         self.loss = PerceptualLoss(network, painting, settings, process.device)
@@ -126,11 +126,12 @@ class Training:
         if args.start is None or args.resume:  # a training that goes on has its own weights
             return build_generator(TIERS[self.settings.tier])
         generator, wanted = load_start(args.start), TIERS[self.settings.tier]
-        if wanted.tier == "fine" and generator.settings == TIERS["fast"]:
-            generator = refine(generator)
-        if generator.settings != wanted:
-            raise UserError(f"--from {args.start}: a {generator.settings.tier} generator of other widths than --tier asks for")
-        return generator.train()
+        if generator.settings == wanted:
+            return generator.train()
+        self.recipe["distil_steps"] = args.distil_steps
+        if not self.process.is_first:  # it gets the first one's weights, as all do that train together
+            return build_generator(wanted)
+        return distil(generator, wanted, self.photos, args.distil_steps, self.process.device, args.quiet)
 
     def _restore(self, content: dict[str, Any]) -> None:
         generator = generator_from_checkpoint(content)
@@ -177,6 +178,9 @@ def train(args: argparse.Namespace) -> int:
         with enough_memory(f"for --batch {settings.batch} and --size {settings.size}; try smaller ones"):
             training = Training(args, settings, process, network, painting, earlier)
             code = _loop(training, args, preview_photos(photos) if process.is_first else [])
+    except FloatingPointError as error:  # of a distillation: a training tells its own
+        print(f"stopped: {error}; --from {args.start} cannot be learnt from", file=sys.stderr)
+        return EXIT_BUG
     finally:
         leave_training(process)
     if name is None or code != EXIT_DONE or not process.is_first:

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from models.distil import STEPS as DISTIL_STEPS
 from models.generator import TIERS
 from models.objective import TrainingSettings
 from realtime import argument_types
@@ -38,6 +39,14 @@ def build_parser() -> argparse.ArgumentParser:
         dest="start",
         metavar="TRUNK",
         help='start from trained weights: "trunk" for those that come with the program, a .safetensors file, or another RUN',
+    )
+    parser.add_argument(
+        "--distil-steps",
+        type=argument_types.count,
+        default=DISTIL_STEPS,
+        metavar="N",
+        help="where --from is a generator of another shape (a fine one for a fast one): steps of learning to paint as it does, "
+        f"before the training (default {DISTIL_STEPS})",
     )
     parser.add_argument(
         "--install",

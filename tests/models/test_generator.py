@@ -264,6 +264,12 @@ def test_multiply_adds_are_what_the_layers_cost(cell: int) -> None:
     assert kilo_macs_per_pixel(build_generator(replace(NARROW, cell=cell)), size) == pytest.approx(expected)
 
 
+def test_the_fast_tier_costs_a_quarter_of_the_fine_one() -> None:
+    fast, fine = (kilo_macs_per_pixel(build_generator(TIERS[tier]), 1024) for tier in ("fast", "fine"))
+    assert fast <= 10
+    assert fast < fine / 3.5
+
+
 def test_the_fine_tier_keeps_its_bounds() -> None:
     fine = build_generator(TIERS["fine"])
     assert count_parameters(fine) <= 500_000

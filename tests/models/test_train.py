@@ -27,8 +27,9 @@ from torch import Tensor, nn
 from models import objective, train, vgg
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
+from models.distil import distil
 from models.distributed import Process, join_training
-from models.generator import TIERS, GeneratorSettings, build_generator
+from models.generator import TIERS, Generator, GeneratorSettings, build_generator
 from models.images import as_batch, load_image, save_image
 from models.losses import (
     COARSE_STYLE_LAYERS,
@@ -39,7 +40,6 @@ from models.losses import (
     total_variation,
 )
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
-from models.refine import refine
 from models.schedule import WARM_UP_STEPS, Progress, learning_rate
 from models.train import load_painting
 from models.train_arguments import build_parser, given_settings
@@ -409,20 +409,59 @@ def test_a_training_may_start_from_another_runs_generator(arguments: list[str], 
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_a_fine_training_may_start_from_a_fast_run(
+@pytest.mark.parametrize(("first", "second"), [("fine", "fast"), ("fast", "fine")])
+def test_a_training_may_start_by_learning_from_a_generator_of_another_shape(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2, stem_width=7))
+    asked: list[tuple[Any, ...]] = []
+
+    def watched(teacher: Generator, *rest: Any) -> Generator:
+        asked.append((teacher.settings, *rest))
+        return distil(teacher, *rest)
+
+    monkeypatch.setattr(train, "distil", watched)
+    assert train.main([*arguments, "--steps", "1", "--tier", first]) == 0
+    taught = tmp_path / "taught"
+    options = ["--tier", second, "--from", str(tmp_path / "run"), "--out", str(taught), "--distil-steps", "3"]
+    assert train.main([*arguments, "--steps", "1", *options]) == 0
+    (teacher, wanted, _photos, steps, device, quiet) = asked[0]
+    assert (teacher, wanted, steps, device.type, quiet) == (TIERS[first], TIERS[second], 3, "cpu", "--quiet" in arguments)
+    found = load_checkpoint(taught)
+    assert generator_from_checkpoint(found).settings == TIERS[second]
+    assert (found["recipe"]["started_from"], found["recipe"]["distil_steps"]) == ("run", 3)
+    assert found["step"] == 1
+    assert train.main([*arguments, "--steps", "2", *options, "--resume"]) == 0
+    assert len(asked) == 1  # what goes on has learnt already
+    assert load_checkpoint(taught)["recipe"]["distil_steps"] == 3
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_training_of_the_same_shape_needs_no_teacher(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2))
+    monkeypatch.setattr(train, "distil", None)
     assert train.main([*arguments, "--steps", "1"]) == 0
-    fine = tmp_path / "fine"
-    options = ["--tier", "fine", "--from", str(tmp_path / "run"), "--out", str(fine), "--learning-rate", "1e-12"]
-    assert train.main([*arguments, "--steps", "1", *options]) == 0
-    first, second = (generator_from_checkpoint(load_checkpoint(run)) for run in (tmp_path / "run", fine))
-    assert second.settings == TIERS["fine"]
-    expected = refine(first).state_dict()
-    torch.testing.assert_close(second.state_dict(), expected, rtol=0, atol=1e-6)
-    code = train.main([*arguments, "--steps", "1", "--from", str(fine), "--out", str(tmp_path / "back")])
-    assert code == 2  # a fast one cannot be had from it
+    started = tmp_path / "started"
+    assert train.main([*arguments, "--steps", "1", "--from", str(tmp_path / "run"), "--out", str(started)]) == 0
+    assert "distil_steps" not in load_checkpoint(started)["recipe"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_teacher_that_paints_nothing_finite_leaves_no_checkpoint(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2, stem_width=7))
+    assert train.main([*arguments, "--steps", "1", "--tier", "fine"]) == 0
+
+    def fails(*_: Any) -> Generator:
+        raise FloatingPointError("loss not finite at step 7 of the distillation")
+
+    monkeypatch.setattr(train, "distil", fails)
+    options = ["--from", str(tmp_path / "run"), "--out", str(tmp_path / "taught")]
+    assert train.main([*arguments, "--steps", "1", *options]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("stopped: loss not finite at step 7 of the distillation")
+    assert not (tmp_path / "taught" / CHECKPOINT_NAME).exists()
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -717,17 +756,14 @@ def test_resuming_a_damaged_checkpoint_ends_with_4(
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_a_generator_of_other_widths_is_neither_resumed_nor_started_from(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_generator_of_other_widths_is_not_resumed(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train.main([*arguments, "--steps", "1"]) == 0
     monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=5, trunk_width=4, blocks=1))
     code, said = error_of([*arguments, "--steps", "2", "--resume"], capsys)
     assert code == 2
     assert "trains another generator" in said
-    code, said = error_of([*arguments, "--steps", "1", "--from", str(tmp_path / "run"), "--out", str(tmp_path / "b")], capsys)
-    assert code == 2
-    assert "of other widths" in said
 
 
 @pytest.mark.usefixtures("stand_in")
