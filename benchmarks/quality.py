@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import realtime.quiet  # noqa: F401
+from benchmarks.networks import add_arguments, networks_of
 from benchmarks.report import data_folder, print_table, write_json
 from export.description import graph_sha256
 from models.images import as_batch, load_image, resize_short_side
@@ -29,7 +30,6 @@ from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
 from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 
 PAINTING_SIZES = (256, 384, 512, 768)
@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--content", type=Path, default=data_folder() / "content")
     parser.add_argument("--paintings", type=Path, default=data_folder() / "styles", metavar="DIR", help="holds NAME.jpg")
     parser.add_argument("--vgg", type=Path, default=None)
-    parser.add_argument("--precision", action="append", choices=("fp32", "int8", "fp16"), help="default: all that a style has")
+    add_arguments(parser)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     default_vgg = data_folder() / "vgg19" / "vgg19_features.pth"
@@ -128,12 +128,10 @@ def main(argv: list[str] | None = None) -> int:
         with torch.no_grad():
             photos = load_photos(args.content, network.features)
             for style in (style for style in chosen if style.name in paintings):
-                for tier, models in style.models.items():
-                    for precision in args.precision or list(models):
-                        stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
-                        figures = measure_quality(stylizer, paintings[style.name], photos, network.features)
-                        network_row = {"style": style.name, "tier": tier, "precision": precision}
-                        rows.append(network_row | {"graph_sha256": graph_sha256(models[precision].path)} | figures)
+                for found in networks_of(style, args.tier, args.precision):
+                    figures = measure_quality(found.open(), paintings[style.name], photos, network.features)
+                    row = {"style": style.name, "tier": found.tier, "precision": found.precision}
+                    rows.append(row | {"graph_sha256": graph_sha256(found.model.path)} | figures)
         write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     except UserError as error:
         return tell_mistake(error)

@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 
 import realtime.quiet  # noqa: F401
+from benchmarks.networks import add_arguments, networks_of
 from benchmarks.report import data_folder, print_table, write_json
 from export.description import graph_sha256
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 from realtime.video_reader import VideoFileSource
 
@@ -122,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stability")
     parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery")
     parser.add_argument("--videos", type=Path, default=data_folder() / "video")
-    parser.add_argument("--precision", action="append", choices=("fp32", "int8", "fp16"), help="default: all that a style has")
+    add_arguments(parser)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     rows = []
@@ -133,13 +133,12 @@ def main(argv: list[str] | None = None) -> int:
         ]
         clips = {name: read_clip(args.videos / name) for name in CLIPS}
         for style in chosen:
-            for tier, models in style.models.items():
-                for precision in args.precision or list(models):
-                    stylizer = Stylizer(style, ModelChoice(tier, precision, "cpu"))
-                    row: dict[str, Any] = {"style": style.name, "tier": tier, "precision": precision}
-                    row |= {"graph_sha256": graph_sha256(models[precision].path)}
-                    row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
-                    rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
+            for found in networks_of(style, args.tier, args.precision):
+                stylizer = found.open()
+                row: dict[str, Any] = {"style": style.name, "tier": found.tier, "precision": found.precision}
+                row |= {"graph_sha256": graph_sha256(found.model.path)}
+                row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
+                rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
         write_json(args.json, {"stability": rows})
     except UserError as error:
         return tell_mistake(error)

@@ -1,0 +1,53 @@
+"""Which of a style's networks a measurement takes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from realtime.errors import ModelError
+from realtime.gallery import ModelFile, Style
+from realtime.model_choice import ModelChoice
+from realtime.stylizer import Stylizer
+
+_TIERS = ("fast", "fine")
+_PRECISIONS = ("fp32", "int8", "fp16")
+
+
+class Network(NamedTuple):
+    """One file of a style."""
+
+    style: Style
+    tier: str
+    precision: str
+    model: ModelFile
+
+    def open(self) -> Stylizer:
+        """It, on the processor."""
+        return Stylizer(self.style, ModelChoice(self.tier, self.precision, "cpu"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--tier and --precision, each as often as wanted."""
+    parser.add_argument("--tier", action="append", choices=_TIERS, help="default: all that a style has")
+    parser.add_argument("--precision", action="append", choices=_PRECISIONS, help="default: all that a style has")
+
+
+def networks_of(style: Style, tiers: Sequence[str] | None, precisions: Sequence[str] | None) -> list[Network]:
+    """A style's networks of these tiers and precisions; None for all.
+
+    Raises:
+        ModelError: it has none of them.
+    """
+    found = [
+        Network(style, tier, precision, model)
+        for tier, models in style.models.items()
+        for precision, model in models.items()
+        if (not tiers or tier in tiers) and (not precisions or precision in precisions)
+    ]
+    if not found:
+        has = ", ".join(f"{tier} {precision}" for tier, models in style.models.items() for precision in models)
+        wanted = " ".join([*(f"--tier {tier}" for tier in tiers or ()), *(f"--precision {name}" for name in precisions or ())])
+        raise ModelError(f"{wanted}: the style {style.name} has {has or 'no network'}")
+    return found
