@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from models import trunk
 from models.checkpoint import save_checkpoint
-from models.generator import Generator, GeneratorSettings, build_generator
-from models.trunk import load_start, load_trunk, main, save_trunk
+from models.generator import TIERS, Generator, GeneratorSettings, build_generator
+from models.trunk import TRUNK_WORD, load_start, load_trunk, main, save_trunk
 from realtime.errors import ModelError, OutputError
 
 SMALL = GeneratorSettings(stem_width=8, trunk_width=8, blocks=1)
@@ -105,3 +105,8 @@ def test_what_is_not_a_trunk_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         save_trunk(build_generator(SMALL), tmp_path / "nowhere" / "t.safetensors", "a painting")
+
+
+def test_the_shipped_trunk_is_of_the_fast_tier() -> None:
+    """Any other would be a teacher first: minutes of distillation before each training."""
+    assert load_start(TRUNK_WORD).settings == TIERS["fast"]
