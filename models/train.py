@@ -129,6 +129,7 @@ class Training:
         if generator.settings == wanted:
             return generator.train()
         self.recipe["distil_steps"] = args.distil_steps
+        self.recipe["command"] += f" --distil-steps {args.distil_steps}"
         if not self.process.is_first:  # it gets the first one's weights, as all do that train together
             return build_generator(wanted)
         return distil(generator, wanted, self.photos, args.distil_steps, self.process.device, args.quiet)

@@ -433,7 +433,9 @@ def test_a_training_may_start_by_learning_from_a_generator_of_another_shape(
     assert found["step"] == 1
     assert train.main([*arguments, "--steps", "2", *options, "--resume"]) == 0
     assert len(asked) == 1  # what goes on has learnt already
-    assert load_checkpoint(taught)["recipe"]["distil_steps"] == 3
+    recipe = load_checkpoint(taught)["recipe"]
+    assert recipe["distil_steps"] == 3
+    assert recipe["command"].endswith(" --from RUN_OF_RUN --distil-steps 3 --steps 2")
 
 
 @pytest.mark.usefixtures("stand_in")
