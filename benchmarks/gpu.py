@@ -30,12 +30,13 @@ from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.gpu_session import GpuSession, PreparedRun, Shape
 from realtime.interruption import answers_interruption
+from realtime.paint_ahead import LANES_ON_GPU
 from realtime.probe import problem_of
 from realtime.providers import Choice, create_session, placement_of
 
 _SIZES_WH = ((1920, 1080), (3840, 2160))
 _STRIDE = 8
-_LANES, _FRAMES_IN_LANES = 2, 16
+_FRAMES_IN_LANES = 16
 Step = Callable[[], Any]
 
 
@@ -65,8 +66,10 @@ def onnx_steps(model: ModelFile, precision: str, provider: str, shape: Shape, fr
             lines.append(f"{name}: {prepared.placement.describe() if prepared.placement else 'placement unknown'}")
             steps[name] = _without_copies(prepared)
             steps[f"{name}, with copies"] = _with_copies(session, frame)
-            in_lanes = _gpu_session(model, Choice(provider, precision=precision, channels_last=channels_last), graph, _LANES)
-            steps[f"{name}, with copies, {_LANES} at a time"] = _in_lanes(in_lanes, frame)
+            in_lanes = _gpu_session(
+                model, Choice(provider, precision=precision, channels_last=channels_last), graph, LANES_ON_GPU
+            )
+            steps[f"{name}, with copies, {LANES_ON_GPU} at a time"] = _in_lanes(in_lanes, frame)
     return steps, lines
 
 
@@ -91,7 +94,7 @@ def _with_copies(session: GpuSession, frame: Any) -> Step:
 
 def _in_lanes(session: GpuSession, frame: Any) -> Step:
     """Frames one behind the other through lanes whose copies and runs overlap, as in a film."""
-    pool = ThreadPoolExecutor(_LANES)
+    pool = ThreadPoolExecutor(LANES_ON_GPU)
     return FrameByFrame(lambda: list(pool.map(session.run, [frame] * _FRAMES_IN_LANES)), _FRAMES_IN_LANES)
 
 

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from realtime.errors import ModelError
-from realtime.gallery import ModelFile, Style
+from realtime.gallery import PRECISIONS, TIERS, ModelFile, Style
 from realtime.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
-
-_TIERS = ("fast", "fine")
-_PRECISIONS = ("fp32", "int8", "fp16")
 
 
 class Network(NamedTuple):
@@ -30,8 +27,8 @@ class Network(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--tier and --precision, each as often as wanted."""
-    parser.add_argument("--tier", action="append", choices=_TIERS, help="default: all that a style has")
-    parser.add_argument("--precision", action="append", choices=_PRECISIONS, help="default: all that a style has")
+    parser.add_argument("--tier", action="append", choices=TIERS, help="default: all that a style has")
+    parser.add_argument("--precision", action="append", choices=PRECISIONS, help="default: all that a style has")
 
 
 def networks_of(style: Style, tiers: Sequence[str] | None, precisions: Sequence[str] | None) -> list[Network]:

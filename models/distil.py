@@ -17,6 +17,7 @@ from tqdm import tqdm
 from models.content import ContentPhotos, Views
 from models.generator import Generator, GeneratorSettings, build_generator
 from models.objective import bfloat16_pays
+from models.schedule import cosine_rate
 
 STEPS = 3000
 _LEARNING_RATE = 4e-3
@@ -53,7 +54,7 @@ def distil(
     optimizer = torch.optim.Adam(student.parameters(), betas=(0.9, 0.99))
     for step in tqdm(range(steps), unit="step", desc="distilling", disable=quiet or None, file=sys.stderr):
         for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(step, steps)
+            group["lr"] = cosine_rate(_LEARNING_RATE, step, step / steps, _WARM_UP_STEPS)
         with torch.autocast(device.type, torch.bfloat16, enabled=is_half):
             loss = _difference(student, teacher, photos.next_views(1).first.to(device))
         if not math.isfinite(float(loss.detach())):
@@ -79,8 +80,3 @@ def _difference(student: Generator, teacher: Generator, wide: Tensor) -> Tensor:
     difference = Views.middle(painted.float() - wanted.float())
     coarser = [F.avg_pool2d(difference, size).abs().mean() for size in _COARSER]
     return difference.abs().mean() + _COARSER_WEIGHT * torch.stack(coarser).sum()
-
-
-def _learning_rate(step: int, steps: int) -> float:
-    warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    return _LEARNING_RATE * warm * (0.5 * (1 + math.cos(math.pi * step / steps)) * 0.99 + 0.01)

@@ -28,6 +28,16 @@ class Progress:
 
 
 def learning_rate(settings: TrainingSettings, step: int, share: float) -> float:
-    """Cosine schedule after a short linear warm-up."""
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return settings.learning_rate * warm * (0.5 * (1 + math.cos(math.pi * share)) * 0.99 + 0.01)
+    """That of a training at a step."""
+    return cosine_rate(settings.learning_rate, step, share, WARM_UP_STEPS)
+
+
+def cosine_rate(largest: float, step: int, share: float, warm_up_steps: int) -> float:
+    """Cosine schedule after a short linear warm-up, down to a hundredth.
+
+    Args:
+        step: how many were taken.
+        share: how much is done, 0 to 1.
+    """
+    warm = min(1.0, (step + 1) / warm_up_steps)
+    return largest * warm * (0.5 * (1 + math.cos(math.pi * share)) * 0.99 + 0.01)

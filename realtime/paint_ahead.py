@@ -19,7 +19,7 @@ from realtime.providers import NVIDIA_PROVIDERS, expected_provider
 from realtime.studio import Studio
 
 _MOST_LANES = 4  # each holds a frame and the network's working memory
-_LANES_ON_GPU = 2
+LANES_ON_GPU = 2
 _ALL_THREADS = 0  # as onnxruntime counts them
 
 
@@ -89,7 +89,7 @@ def share_cores(studio: Studio, provider: str) -> tuple[Studio, int]:
     """
     expected = expected_provider(provider)
     if expected in NVIDIA_PROVIDERS:
-        return studio.in_lanes(_LANES_ON_GPU, _ALL_THREADS), _LANES_ON_GPU
+        return studio.in_lanes(LANES_ON_GPU, _ALL_THREADS), LANES_ON_GPU
     lanes, threads = share_out(core_count())
     if lanes < 2 or expected != "cpu":
         return studio, 1

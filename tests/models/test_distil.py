@@ -14,6 +14,7 @@ from models.content import CONTEXT, ContentPhotos
 from models.distil import distil
 from models.generator import Generator, GeneratorSettings, build_generator
 from models.images import save_image
+from models.schedule import cosine_rate
 
 WIDE = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2)
 NARROW = replace(WIDE, tier="fast", stem_width=6)
@@ -106,7 +107,7 @@ def test_a_loss_that_is_not_finite_ends_it(photos: ContentPhotos) -> None:
 
 
 def test_steps_grow_at_first_and_shrink_to_the_end() -> None:
-    rates = [distilling._learning_rate(step, 1000) for step in range(1000)]
-    assert rates.index(max(rates)) == distilling._WARM_UP_STEPS - 1
+    rates = [cosine_rate(1.0, step, step / 1000, 50) for step in range(1000)]
+    assert rates.index(max(rates)) == 50 - 1
     assert rates[0] < max(rates) / 10
     assert rates[-1] < max(rates) / 50
