@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ class Stylizer:
     def __init__(self, style: Style, choice: ModelChoice) -> None:
         self.tier, self.precision = choose_file(style, choice)
         data, wanted, name = self._load(style, choice)
-        with GPU.shared() if expected_provider(choice.provider) in NVIDIA_PROVIDERS else nullcontext():
+        with GPU.shared():  # without a GPU nobody ever waits there
             self._session, self.provider = create_session(data, wanted, name)
         if self.provider == "cpu" and expected_provider(choice.provider) != "cpu":  # the GPU's file is not the processor's
             self.tier, self.precision = choose_file(style, replace(choice, provider="cpu"))
@@ -185,7 +185,7 @@ class Stylizer:
         with _named_errors():
             if self._gpu is not None and self._gpu.is_worth_preparing(batch.shape):
                 return self._gpu.run(batch)
-            with GPU.shared() if self._gpu is not None else nullcontext():
+            with GPU.shared():
                 return self._session.run([self._output_name], {self._input.name: batch})[0]
 
     def _to_input(self, image_bgr: Image) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import ModelError
-from realtime.gpu_session import KEPT_SIZES, GpuSession, Shape
+from realtime.gpu_session import GPU, KEPT_SIZES, GpuSession, Shape
 from realtime.model_choice import ModelChoice
 from realtime.placement import Placement
 from realtime.providers import Choice, create_session
@@ -213,6 +213,18 @@ def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: py
     assert stylizer.is_ready_at((32, 32))
     del asked[-1]
     assert asked[-1] == Choice("cuda", sizes={"batch": 1, "height": 52, "width": 68}, cuda_graph=True, precision="fp32")
+
+
+def test_picture_without_a_session_of_its_own_waits_while_a_run_is_recorded(inversion_onnx: Path) -> None:
+    """Networks of other contracts are never recorded, and use the GPU all the same."""
+    stylizer = Stylizer(style_of(inversion_onnx), ModelChoice(provider="cpu", threads=1))
+    painted = threading.Event()
+    thread = threading.Thread(target=lambda: (stylizer.style(noisy_picture((64, 48))), painted.set()))
+    with GPU.alone():
+        thread.start()
+        assert not painted.wait(0.2)
+    assert painted.wait(5)
+    thread.join()
 
 
 def test_gpu_that_fails_while_getting_ready_is_a_model_error(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
