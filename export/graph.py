@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import BORDER, Generator, depth_to_space, fold
+from models.generator import BORDER, Generator, fold, plain_convolution
+
+_VECTOR = 16  # channels
 
 
 class FrameContract(nn.Module):
@@ -21,9 +23,8 @@ class FrameContract(nn.Module):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        folded = fold(generator)
         self.cell = generator.settings.cell
-        self.generator = _for_bgr_bytes(folded)
+        self.generator = _in_whole_vectors(_for_bgr_bytes(fold(generator)))
 
     def forward(self, frame: Tensor) -> Tensor:
         """Stylised frames.
@@ -40,9 +41,24 @@ class FrameContract(nn.Module):
         lines = wide.reshape(batch, rows, cell, columns * cell * 3).split(1, dim=2)
         cells = torch.cat([line.reshape(batch, rows, columns, cell * 3) for line in lines], dim=3)
         painted = self.generator.forward_cells(_from_bytes(cells.permute(0, 3, 1, 2)))
-        border = BORDER // cell
-        inner = _to_bytes(painted)[:, :, border:-border, border:-border]
-        return depth_to_space(inner, cell).permute(0, 2, 3, 1)
+        return _pixels(_to_bytes(painted).permute(0, 2, 3, 1), cell)
+
+
+def _pixels(painted: Tensor, cell: int) -> Tensor:
+    """The frame out of its cells, without the border.
+
+    Args:
+        painted: (B, rows, columns, at least 3 cell^2) uint8, channels last: of each cell its rows, one after the other.
+    Returns:
+        (B, H, W, 3) uint8.
+    """
+    border, length = BORDER // cell, 3 * cell
+    inner = painted[:, border:-border, border:-border]
+    batch, rows, columns, channels = inner.shape
+    unread = channels - cell * length
+    lines = inner.split([length] * cell + [unread] * (unread > 0), dim=3)[:cell]
+    lines = [line.reshape(batch, rows, 1, columns * length) for line in lines]
+    return torch.cat(lines, dim=2).reshape(batch, rows * cell, columns * cell, 3)
 
 
 def _repeat_border(frame: Tensor) -> Tensor:
@@ -85,3 +101,22 @@ def _for_bgr_bytes(folded: Generator) -> Generator:
         last.bias.copy_(last.bias[order] * 255)
         keep.weight.copy_(keep.weight[order][:, order])
     return generator
+
+
+def _in_whole_vectors(folded: Generator) -> Generator:
+    """Channels that nothing reads appended to what the last two layers paint, so that they fill whole vectors.
+
+    onnxruntime's fast 8-bit convolution wants 16 channels or more; with the 12 of a cell of 2x2 pixels it falls back
+    on one that takes three times as long.
+    """
+    generator = copy.deepcopy(folded)
+    last, keep = generator.paint, generator.keep
+    assert isinstance(last, nn.Conv2d) and isinstance(keep, nn.Conv2d)
+    generator.paint, generator.keep = _widen(last), _widen(keep)
+    return generator
+
+
+def _widen(layer: nn.Conv2d) -> nn.Conv2d:
+    unread = -layer.out_channels % _VECTOR
+    weight = F.pad(layer.weight, (0, 0, 0, 0, 0, 0, 0, unread))
+    return plain_convolution(weight, None if layer.bias is None else F.pad(layer.bias, (0, unread)))

@@ -273,13 +273,14 @@ def fold(generator: Generator) -> Generator:
     folded = copy.deepcopy(generator).eval()
     up, keep, paint = folded.up, folded.keep, folded.paint
     assert isinstance(up, EvenConvolution) and isinstance(keep, CellMap) and isinstance(paint, EvenConvolution)
-    folded.up = _plain(up.even_weight(), up.even_bias())
-    folded.keep = _plain(keep.even_weight(), None)
-    folded.paint = _plain(paint.even_weight(), paint.even_bias())
+    folded.up = plain_convolution(up.even_weight(), up.even_bias())
+    folded.keep = plain_convolution(keep.even_weight(), None)
+    folded.paint = plain_convolution(paint.even_weight(), paint.even_bias())
     return folded
 
 
-def _plain(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+def plain_convolution(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """A convolution of given weights (outputs, inputs, K, K) and bias (outputs,), padded to keep the size."""
     outputs, inputs, size, _ = weight.shape
     layer = nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=bias is not None)
     with torch.no_grad():
