@@ -26,7 +26,7 @@ class DemoScene:
         self._width, self._height = size_wh
         self._horizon = round(self._height * 0.58)
         self._still = self._draw_still()
-        self._cloud = self._draw_cloud()
+        self._clouds = self._draw_clouds()
 
     def draw(self, time_s: float) -> Image:
         """The scene (H, W, 3) uint8 BGR, at a time in seconds; it repeats after twenty."""
@@ -49,8 +49,8 @@ class DemoScene:
         picture = np.where(rows < level, sky, water)
         return np.ascontiguousarray(np.broadcast_to(picture, (self._height, self._width, 3)).astype(np.uint8))
 
-    def _draw_cloud(self) -> Image:
-        """Clouds on a strip twice as wide as the picture, so that they can drift and repeat."""
+    def _draw_clouds(self) -> Image:
+        """Clouds on a strip twice as wide as the picture, so that they can drift and repeat, and its beginning again."""
         strip = np.zeros((self._horizon, self._width * 2), np.uint8)
         random = np.random.default_rng(3)
         for _ in range(26):
@@ -58,7 +58,8 @@ class DemoScene:
             axes = (int(random.integers(20, 90)), int(random.integers(6, 22)))
             for shift in (-self._width * 2, 0, self._width * 2):
                 cv2.ellipse(strip, (centre[0] + shift, centre[1]), axes, 0, 0, 360, int(random.integers(60, 150)), -1)
-        return np.asarray(cv2.GaussianBlur(strip, (0, 0), 5), np.uint8)
+        light = np.rint(cv2.GaussianBlur(strip, (0, 0), 5) * 0.45).astype(np.uint8)
+        return cv2.cvtColor(np.hstack([light, light[:, : self._width]]), cv2.COLOR_GRAY2BGR)
 
     def _draw_sun(self, picture: Image, turn: float) -> None:
         centre = (round(self._width * (0.68 + 0.04 * math.sin(turn))), round(self._horizon * (0.62 + 0.1 * math.cos(turn))))
@@ -67,10 +68,8 @@ class DemoScene:
 
     def _add_clouds(self, picture: Image, time_s: float) -> None:
         start = round((time_s % _LOOP_S) / _LOOP_S * self._width * 2)
-        columns = (np.arange(self._width) + start) % (self._width * 2)
-        veil = cv2.cvtColor(self._cloud[:, columns], cv2.COLOR_GRAY2BGR)
         sky = picture[: self._horizon]
-        cv2.addWeighted(sky, 1.0, veil, 0.45, 0, dst=sky)
+        cv2.add(sky, self._clouds[:, start : start + self._width], dst=sky)
 
     def _draw_hills(self, picture: Image) -> None:
         columns = np.arange(self._width)
@@ -81,7 +80,7 @@ class DemoScene:
             cv2.fillPoly(picture, [np.concatenate([outline, corners]).astype(np.int32)], colour, cv2.LINE_AA)
 
     def _draw_waves(self, picture: Image, turn: float) -> None:
-        columns = np.arange(0, self._width + 8, 8)
+        columns = np.arange(0, self._width + 16, 16)
         count = 11
         for k in range(count):
             depth = (k + 1) / count
