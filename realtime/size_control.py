@@ -37,7 +37,7 @@ class Patience:
     settled_s: float = 20.0
     ignored_s: float = 0.3
     limit: float = 1.0
-    room: float = 0.8
+    room: float = 0.88
     worth_it: float = 0.3
     least_frames: int = 3
     judged_every_s: float = 0.25

@@ -73,6 +73,14 @@ def test_load_that_passes_is_recovered_from(clock: FakeClock) -> None:
     assert shares[-1] == 1.0
 
 
+def test_full_size_returns_where_it_leaves_an_eighth_to_spare(clock: FakeClock) -> None:
+    """720p on two cores: something else ran for a while; full size would take 28 of 33 ms."""
+    slow, free = work_of(60), work_of(28, spread=0.03)
+    shares = simulate(clock, lambda share, at_s: slow(share, at_s) if at_s < 10 else free(share, at_s), 60)
+    assert min(shares) < 0.9
+    assert shares[-1] == 1.0
+
+
 def test_single_slow_frames_change_nothing(clock: FakeClock) -> None:
     number = itertools.count()
     work = work_of(25)
