@@ -59,7 +59,7 @@ class DemoScene:
             for shift in (-self._width * 2, 0, self._width * 2):
                 cv2.ellipse(strip, (centre[0] + shift, centre[1]), axes, 0, 0, 360, int(random.integers(60, 150)), -1)
         light = np.rint(cv2.GaussianBlur(strip, (0, 0), 5) * 0.45).astype(np.uint8)
-        return cv2.cvtColor(np.hstack([light, light[:, : self._width]]), cv2.COLOR_GRAY2BGR)
+        return np.repeat(np.hstack([light, light[:, : self._width]])[:, :, None], 3, axis=2)
 
     def _draw_sun(self, picture: Image, turn: float) -> None:
         centre = (round(self._width * (0.68 + 0.04 * math.sin(turn))), round(self._horizon * (0.62 + 0.1 * math.cos(turn))))
