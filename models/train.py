@@ -38,6 +38,7 @@ from models.schedule import Progress, learning_rate
 from models.train_arguments import SMALLEST_PAINTING, build_parser, given_settings
 from models.trunk import load_start
 from models.vgg import LossNetwork, load_loss_network
+from models.widening import can_widen, widen
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.interruption import StopRequest, answers_interruption
 
@@ -128,6 +129,8 @@ class Training:
         generator, wanted = load_start(args.start), TIERS[self.settings.tier]
         if generator.settings == wanted:
             return generator.train()
+        if can_widen(generator.settings, wanted):
+            return widen(generator, wanted, torch.Generator().manual_seed(self.settings.seed))
         self.recipe["distil_steps"] = args.distil_steps
         self.recipe["command"] += f" --distil-steps {args.distil_steps}"
         if not self.process.is_first:  # it gets the first one's weights, as all do that train together

@@ -45,8 +45,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=argument_types.count,
         default=DISTIL_STEPS,
         metavar="N",
-        help="where --from is a generator of another shape (a fine one for a fast one): steps of learning to paint as it does, "
-        f"before the training (default {DISTIL_STEPS})",
+        help="where --from is a generator of a shape that the new one does not hold (a fine one for a fast one): steps of "
+        f"learning to paint as it does, before the training (default {DISTIL_STEPS})",
     )
     parser.add_argument(
         "--install",

@@ -450,6 +450,27 @@ def test_a_training_of_the_same_shape_needs_no_teacher(
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_a_larger_generator_starts_as_the_smaller_one_and_needs_no_teacher(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = TIERS["fast"]
+    larger = {"stem_width": 2 * fast.stem_width, "trunk_width": 2 * fast.trunk_width, "blocks": fast.blocks + 1}
+    monkeypatch.setitem(TIERS, "fine", replace(fast, tier="fine", **larger))
+    monkeypatch.setattr(train, "distil", None)
+    assert train.main([*arguments, "--steps", "1"]) == 0
+    started = tmp_path / "started"
+    options = ["--from", str(tmp_path / "run"), "--out", str(started), "--tier", "fine", "--learning-rate", "1e-12"]
+    assert train.main([*arguments, "--steps", "1", *options]) == 0
+    narrow, found = (load_checkpoint(run) for run in (tmp_path / "run", started))
+    photo = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        painted, expected = (generator_from_checkpoint(content)(photo) for content in (found, narrow))
+    torch.testing.assert_close(painted, expected, rtol=1e-4, atol=1e-4)
+    assert (found["settings"]["tier"], found["recipe"]["started_from"]) == ("fine", "run")
+    assert "distil_steps" not in found["recipe"]
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_a_teacher_that_paints_nothing_finite_leaves_no_checkpoint(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
