@@ -103,8 +103,9 @@ def find_style(styles: list[Style], wanted: str | None) -> tuple[list[Style], in
     names = [style.name for style in styles]
     if wanted in names:
         return styles, names.index(wanted)
-    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else "the known ones: " + ", ".join(names)
+    holding = [name for name in names if wanted.lower() in name]  # "scream"
+    near = holding or difflib.get_close_matches(wanted.lower(), names, n=1, cutoff=0.55)
+    hint = f"did you mean {near[0]}?" if len(near) == 1 else "the known ones: " + ", ".join(names)
     raise ModelError(f"--style {wanted}: no such style; {hint} (see --list-styles)")
 
 

@@ -112,16 +112,18 @@ def test_style_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "nearest"), [("nigth_sky", "night_sky"), ("wildsea", "wild_sea"), ("Plain_Day", "plain_day")]
+    ("wanted", "nearest"),
+    [("nigth_sky", "night_sky"), ("wildsea", "wild_sea"), ("Plain_Day", "plain_day"), ("sea", "wild_sea")],
 )
 def test_misspelt_style_suggests_the_nearest(wanted: str, nearest: str) -> None:
     with pytest.raises(ModelError, match=f"did you mean {nearest}"):
         find_style(STYLES, wanted)
 
 
-def test_name_unlike_any_lists_those_there_are() -> None:
+@pytest.mark.parametrize("wanted", ["xxxxxx", "y", "nosuch"])  # like none, or a part of two
+def test_name_unlike_any_lists_those_there_are(wanted: str) -> None:
     with pytest.raises(ModelError, match="night_sky, plain_day, wild_sea"):
-        find_style(STYLES, "xxxxxx")
+        find_style(STYLES, wanted)
 
 
 def test_gallery_without_styles() -> None:
