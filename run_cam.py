@@ -56,6 +56,7 @@ from realtime.size_control import SizeControl, may_adapt  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
 from realtime.statistics_file import collect_stats, write_stats  # noqa: E402
+from realtime.steadying import Steadier  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
 
@@ -141,7 +142,9 @@ def run_one(
         outlets.extend(open_outlets(args, source.fps, messages.say))
         paints_film = args.output is not None and not source.is_live and not is_still(args.output)
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
-        painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window)
+        is_steady = source.is_live or has_window if args.steady is None else args.steady
+        steadier = Steadier() if is_steady else None
+        painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
         job = _video_job(args, source, painter, note) if is_video(args.output) else None
         if not capture.start(stop):
             return EXIT_INTERRUPTED
@@ -222,7 +225,7 @@ def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note:
         args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps, args.max_frames is not None
     )
     look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
-    look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
+    look |= {"steady": painter.is_steady, "network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
     return VideoJob(args.output, source, options, look, note)
 
 

@@ -2,7 +2,8 @@
 
 flicker: mean |y_t - y_(t-1)| over mean |x_t - x_(t-1)| for the first 24 frames of a clip at 480 pixels' width; 1 is as
 steady as the camera. warp error: the painting of a second picture, moved back along the true optical flow, against
-the painting of the first, over the same for the photographs. The network alone, nothing outside it.
+the painting of the first, over the same for the photographs. The network alone, nothing outside it; beside it the
+flicker that is left of a live picture, which is steadied (realtime/steadying.py).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.interruption import answers_interruption
+from realtime.steadying import Steadier
 from realtime.stylizer import Stylizer
 from realtime.video_reader import VideoFileSource
 
@@ -52,10 +54,15 @@ def read_clip(path: Path) -> list[Image]:
 
 
 def measure_flicker(stylizer: Stylizer, frames: list[Image]) -> dict[str, float]:
-    """flicker, and the painting's own change in grey levels a frame."""
-    painted = [stylizer.style(frame) for frame in frames]
-    change = _mean_change(painted)
-    return {"flicker": round(change / _mean_change(frames), 3), "grey_levels": round(change, 3)}
+    """flicker, what steadying leaves of it, and the painting's own change in grey levels a frame."""
+    painted, steadier = [stylizer.style(frame) for frame in frames], Steadier()
+    steadied = [steadier.steady(frame, picture, None) for frame, picture in zip(frames, painted, strict=True)]
+    photos, change = _mean_change(frames), _mean_change(painted)
+    return {
+        "flicker": round(change / photos, 3),
+        "steadied": round(_mean_change(steadied) / photos, 3),
+        "grey_levels": round(change, 3),
+    }
 
 
 def measure_warp_error(stylizer: Stylizer, folder: Path) -> float:
@@ -148,13 +155,13 @@ def main(argv: list[str] | None = None) -> int:
             (
                 r["style"],
                 f"{r['tier']} {r['precision']}",
-                *(f"{r['clips'][name]['flicker']:.2f} ({r['clips'][name]['grey_levels']:.1f})" for name in CLIPS),
+                *(f"{r['clips'][name]['flicker']:.2f} -> {r['clips'][name]['steadied']:.2f}" for name in CLIPS),
                 f"{r['warp_error']:.2f}",
             )
             for r in rows
         ],
     )
-    print("in brackets: change of the painting in grey levels a frame")
+    print("-> what is left of it in a live picture, which is steadied")
     return EXIT_DONE
 
 

@@ -50,6 +50,11 @@ def build_parser() -> argparse.ArgumentParser:
     style = parser.add_argument_group("style")
     style.add_argument("--style", metavar="NAME|FILE.onnx", help="default: the first of the gallery")
     style.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
+    style.add_argument(
+        "--steady",
+        action=argparse.BooleanOptionalAction,
+        help="let the painting stand still where the picture does (default: what is live or in a window, not what is written)",
+    )
     style.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="default 1")
     style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")
     style.add_argument("--split", action="store_true", help="photo on the left, painting on the right")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from realtime.compositor import compose, cross_fade
 from realtime.controls import ControlState
 from realtime.frame import Frame, Image
+from realtime.steadying import Steadier
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
@@ -48,6 +49,7 @@ class Painter:
         processing_wh: box that bounds the size at which the network runs; None for the frame's size.
         times: gets the stages "style" and "composite".
         warms_neighbours: whether other styles may be asked for.
+        steadier: averages what stands still; None for what the network paints.
     Raises:
         ModelError: the first style is unusable.
     """
@@ -60,12 +62,13 @@ class Painter:
         times: RunTimes,
         warms_neighbours: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        steadier: Steadier | None = None,
     ) -> None:
         self.style = style
         self.stylizer: Stylizer = studio.require(style)
         self.smallest_processed_wh: tuple[int, int] | None = None
         self._studio, self._box_wh, self._times = studio, processing_wh, times
-        self._warms_neighbours, self._clock = warms_neighbours, clock
+        self._warms_neighbours, self._clock, self._steadier = warms_neighbours, clock, steadier
         self._noting = threading.Lock()
         self._last: Image | None = None
         self._fading_from: Image | None = None
@@ -83,13 +86,15 @@ class Painter:
         size_wh = self._ready_size(frame.size_wh, size_wh)
         painted = self._style_frame(frame, state, size_wh)
         with self._times.stage("composite"):
-            picture, is_fading = self._fade(_compose(frame, painted, state))
+            picture, is_fading = self._fade(self._steady(frame, _compose(frame, painted, state), state, size_wh))
         self._last = picture
         self._note_size(size_wh)
         return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh and not is_fading)
 
     def paint_alone(self, frame: Frame, state: ControlState) -> PaintedFrame:
         """Paints a frame in the style on show, without regard to any other: several threads may do so at the same time.
+
+        Each is then to go through `put_in_line`, in the order of the frames.
 
         Raises:
             ModelError: the network failed.
@@ -100,6 +105,17 @@ class Painter:
             picture = _compose(frame, painted, state)
         self._note_size(size_wh)
         return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh)
+
+    def put_in_line(self, painted: PaintedFrame, state: ControlState) -> PaintedFrame:
+        """A frame that was painted alone, after the one before it: steadied, where there is a steadier."""
+        with self._times.stage("composite"):
+            picture = self._steady(painted.frame, painted.picture_bgr, state, painted.processed_wh)
+        return replace(painted, picture_bgr=picture)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether what stands still is averaged over time."""
+        return self._steadier is not None
 
     def processing_size(self, frame_wh: tuple[int, int], share: float) -> tuple[int, int]:
         """Size at which the network runs: the frame's, fitted into the box, times the share that [ and ] set."""
@@ -116,6 +132,12 @@ class Painter:
             if state.effective_strength <= 0:
                 return frame.image_bgr
             return paint_at(self.stylizer, frame.image_bgr, size_wh)
+
+    def _steady(self, frame: Frame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
+        if self._steadier is None or state.effective_strength <= 0:
+            return picture
+        circumstances = (self.stylizer, size_wh, state.effective_strength, state.colours_of_photo)
+        return self._steadier.steady(frame.image_bgr, picture, circumstances)
 
     def _follow(self, wanted: int, size_wh: tuple[int, int]) -> None:
         """Takes the wanted style once it is warm; until then the one on show stays."""

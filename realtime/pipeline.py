@@ -142,7 +142,7 @@ class Pipeline:
         painted = ahead.take()
         if painted is None:
             return False
-        self._hand_on(painted, self.state)
+        self._hand_on(self._painter.put_in_line(painted, self.state), self.state)
         bar.update()
         return True
 

@@ -15,7 +15,9 @@ import run_cam
 from realtime.errors import EXIT_DONE, EXIT_SOURCE, OutputError
 from realtime.frame import Image
 from realtime.overlay import Hud
+from realtime.painter import Painter
 from realtime.pipeline import RunOptions
+from realtime.steadying import Steadier
 from tests.fakes import (
     Block,
     FakeWindow,
@@ -93,6 +95,55 @@ def test_camera_is_shown_as_in_a_mirror_unless_told_otherwise(
     painted = 255 - noisy_picture()
     np.testing.assert_array_equal(stage.windows[0].shown[0], painted[:, ::-1] if mirrored else painted)
     assert stage.windows[0].finished == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steadied"),
+    [
+        ([], True),  # the camera, in a window
+        (["--no-steady"], False),
+        (["--headless", "--max-frames", "1"], True),  # the same without one
+    ],
+)
+@pytest.mark.usefixtures("camera")
+def test_a_live_picture_is_steadied_unless_told_otherwise(
+    stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], steadied: bool
+) -> None:
+    given = note_steadiers(monkeypatch)
+    stage.keys = [QUIT]
+    assert start(styles_folder, *arguments) == EXIT_DONE
+    assert given == [steadied]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steadied"),
+    [([], True), (["--output"], False), (["--live", "--output"], True), (["--steady", "--output"], True)],
+)
+def test_a_film_is_written_as_the_network_paints_it_unless_told_otherwise(
+    stage: Stage,
+    styles_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    steadied: bool,
+) -> None:
+    given = note_steadiers(monkeypatch)
+    clip = write_clip(tmp_path / "clip.mp4", frames=3)
+    output = [str(tmp_path / "out.mp4")] if "--output" in arguments else []
+    assert start(styles_folder, "--source", str(clip), *arguments, *output) == EXIT_DONE
+    assert given == [steadied]
+
+
+def note_steadiers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the painters that the program makes get one."""
+    given: list[bool] = []
+
+    def note(*rest: Any, steadier: Steadier | None, **options: Any) -> Painter:
+        given.append(steadier is not None)
+        return Painter(*rest, steadier=steadier, **options)
+
+    monkeypatch.setattr(run_cam, "Painter", note)
+    return given
 
 
 def test_clip_is_shown_to_its_end_at_its_own_pace(

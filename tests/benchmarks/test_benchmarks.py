@@ -187,16 +187,25 @@ def test_the_flicker_of_a_network_that_changes_nothing_is_1() -> None:
 
 
 def test_the_flicker_of_grey_is_0() -> None:
-    assert measure_flicker(any_stylizer(OneColour()), moving_frames()) == {"flicker": 0.0, "grey_levels": 0.0}
+    assert measure_flicker(any_stylizer(OneColour()), moving_frames()) == {"flicker": 0.0, "steadied": 0.0, "grey_levels": 0.0}
 
 
 def test_the_flicker_of_twice_the_contrast_is_2() -> None:
     assert measure_flicker(any_stylizer(Contrast(2)), moving_frames())["flicker"] == pytest.approx(2.0, abs=0.02)
 
 
+def test_what_steadying_leaves_of_the_flicker_stands_beside_it() -> None:
+    """Noise of a camera whose picture stands still."""
+    random = np.random.default_rng(0)
+    frames = [np.clip(random.normal(120, 6, (64, 96, 3)), 0, 255).astype(np.uint8) for _ in range(12)]
+    found = measure_flicker(any_stylizer(Unchanged()), frames)
+    assert found["flicker"] == 1.0
+    assert 0.1 < found["steadied"] < 0.5
+
+
 def test_flicker_by_hand() -> None:
     frames = [np.full((8, 8, 3), level, np.uint8) for level in (100, 104, 98)]
-    assert measure_flicker(any_stylizer(Unchanged()), frames) == {"flicker": 1.0, "grey_levels": 5.0}
+    assert measure_flicker(any_stylizer(Unchanged()), frames) == {"flicker": 1.0, "steadied": 0.4, "grey_levels": 5.0}
 
 
 def test_a_clip_is_read_at_the_measures_size(tmp_path: Path) -> None:

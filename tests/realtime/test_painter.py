@@ -15,6 +15,7 @@ from realtime.errors import ModelError
 from realtime.gallery import Style
 from realtime.model_choice import ModelChoice
 from realtime.painter import FADE_S, SIZE_FADE_S, Painter, paint_at
+from realtime.steadying import Steadier
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
@@ -51,11 +52,12 @@ def make_painter(clock: FakeClock) -> Iterator[MakePainter]:
         processing_wh: tuple[int, int] | None = None,
         make_stylizer: Callable[[Style, ModelChoice], Stylizer] = FakeStylizer,
         warms_neighbours: bool = False,
+        steadier: Steadier | None = None,
     ) -> Painter:
         styles = [plain_style(f"style_{number}", order=100 * number) for number in range(3)]
         studio = Studio(styles, ModelChoice(), make_stylizer)
         studios.append(studio)
-        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock)
+        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, steadier)
 
     yield make
     for studio in studios:
@@ -283,3 +285,56 @@ def test_paint_at_another_size_and_back() -> None:
     assert paint_at(stylizer, photo, (65, 47)).shape == photo.shape
     assert paint_at(stylizer, photo, (32, 32)).shape == photo.shape
     assert stylizer.styled_wh == [(65, 47), (32, 32)]
+
+
+class WaveringStylizer(FakeStylizer):
+    """Paints everything lighter by 100 at every second frame."""
+
+    frames = 0
+
+    def style(self, image_bgr: np.ndarray) -> np.ndarray:
+        """One grey: 50, 150, 50 ..."""
+        self.frames += 1
+        return np.full_like(image_bgr, 50 if self.frames % 2 else 150)
+
+
+def test_a_painting_of_what_stands_still_is_steadied(make_painter: MakePainter) -> None:
+    painter, frame = make_painter(make_stylizer=WaveringStylizer, steadier=Steadier()), frame_of(noisy_picture())
+    shown = [int(painter.paint(frame, ControlState()).picture_bgr[0, 0, 0]) for _ in range(3)]
+    assert shown == [50, 75, 69]
+
+
+def test_without_a_steadier_it_is_what_the_network_paints(make_painter: MakePainter) -> None:
+    painter, frame = make_painter(make_stylizer=WaveringStylizer), frame_of(noisy_picture())
+    assert [int(painter.paint(frame, ControlState()).picture_bgr[0, 0, 0]) for _ in range(3)] == [50, 150, 50]
+
+
+def test_at_strength_0_the_photo_is_never_averaged(make_painter: MakePainter) -> None:
+    painter = make_painter(steadier=Steadier())
+    for level in (100, 102, 101):
+        photo = flat_picture(level)
+        np.testing.assert_array_equal(painter.paint(frame_of(photo), ControlState(strength=0.0)).picture_bgr, photo)
+
+
+@pytest.mark.parametrize("change", [{"strength": 0.5}, {"colours_of_photo": True}, {"processing_share": 0.5}], ids=str)
+def test_a_key_is_answered_at_once_though_the_picture_stands_still(
+    make_painter: MakePainter, clock: FakeClock, change: dict[str, float]
+) -> None:
+    """Not blended with what was shown before (a change of size has a fade of its own)."""
+    steadied, plain = make_painter(steadier=Steadier()), make_painter()
+    frame = frame_of(noisy_picture())
+    for painter in (steadied, plain):
+        painter.paint(frame, ControlState())
+        painter.paint(frame, replace(ControlState(), **change))
+    clock.advance(SIZE_FADE_S)
+    pictures = [painter.paint(frame, replace(ControlState(), **change)).picture_bgr for painter in (steadied, plain)]
+    np.testing.assert_array_equal(*pictures)
+
+
+def test_frames_painted_alone_are_steadied_in_their_order(make_painter: MakePainter) -> None:
+    painter, frame = make_painter(make_stylizer=WaveringStylizer, steadier=Steadier()), frame_of(noisy_picture())
+    alone = [painter.paint_alone(frame, ControlState()) for _ in range(3)]
+    assert [int(painted.picture_bgr[0, 0, 0]) for painted in alone] == [50, 150, 50]
+    shown = [painter.put_in_line(painted, ControlState()) for painted in alone]
+    assert [int(painted.picture_bgr[0, 0, 0]) for painted in shown] == [50, 75, 69]
+    assert [painted.processed_wh for painted in shown] == [SMALL_WH] * 3
