@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import fitted
-from benchmarks.report import print_table, write_json
+from benchmarks.report import SIZES_WH, print_table, size_text, write_json
 from benchmarks.speed import Contender
 from export.quantise import quantise
 from export.to_onnx import export_generator
@@ -29,8 +30,7 @@ from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.interruption import answers_interruption
 from realtime.providers import Choice, create_session
 
-PRECISIONS = ("fp32", "int8")
-_SIZES_WH = ((640, 480), (1280, 720))
+_PRECISIONS = ("fp32", "int8")
 _PHOTO_WH = (320, 288)  # of the demo, to calibrate with
 _PHOTO_TIMES_S = (0.0, 5.0, 10.0, 15.0)
 _RUNS_A_TURN = 4
@@ -66,13 +66,13 @@ def label(settings: GeneratorSettings) -> str:
 def export_candidate(settings: GeneratorSettings, folder: Path, photos: list[Path]) -> dict[str, Path]:
     """The candidate's networks by precision, with random weights."""
     torch.manual_seed(0)
-    files = {precision: folder / f"{precision}.onnx" for precision in PRECISIONS}
+    files = {precision: folder / f"{precision}.onnx" for precision in _PRECISIONS}
     export_generator(build_generator(settings).eval(), files["fp32"])
     quantise(files["fp32"], files["int8"], photos)
     return files
 
 
-def measure(candidates: list[GeneratorSettings], sizes_wh: list[tuple[int, int]], rounds: int) -> list[dict[str, Any]]:
+def measure(candidates: list[GeneratorSettings], sizes_wh: Sequence[tuple[int, int]], rounds: int) -> list[dict[str, Any]]:
     """A row for each candidate and size; the first candidate is the measure of the others."""
     with tempfile.TemporaryDirectory() as name:
         photos = _photos(Path(name))
@@ -82,7 +82,7 @@ def measure(candidates: list[GeneratorSettings], sizes_wh: list[tuple[int, int]]
             folder.mkdir()
             for precision, path in export_candidate(settings, folder, photos).items():
                 sessions[number, precision], _ = create_session(path, Choice("cpu"), path.name)
-    rows = []
+    shapes, rows = [_describe(settings) for settings in candidates], []
     for size_wh in sizes_wh:
         frame = np.random.default_rng(0).integers(0, 256, (1, size_wh[1], size_wh[0], 3), np.uint8)
         contenders = {
@@ -92,7 +92,7 @@ def measure(candidates: list[GeneratorSettings], sizes_wh: list[tuple[int, int]]
         for _ in range(rounds):
             for contender in contenders.values():
                 contender.take_turn(_RUNS_A_TURN)
-        rows += [_row(candidates, number, size_wh, contenders) for number in range(len(candidates))]
+        rows += [shape | {"size_wh": size_wh} | _times(contenders, number) for number, shape in enumerate(shapes)]
     return rows
 
 
@@ -104,24 +104,22 @@ def _photos(folder: Path) -> list[Path]:
     return files
 
 
-def _row(
-    candidates: list[GeneratorSettings],
-    number: int,
-    size_wh: tuple[int, int],
-    contenders: dict[tuple[int, str], Contender],
-) -> dict[str, Any]:
-    settings, generator = candidates[number], build_generator(candidates[number])
-    row = {
+def _describe(settings: GeneratorSettings) -> dict[str, Any]:
+    generator = build_generator(settings)
+    return {
         "shape": label(settings),
         "parameters": count_parameters(generator),
         "kmacs_a_pixel": round(kilo_macs_per_pixel(generator, 1024), 1),
-        "size_wh": size_wh,
     }
-    for precision in PRECISIONS:
+
+
+def _times(contenders: dict[tuple[int, str], Contender], number: int) -> dict[str, float]:
+    found = {}
+    for precision in _PRECISIONS:
         milliseconds = contenders[number, precision].median_ms
-        row[f"{precision}_ms"] = round(milliseconds, 2)
-        row[f"{precision}_of_first"] = round(milliseconds / contenders[0, precision].median_ms, 2)
-    return row
+        found[f"{precision}_ms"] = round(milliseconds, 2)
+        found[f"{precision}_of_first"] = round(milliseconds / contenders[0, precision].median_ms, 2)
+    return found
 
 
 @answers_interruption
@@ -140,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
-        rows = measure(args.shape or CANDIDATES, args.size or list(_SIZES_WH), args.rounds)
+        rows = measure(args.shape or CANDIDATES, args.size or SIZES_WH, args.rounds)
         write_json(args.json, {"candidates": rows})
     except UserError as error:
         return tell_mistake(error)
@@ -151,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
                 row["shape"],
                 row["parameters"],
                 row["kmacs_a_pixel"],
-                "x".join(map(str, row["size_wh"])),
+                size_text(row["size_wh"]),
                 f"{row['fp32_ms']:.1f}",
                 f"{row['fp32_of_first']:.2f}",
                 f"{row['int8_ms']:.1f}",

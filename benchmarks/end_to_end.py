@@ -16,7 +16,7 @@ import numpy as np
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
-from benchmarks.report import print_table, write_json
+from benchmarks.report import SIZES_WH, print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
@@ -26,8 +26,6 @@ from realtime.model_choice import ModelChoice
 from realtime.providers import PROVIDERS
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
-
-_SIZES_WH = ((640, 480), (1280, 720))
 
 
 def measure(studio: Studio, size_wh: tuple[int, int], frames: int, rounds: int) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         styles, number = find_style(load_gallery(), args.style)
         studio = Studio([styles[number]], ModelChoice(args.tier, args.precision, args.provider))
-        rows = [measure(studio, size_wh, args.frames, args.rounds) for size_wh in args.size or _SIZES_WH]
+        rows = [measure(studio, size_wh, args.frames, args.rounds) for size_wh in args.size or SIZES_WH]
         write_json(args.json, {"end_to_end": rows})
     except UserError as error:
         return tell_mistake(error)
@@ -83,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         [
             (
                 r["network"],
-                "x".join(map(str, r["size_wh"])),
+                size_text(r["size_wh"]),
                 f"{r['network_alone_fps']:.1f}",
                 f"{r['end_to_end_fps']:.1f}",
                 f"{r['share']:.1%}",

@@ -22,7 +22,7 @@ import torch
 
 import realtime.quiet  # noqa: F401
 from benchmarks.reference import export_reference
-from benchmarks.report import print_table, write_json
+from benchmarks.report import print_table, size_text, write_json
 from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from realtime import argument_types
@@ -194,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
         return tell_mistake(error)
     print_table(
         ("what", "size", "ms", "fps", "times reference"),
-        [(r["what"], "x".join(map(str, r["size_wh"])), r["ms"], r["fps"], r["times_reference"]) for r in rows],
+        [(r["what"], size_text(r["size_wh"]), r["ms"], r["fps"], r["times_reference"]) for r in rows],
     )
     print(*lines, sep="\n")
     return EXIT_DONE

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import print_table, write_json
+from benchmarks.report import print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import PRECISIONS
@@ -61,8 +61,8 @@ def main(argv: list[str] | None = None) -> int:
         ("size", "processed", "network", "asked fps", "fps", "dropped", "p50 ms", "p95 ms", "p99 ms"),
         [
             (
-                "x".join(map(str, r["source_wh"])),
-                "x".join(map(str, r["processed_wh"])),
+                size_text(r["source_wh"]),
+                size_text(r["processed_wh"]),
                 f"{r['tier']} {r['precision']} {r['provider']}",
                 r["asked_fps"],
                 f"{r['fps']:.1f}",

@@ -16,7 +16,7 @@ from typing import Any
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
-from benchmarks.report import print_table, write_json
+from benchmarks.report import print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
         [
             (
                 row["styles"],
-                "x".join(map(str, args.size)),
+                size_text(args.size),
                 row["frames"],
                 row["highest_mb"],
                 row["resident_mb"][0],

@@ -15,6 +15,7 @@ import onnxruntime as ort
 from realtime.errors import OutputError
 
 DATA_VARIABLE = "STYLECAM_DATA"
+SIZES_WH = ((640, 480), (1280, 720))  # of live pictures, measured unless others are asked for
 
 
 def data_folder() -> Path:
@@ -38,6 +39,11 @@ def machine() -> dict[str, Any]:
         "onnxruntime": ort.__version__,
         "date": datetime.date.today().isoformat(),
     }
+
+
+def size_text(size_wh: Sequence[int]) -> str:
+    """WIDTHxHEIGHT."""
+    return "x".join(map(str, size_wh))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -21,7 +21,7 @@ import realtime.quiet  # noqa: F401
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.ready_frames import fitted
 from benchmarks.reference import export_reference
-from benchmarks.report import print_table, write_json
+from benchmarks.report import SIZES_WH, print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         rows = []
-        for size_wh in args.size or [(640, 480), (1280, 720)]:
+        for size_wh in args.size or SIZES_WH:
             rows += measure(args.style, size_wh, Choice(args.provider, args.threads), args.rounds)
         shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
         write_json(args.json, {"speed": rows, "operators": shares})
@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
         [
             (
                 r["network"],
-                "x".join(map(str, r["size_wh"])),
+                size_text(r["size_wh"]),
                 f"{r['ms']:.1f}",
                 f"{r['times_reference']:.1f}",
                 f"{r['gmacs']:.0f}" if "gmacs" in r else "",

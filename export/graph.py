@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import BORDER, Generator, fold, plain_convolution
+from models.generator import BORDER, Generator, depth_to_space, fold, plain_convolution
 
 _VECTOR = 16  # channels
 
@@ -41,24 +41,9 @@ class FrameContract(nn.Module):
         lines = wide.reshape(batch, rows, cell, columns * cell * 3).split(1, dim=2)
         cells = torch.cat([line.reshape(batch, rows, columns, cell * 3) for line in lines], dim=3)
         painted = self.generator.forward_cells(_from_bytes(cells.permute(0, 3, 1, 2)))
-        return _pixels(_to_bytes(painted).permute(0, 2, 3, 1), cell)
-
-
-def _pixels(painted: Tensor, cell: int) -> Tensor:
-    """The frame out of its cells, without the border.
-
-    Args:
-        painted: (B, rows, columns, at least 3 cell^2) uint8, channels last: of each cell its rows, one after the other.
-    Returns:
-        (B, H, W, 3) uint8.
-    """
-    border, length = BORDER // cell, 3 * cell
-    inner = painted[:, border:-border, border:-border]
-    batch, rows, columns, channels = inner.shape
-    unread = channels - cell * length
-    lines = inner.split([length] * cell + [unread] * (unread > 0), dim=3)[:cell]
-    lines = [line.reshape(batch, rows, 1, columns * length) for line in lines]
-    return torch.cat(lines, dim=2).reshape(batch, rows * cell, columns * cell, 3)
+        border = BORDER // cell
+        inner = _to_bytes(painted)[:, :, border:-border, border:-border]
+        return depth_to_space(inner, cell, colours=3).permute(0, 2, 3, 1)
 
 
 def _repeat_border(frame: Tensor) -> Tensor:

@@ -65,19 +65,23 @@ def space_to_depth(picture: Tensor, block: int) -> Tensor:
     return cells.permute(0, 3, 5, 1, 2, 4).reshape(batch, block * block * channels, height // block, width // block)
 
 
-def depth_to_space(cells: Tensor, block: int) -> Tensor:
+def depth_to_space(cells: Tensor, block: int, colours: int | None = None) -> Tensor:
     """The inverse of space_to_depth.
 
     Args:
-        cells: (B, block * block * C, H, W).
+        cells: (B, block * block * C, H, W); channels after those are left out.
+        colours: C; None where there are no others.
     Returns:
         (B, C, H * block, W * block).
     """
     batch, depth, height, width = cells.shape
+    colours = colours or depth // (block * block)
+    length = block * colours
+    unread = depth - block * length
     # Channels last, whole rows are moved: in onnxruntime six times faster than one six-dimensional transpose.
-    rows = cells.permute(0, 2, 3, 1).split(depth // block, dim=3)
-    lines = [row.reshape(batch, height, 1, width * (depth // block)) for row in rows]
-    picture = torch.cat(lines, dim=2).reshape(batch, height * block, width * block, depth // (block * block))
+    rows = cells.permute(0, 2, 3, 1).split([length] * block + [unread] * (unread > 0), dim=3)[:block]
+    lines = [row.reshape(batch, height, 1, width * length) for row in rows]
+    picture = torch.cat(lines, dim=2).reshape(batch, height * block, width * block, colours)
     return picture.permute(0, 3, 1, 2)
 
 

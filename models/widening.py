@@ -33,7 +33,7 @@ def widen(generator: Generator, settings: GeneratorSettings, random: torch.Gener
     Args:
         generator: left as it is.
         settings: of the new one; see can_widen.
-        random: for the unlike parts and the new blocks.
+        random: for the unlike parts; what is new is drawn as build_generator draws it.
     Raises:
         ValueError: the shape does not hold that of the generator.
     """

@@ -107,9 +107,11 @@ class Painter:
         return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh)
 
     def put_in_line(self, painted: PaintedFrame, state: ControlState) -> PaintedFrame:
-        """A frame that was painted alone, after the one before it: steadied, where there is a steadier."""
-        with self._times.stage("composite"):
-            picture = self._steady(painted.frame, painted.picture_bgr, state, painted.processed_wh)
+        """A frame that was painted alone, after the one before it: steadied, where there is a steadier.
+
+        Not timed: the frame's "composite" has been noted already.
+        """
+        picture = self._steady(painted.frame, painted.picture_bgr, state, painted.processed_wh)
         return replace(painted, picture_bgr=picture)
 
     @property

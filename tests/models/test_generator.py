@@ -185,6 +185,12 @@ def test_depth_to_space_undoes_space_to_depth(batch: int, colours: int, rows: in
     assert torch.equal(space_to_depth(depth_to_space(cells, block), block), cells)
 
 
+def test_depth_to_space_leaves_channels_out_that_are_no_colours() -> None:
+    pixels = torch.rand(2, 3, 4, 6)
+    cells = torch.cat([space_to_depth(pixels, 2), torch.rand(2, 4, 2, 3)], dim=1)
+    assert torch.equal(depth_to_space(cells, 2, colours=3), pixels)
+
+
 def test_cells_are_ordered_by_row_then_column_then_colour() -> None:
     block, pixels = 4, torch.arange(3 * 8 * 12).reshape(1, 3, 8, 12)
     cells = space_to_depth(pixels, block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -338,3 +339,17 @@ def test_frames_painted_alone_are_steadied_in_their_order(make_painter: MakePain
     shown = [painter.put_in_line(painted, ControlState()) for painted in alone]
     assert [int(painted.picture_bgr[0, 0, 0]) for painted in shown] == [50, 75, 69]
     assert [painted.processed_wh for painted in shown] == [SMALL_WH] * 3
+
+
+def test_a_frame_painted_alone_counts_once_in_each_stage(make_painter: MakePainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second, shorter value of each frame would halve what the statistics call its time."""
+    noted, stage = [], RunTimes.stage
+
+    def note(times: RunTimes, name: str) -> AbstractContextManager[None]:
+        noted.append(name)
+        return stage(times, name)
+
+    monkeypatch.setattr(RunTimes, "stage", note)
+    painter = make_painter(steadier=Steadier())
+    painter.put_in_line(painter.paint_alone(frame_of(noisy_picture()), ControlState()), ControlState())
+    assert noted == ["style", "composite"]
