@@ -142,8 +142,7 @@ def run_one(
         outlets.extend(open_outlets(args, source.fps, messages.say))
         paints_film = args.output is not None and not source.is_live and not is_still(args.output)
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
-        is_steady = source.is_live or has_window if args.steady is None else args.steady
-        steadier = Steadier() if is_steady else None
+        steadier = Steadier() if args.steady else None
         painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
         job = _video_job(args, source, painter, note) if is_video(args.output) else None
         if not capture.start(stop):
@@ -163,6 +162,7 @@ def run_one(
             paced=(has_window or (args.headless and wants_to_share(args))) and not source.is_live,
             progress=args.output is not None and not isinstance(sink, PictureSink) and not args.quiet,
             frames_done=job.frames_done if job is not None else 0,
+            frames_repeated=job.frames_repeated if job is not None else 0,
             lanes=lanes,
         )
         rate = SizeControl(args.target_fps)
@@ -221,11 +221,10 @@ def _picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
 def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note: Note) -> VideoJob:
     from realtime.video_job import VideoJob, VideoOptions  # PyAV takes a fifth of a second to load: only for files
 
-    options = VideoOptions(
-        args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps, args.max_frames is not None
-    )
+    is_limited, is_steady = args.max_frames is not None, args.steady and args.strength > 0
+    options = VideoOptions(args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps, is_limited, is_steady)
     look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
-    look |= {"steady": painter.is_steady, "network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
+    look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
     return VideoJob(args.output, source, options, look, note)
 
 

@@ -53,7 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     style.add_argument(
         "--steady",
         action=argparse.BooleanOptionalAction,
-        help="let the painting stand still where the picture does (default: what is live or in a window, not what is written)",
+        default=True,
+        help="let the painting stand still where the picture does (default)",
     )
     style.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="default 1")
     style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")

@@ -114,11 +114,6 @@ class Painter:
         picture = self._steady(painted.frame, painted.picture_bgr, state, painted.processed_wh)
         return replace(painted, picture_bgr=picture)
 
-    @property
-    def is_steady(self) -> bool:
-        """Whether what stands still is averaged over time."""
-        return self._steadier is not None
-
     def processing_size(self, frame_wh: tuple[int, int], share: float) -> tuple[int, int]:
         """Size at which the network runs: the frame's, fitted into the box, times the share that [ and ] set."""
         width, height = frame_wh

@@ -32,6 +32,7 @@ class RunOptions:
     paced: show a file's frames at the times the file says, every one of them.
     progress: draw a progress bar on stderr where that is a terminal.
     frames_done: frames of a video that an earlier run made; they count for max_frames and for the bar.
+    frames_repeated: the last of those, which the source gives again: painted for the average over time and left at that.
     lanes: frames painted at a time; more than one only where there is no window and nothing is live.
     """
 
@@ -39,6 +40,7 @@ class RunOptions:
     paced: bool = False
     progress: bool = False
     frames_done: int = 0
+    frames_repeated: int = 0
     lanes: int = 1
 
 
@@ -72,6 +74,7 @@ class Pipeline:
         self.outlets = outlets
         self.frames_styled = 0
         self.frames_put_back = 0  # fetched, and not painted because the run was stopped or failed
+        self._repeats = 0  # frames painted again
         self.is_complete = False  # everything there was to paint has been painted
         self.frame_wh: tuple[int, int] | None = None  # of the last frame, as it was painted and shown
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
@@ -109,7 +112,7 @@ class Pipeline:
             frame = self._next_frame()
             if frame is not None:
                 self._handle(frame)
-                bar.update()
+                self._move_on(bar)
 
     def _run_in_lanes(self, bar: tqdm[Any]) -> None:
         """While a frame is handed on, the next ones are painted.
@@ -120,7 +123,7 @@ class Pipeline:
         ahead = PaintAhead(self._painter.paint_alone, self._options.lanes, self._stop)
         fetched, source_error = 0, None
         try:
-            while source_error is None and not self._is_over(fetched):
+            while source_error is None and not self._is_over(fetched - self._options.frames_repeated):
                 try:
                     frame = self._next_frame()
                 except Exception as error:  # raised again once the frames before it have been handed on
@@ -143,7 +146,7 @@ class Pipeline:
         if painted is None:
             return False
         self._hand_on(self._painter.put_in_line(painted, self.state), self.state)
-        bar.update()
+        self._move_on(bar)
         return True
 
     def _is_over(self, fetched: int) -> bool:
@@ -151,8 +154,8 @@ class Pipeline:
 
     @property
     def frames_in(self) -> int:
-        """Frames that the source handed over and that were not put back."""
-        return self._capture.frames_in - self.frames_put_back
+        """Frames that the source handed over and that were neither put back nor painted before."""
+        return self._capture.frames_in - self.frames_put_back - self._repeats
 
     @property
     def source_wh(self) -> tuple[int, int] | None:
@@ -192,6 +195,9 @@ class Pipeline:
 
     def _hand_on(self, painted: PaintedFrame, state: ControlState) -> None:
         """Shows or writes a painted frame and gives it to whoever else takes it."""
+        if self._repeats < self._options.frames_repeated:
+            self._repeats += 1
+            return
         frame = painted.frame
         self.frames_styled += 1
         self.frame_wh = frame.size_wh
@@ -204,6 +210,10 @@ class Pipeline:
             else:
                 self._sink.write(picture_for_others(painted, state.split), self._time_in_output(frame))
                 self._times.frame_shown(frame.captured_at_s)
+
+    def _move_on(self, bar: tqdm[Any]) -> None:
+        """Lets the bar stand at the frames that there are."""
+        bar.update(self._options.frames_done + self.frames_styled - bar.n)
 
     def _adapt(self, work_s: float, painting_s: float) -> None:
         """Lets the processing size follow the time that the frame took."""

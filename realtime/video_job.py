@@ -15,6 +15,7 @@ from realtime.notes import Note
 from realtime.repeatable import Repeatable
 from realtime.sinks import check_output
 from realtime.sources import Source
+from realtime.steadying import frames_to_repeat
 from realtime.video_assembly import Soundtrack
 from realtime.video_codecs import choose_encoding
 from realtime.video_encoder import VideoForm
@@ -35,6 +36,7 @@ class VideoOptions:
     resume: go on with what an earlier run left.
     fps: of a source that states no rate.
     is_limited: the run may end before its source does.
+    is_steady: a painted picture depends on those before it too.
     """
 
     codec: str | None = None
@@ -44,12 +46,14 @@ class VideoOptions:
     resume: bool = False
     fps: float | None = None
     is_limited: bool = False
+    is_steady: bool = False
 
 
 class VideoJob:
     """A video to be written: made before its source is opened, since that decides which frames are read.
 
     frames_done: frames that an earlier run painted and this one need not.
+    frames_repeated: the last of those, which the source gives again, so that averages over time go on where they were.
 
     Args:
         path: of the output.
@@ -66,9 +70,10 @@ class VideoJob:
         self._encoding = choose_encoding(path, options.codec, options.encoder, options.crf)
         self._unfinished = self._take_up(look)
         self.frames_done = self._unfinished.frames
+        self.frames_repeated = frames_to_repeat(self.frames_done) if options.is_steady else 0
         check_output(path, options.overwrite or any(part.path == path for part in self._unfinished.parts))
         if isinstance(source, Repeatable):
-            source.skipped_frames = self.frames_done
+            source.skipped_frames = self.frames_done - self.frames_repeated
 
     def open_sink(self) -> VideoFileSink:
         """The sink for the painted pictures; the source must be open.
@@ -138,6 +143,7 @@ class VideoJob:
         return {
             **source.frame_settings(),
             **look,
+            "steady": self._options.is_steady,
             "codec": encoding.codec,
             "encoder": encoding.encoder,
             "crf": encoding.crf,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,6 +23,7 @@ from tests.films import clicks_of, write_film
 from tests.program import TIME_LIMIT_S, RunCam
 
 SIZE_WH = (96, 64)
+STILL_FRAMES = 160
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,15 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Noise, which no codec makes small, so that much is on the disk soon; not to be written to."""
     pictures = [noisy_picture(SIZE_WH, seed) for seed in range(120)]
     return write_film(tmp_path_factory.mktemp("noise") / "noise.mkv", pictures, codec="ffv1", pixel_format="bgr0")
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One picture as a camera with little noise sees it, many times; not to be written to."""
+    scene = np.asarray(noisy_picture(SIZE_WH, 1), np.int16) // 2 + 64
+    random = np.random.default_rng(0)
+    pictures = [(scene + random.integers(-2, 3, scene.shape)).astype(np.uint8) for _ in range(STILL_FRAMES)]
+    return write_film(tmp_path_factory.mktemp("still") / "still.mkv", pictures, codec="ffv1", pixel_format="bgr0")
 
 
 def test_excerpt_scaled_with_its_sound(run_cam: RunCam, film: Path, work: Path) -> None:
@@ -131,6 +144,32 @@ def test_killed_in_the_middle_and_continued_is_the_same_to_the_bit(
     assert (outcome.code, outcome.errors.startswith("note: --output out.mkv: going on after ")) == (EXIT_DONE, True)
     check_noise(work / "out.mkv", noise)
     assert [path.name for path in work.iterdir()] == ["out.mkv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_what_stands_still_is_averaged_after_going_on_as_before(
+    command: list[str], environment: dict[str, str], run_cam: RunCam, still: Path, work: Path
+) -> None:
+    """A run that is broken off paints the frames before the break again, so that its film is that of one run to the bit."""
+    arguments = ["--source", str(still), "--codec", "ffv1"]
+    run_cam(*arguments, "--output", "whole.mkv").succeeds()
+    run_cam(*arguments, "--output", "flickering.mkv", "--no-steady").succeeds()
+    whole = read_clip(work / "whole.mkv")
+    assert _change(whole) < 0.5 * _change(read_clip(work / "flickering.mkv"))
+
+    limited = f"ulimit -f 2800; exec {shlex.join([*command, *arguments, '--output', 'broken.mkv'])}"
+    subprocess.run(["bash", "-c", limited], cwd=work, env=environment, capture_output=True, timeout=TIME_LIMIT_S, check=False)
+    kept = len(read_clip(work / "broken.mkv.partial"))
+    assert 112 < kept < STILL_FRAMES
+    run_cam(*arguments, "--output", "broken.mkv", "--resume", "--quiet", "--stats", "stats.json").succeeds()
+    np.testing.assert_array_equal(read_clip(work / "broken.mkv"), whole)
+    stats = json.loads((work / "stats.json").read_text())
+    assert stats["frames_in"] == stats["frames_styled"] <= STILL_FRAMES - kept + 2  # what is painted again does not count
+
+
+def _change(pictures: Sequence[np.ndarray[Any, Any]]) -> float:
+    """Mean difference of each picture from the one before, from the tenth on."""
+    return float(np.abs(np.diff(np.asarray(pictures[10:], np.float32), axis=0)).mean())
 
 
 def test_resuming_what_is_complete_is_refused_and_what_is_not_begun_begins(run_cam: RunCam, film: Path, work: Path) -> None:

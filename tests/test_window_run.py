@@ -106,7 +106,7 @@ def test_camera_is_shown_as_in_a_mirror_unless_told_otherwise(
     ],
 )
 @pytest.mark.usefixtures("camera")
-def test_a_live_picture_is_steadied_unless_told_otherwise(
+def test_a_camera_is_steadied_unless_told_otherwise(
     stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], steadied: bool
 ) -> None:
     given = note_steadiers(monkeypatch)
@@ -117,9 +117,9 @@ def test_a_live_picture_is_steadied_unless_told_otherwise(
 
 @pytest.mark.parametrize(
     ("arguments", "steadied"),
-    [([], True), (["--output"], False), (["--live", "--output"], True), (["--steady", "--output"], True)],
+    [([], True), (["--output"], True), (["--live", "--output"], True), (["--no-steady", "--output"], False)],
 )
-def test_a_film_is_written_as_the_network_paints_it_unless_told_otherwise(
+def test_a_film_is_steadied_unless_told_otherwise(
     stage: Stage,
     styles_folder: Path,
     tmp_path: Path,

@@ -321,6 +321,18 @@ def test_processing_size_follows_a_machine_that_is_too_slow(adapts: bool, monkey
     assert run.pipeline.frames_styled == 80
 
 
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize(("limit", "written"), [(None, 26), (19, 9), (10, 0)])
+def test_frames_painted_again_are_neither_written_nor_counted(lanes: int, limit: int | None, written: int) -> None:
+    """Of a source that gives the last four of ten frames that are done again."""
+    sink = ListSink()
+    run = Run(file_of(30), sink, options=RunOptions(max_frames=limit, frames_done=10, frames_repeated=4, lanes=lanes))
+    run.pipeline.run()
+    assert levels(sink) == list(range(4, 4 + written))
+    stats = run.stats()
+    assert (stats["frames_in"], stats["frames_styled"]) == (written, written)
+
+
 def test_limit_ends_the_run_after_so_many_styled_frames() -> None:
     sink = ListSink()
     run = Run(file_of(30), sink, options=RunOptions(max_frames=7))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from realtime.frame import Image
-from realtime.steadying import Steadier
+from realtime.steadying import Steadier, frames_to_repeat
 from tests.fakes import coloured_picture, flat_picture
 
 HEIGHT, WIDTH = 96, 128
@@ -112,3 +112,27 @@ def test_pictures_that_were_given_or_returned_are_never_changed() -> None:
         steady = steadier.steady(np.resize(photo, painted.shape), painted, "style")
         seen += [(steady, steady.copy()), (painted, grey(level))]
     assert all(np.array_equal(picture, copy) for picture, copy in seen)
+
+
+@pytest.mark.parametrize("done", [0, 1, 95, 96, 111, 112, 150, 203])
+@pytest.mark.parametrize("spread", [0.0, 6.0])
+def test_one_that_repeats_some_frames_goes_on_as_one_that_saw_them_all(done: int, spread: float) -> None:
+    """To the bit: where the painting flickers, and where it comes to rest after a change."""
+    repeated = frames_to_repeat(done)
+    assert repeated <= min(done, 111)
+    paintings = [noisy(90 if k % 100 < 50 else 140, spread, k) for k in range(done + 20)]
+    whole, later = Steadier(), Steadier()
+    photo = grey(100)
+    whole_pictures = [whole.steady(photo, painting, "style") for painting in paintings]
+    later_pictures = [later.steady(photo, painting, "style") for painting in paintings[done - repeated :]]
+    for expected, found in zip(whole_pictures[done:], later_pictures[repeated:], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("start", [40, 160])
+def test_a_painting_at_rest_is_shown_as_it_is(start: int) -> None:
+    steadier = Steadier()
+    steadier.steady(grey(100), grey(start), "style")
+    for _ in range(50):
+        steady = steadier.steady(grey(100), grey(100), "style")
+    assert (steady == 100).all()
