@@ -130,10 +130,10 @@ def _lacks(folder: Path, tier: str) -> bool:
 def describe(generator: Generator) -> str:
     """A generator in one line, for the metadata."""
     settings = generator.settings
-    return (
-        f"stem {settings.stem_width}, trunk {settings.trunk_width} x {settings.blocks} residual blocks, "
-        f"{count_parameters(generator)} parameters, {kilo_macs_per_pixel(generator, 1024):.1f} kMAC per pixel"
-    )
+    parts = [f"stem {settings.stem_width}", f"trunk {settings.trunk_width} x {settings.blocks} residual blocks"]
+    parts += ["instance normalisation"] * settings.normalised
+    parts += [f"{count_parameters(generator)} parameters", f"{kilo_macs_per_pixel(generator, 1024):.1f} kMAC per pixel"]
+    return ", ".join(parts)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,8 +2,8 @@
 
 Both ends of a generator move cells of pixels into channels (space to depth) and back, because work at full
 resolution is what costs time: everything in between runs at 1/2 and 1/4 of the size. The tier `fine` has twice the
-channels of the tier `fast`, for four times the work. Cells of 4x4 pixels (1/4 and 1/8) cost as little as `fast` with the
-channels of `fine`, and draw rows of dots 8 pixels apart.
+channels of the tier `fast`, for four times the work, and normalises its features. Cells of 4x4 pixels (1/4 and 1/8)
+cost as little as `fast` with the channels of `fine`, and draw rows of dots 8 pixels apart.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.normalisation import InstanceNormalisation, normalisation
+
 CELLS = (2, 4)  # pixels on a side of one cell of the stem
 TIER_NAMES = ("fast", "fine")
 _LARGEST_SETTING = 256  # a checkpoint is foreign input: what it asks for is allocated before its tensors are compared
+_FIRST_SHARE = 0.3  # of a block at first: little, so that five in a row neither grow nor vanish
 BORDER = 16  # pixels by which a frame's edge is repeated before the network, and cut off after it
 
 
@@ -27,6 +30,8 @@ class GeneratorSettings:
     """Shape of a generator: widths in channels, one number per resolution, and the side of a cell in pixels.
 
     The defaults are those of checkpoints that do not tell.
+
+    normalised: with instance normalisation after each convolution but the last.
     """
 
     tier: str = "fast"
@@ -34,6 +39,7 @@ class GeneratorSettings:
     trunk_width: int = 64
     blocks: int = 5
     cell: int = 4
+    normalised: bool = False
 
     def __post_init__(self) -> None:
         if self.tier not in TIER_NAMES:  # it becomes part of a file's name
@@ -42,13 +48,15 @@ class GeneratorSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= _LARGEST_SETTING:
                 raise ValueError(f"{name}: expected a whole number from 1 to {_LARGEST_SETTING}, found {value!r}")
+        if not isinstance(self.normalised, bool):
+            raise ValueError(f"normalised: expected true or false, found {self.normalised!r}")
         if self.cell not in CELLS:
             raise ValueError(f"cell: expected one of {', '.join(map(str, CELLS))}, found {self.cell!r}")
 
 
 TIERS: dict[str, GeneratorSettings] = {
     "fast": GeneratorSettings("fast", stem_width=16, trunk_width=32, blocks=4, cell=2),
-    "fine": GeneratorSettings("fine", stem_width=32, trunk_width=64, blocks=5, cell=2),
+    "fine": GeneratorSettings("fine", stem_width=32, trunk_width=64, blocks=5, cell=2, normalised=True),
 }
 
 
@@ -193,15 +201,19 @@ class CellMap(nn.Module):
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(x))), without a last ReLU, as in Johnson et al.'s supplement."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, normalised: bool = False) -> None:
         super().__init__()
         self.first = convolution(width, width)
         self.second = convolution(width, width)
+        self.first_norm = normalisation(width, normalised)
+        self.second_norm = normalisation(width, normalised)
         with torch.no_grad():
-            self.second.weight.mul_(0.3)  # little at first, so that five blocks in a row neither grow nor vanish
+            self.second.weight.mul_(_FIRST_SHARE)
+            if isinstance(self.second_norm, InstanceNormalisation):
+                self.second_norm.weight.fill_(_FIRST_SHARE)
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.second(F.relu(self.first(features)))
+        return features + self.second_norm(self.second(F.relu(self.first_norm(self.first(features)))))
 
 
 class Generator(nn.Module):
@@ -222,12 +234,15 @@ class Generator(nn.Module):
         stem, trunk, cell = settings.stem_width, settings.trunk_width, settings.cell
         self.stem = convolution(3 * cell * cell, stem)
         self.down = convolution(stem, trunk, stride=2)
-        self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(settings.blocks)))
+        self.trunk = nn.Sequential(*(ResidualBlock(trunk, settings.normalised) for _ in range(settings.blocks)))
         self.up: nn.Module = EvenConvolution(trunk, stem, block=2)
         self.keep: nn.Module = CellMap(cell)
         self.paint: nn.Module = EvenConvolution(stem, 3, block=cell)
+        self.stem_norm = normalisation(stem, settings.normalised)
+        self.down_norm = normalisation(trunk, settings.normalised)
+        self.up_norm = normalisation(stem, settings.normalised)
         nn.init.kaiming_normal_(self.up.weight)
-        nn.init.normal_(self.paint.weight, std=0.01)  # the photograph itself to begin with
+        nn.init.normal_(self.paint.weight, std=0.005 if settings.normalised else 0.01)  # the photograph itself to begin with
 
     def forward(self, batch_rgb: Tensor, repeat_border: bool = True) -> Tensor:
         """Stylised batch.
@@ -247,9 +262,9 @@ class Generator(nn.Module):
 
     def forward_cells(self, cells: Tensor) -> Tensor:
         """The same, between pictures already cut into cells: (B, 3 cell^2, H/cell, W/cell) both ways."""
-        edges = F.relu(self.stem(cells))
-        features = self.trunk(F.relu(self.down(edges)))
-        features = depth_to_space(self.up(F.relu(features)), 2)
+        edges = F.relu(self.stem_norm(self.stem(cells)))
+        features = self.trunk(F.relu(self.down_norm(self.down(edges))))
+        features = self.up_norm(depth_to_space(self.up(F.relu(features)), 2))
         return self.keep(cells) + self.paint(F.relu(features + edges))
 
     @property

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, save_checkpoint
-from models.content import ContentPhotos
+from models.content import ContentPhotos, Views
 from models.devices import enough_memory
 from models.distil import distil
 from models.distributed import Process, join_training, leave_training
@@ -43,6 +43,7 @@ from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, 
 from realtime.interruption import StopRequest, answers_interruption
 
 _GRADIENT_NORM = 5.0
+_PHOTOS_OF_STATISTICS = 8  # whose features' means and spreads a normalisation begins with
 _SEEDS_APART = 1_000_003  # between two steps at which a training of several processes goes on
 
 
@@ -130,7 +131,8 @@ class Training:
         if generator.settings == wanted:
             return generator.train()
         if can_widen(generator.settings, wanted):
-            return widen(generator, wanted, torch.Generator().manual_seed(self.settings.seed))
+            photos = Views.middle(self.photos.next_views(_PHOTOS_OF_STATISTICS).first) if wanted.normalised else None
+            return widen(generator, wanted, torch.Generator().manual_seed(self.settings.seed), photos)
         self.recipe["distil_steps"] = args.distil_steps
         self.recipe["command"] += f" --distil-steps {args.distil_steps}"
         if not self.process.is_first:  # it gets the first one's weights, as all do that train together

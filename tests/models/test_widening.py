@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.generator import TIERS, Generator, GeneratorSettings, build_generator
+from models.generator import TIERS, Generator, GeneratorSettings, ResidualBlock, build_generator
+from models.normalisation import InstanceNormalisation
 from models.widening import can_widen, widen
 
 NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=6, blocks=2, cell=2)
@@ -57,6 +58,40 @@ def test_it_paints_the_same(larger: dict[str, int], cell: int) -> None:
     assert wide.settings == replace(NARROW, cell=cell, **larger)
 
 
+@pytest.mark.parametrize("blocks", [2, 4])
+def test_normalised_it_paints_the_same(blocks: int) -> None:
+    narrow = as_if_trained(replace(NARROW, normalised=True))
+    wide = widen(narrow, GeneratorSettings("fine", 8, 12, blocks, 2, normalised=True), random())
+    photo = picture()
+    with torch.no_grad():
+        painted = narrow(photo)
+        assert float((painted - photo).abs().mean()) > 0.01
+        torch.testing.assert_close(wide(photo), painted, rtol=1e-4, atol=1e-4)
+
+
+def test_normalisation_that_is_added_changes_a_photograph_of_the_mean_little() -> None:
+    """Of one photograph, which is its own mean, nothing at all; the added block gives nothing at first, and learns."""
+    narrow, photo = as_if_trained(NARROW), picture()[:1]
+    wide = widen(narrow, GeneratorSettings("fine", 8, 12, 3, 2, normalised=True), random(), photo)
+    with torch.no_grad():
+        painted = narrow(photo)
+        assert float((painted - photo).abs().mean()) > 0.01
+        assert float((wide(photo) - painted).abs().mean()) < 0.1 * float((painted - photo).abs().mean())
+    F.mse_loss(wide(photo), photo).backward()
+    added = wide.trunk[2]
+    assert isinstance(added, ResidualBlock)
+    assert isinstance(added.second_norm, InstanceNormalisation)
+    assert float(added.second_norm.weight.detach().abs().max()) == 0.0
+    gradient = added.second_norm.weight.grad
+    assert gradient is not None
+    assert float(gradient.abs().max()) > 0.0
+
+
+def test_normalisation_is_not_added_without_photographs() -> None:
+    with pytest.raises(ValueError, match="no photographs"):
+        widen(build_generator(NARROW), replace(NARROW, normalised=True), random())
+
+
 def test_the_tier_fine_holds_fast() -> None:
     assert can_widen(TIERS["fast"], TIERS["fine"])
     assert not can_widen(TIERS["fine"], TIERS["fast"])
@@ -70,6 +105,11 @@ def test_shapes_that_do_not_hold_it_are_refused(other: dict[str, int]) -> None:
     assert not can_widen(NARROW, wanted)
     with pytest.raises(ValueError, match="does not hold"):
         widen(build_generator(NARROW), wanted, random())
+
+
+def test_normalisation_is_not_taken_away() -> None:
+    assert can_widen(NARROW, replace(NARROW, normalised=True))
+    assert not can_widen(replace(NARROW, normalised=True), NARROW)
 
 
 def test_copies_learn_different_things() -> None:
