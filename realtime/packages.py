@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Collection
 
 from realtime.errors import ModelError, tell_mistake
 
@@ -39,15 +40,20 @@ def check_packages() -> None:
             raise ModelError(_describe(_PACKAGES[module], error)) from None
 
 
-def check_room(*modules: str) -> None:
+def check_room(*modules: str, programs: Collection[str] | None = None) -> None:
     """Ends python -m ROOM.PROGRAM with one line where a module is missing; for the __init__ of a room, which is loaded first.
 
     Where the room is imported otherwise nothing happens: the import that fails tells enough.
+
+    Args:
+        programs: those of the room that need the modules; None for all of them.
     """
     is_program = sys.argv[:1] == ["-m"]  # Python puts it there for as long as it looks for the program
+    if is_program and programs is not None:
+        is_program = sys.orig_argv[sys.orig_argv.index("-m") + 1].rpartition(".")[2] in programs
     missing = [name for name in modules if importlib.util.find_spec(name) is None] if is_program else []
     if missing:
-        found = f"packages: {', '.join(missing)} not installed; training, stills and export need all of them"
+        found = f"packages: {', '.join(missing)} not installed; training, stills, export and measuring need all of them"
         sys.exit(tell_mistake(ModelError(f"{found}: {_PIP} -r requirements.txt")))
 
 

@@ -7,12 +7,14 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement  # pytest needs it too
 
-from realtime.errors import EXIT_MODEL, ModelError
+from benchmarks import NEED_TORCH
+from realtime.errors import EXIT_DONE, EXIT_MODEL, ModelError
 from realtime.packages import check_packages
 from tests.program import ROOT
 
@@ -76,3 +78,39 @@ def test_program_without_any_package_says_what_to_install() -> None:
     assert done.stderr.startswith("error: packages: numpy, opencv-python, onnxruntime, ")
     assert "pip install -r requirements.txt (requirements-cpu.txt " in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+_WITHOUT_TORCH = """
+import importlib, sys
+class Nowhere:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "onnx", "onnxscript", "safetensors"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Nowhere())
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module("benchmarks." + name)
+    except ModuleNotFoundError:
+        print(name)
+"""
+
+
+def test_the_benchmarks_that_need_torch_are_those_that_say_so() -> None:
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
+    found = subprocess.run([sys.executable, "-c", _WITHOUT_TORCH, *names], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(found.stdout.split()) == NEED_TORCH
+
+
+@pytest.mark.parametrize(("program", "code"), [("benchmarks.speed", EXIT_MODEL), ("benchmarks.memory", EXIT_DONE)])
+def test_a_benchmark_without_torch_says_what_to_install(tmp_path: Path, program: str, code: int) -> None:
+    """A machine without the packages for training, where python -m is what a user types."""
+    hide = "import sys\nfor name in ('torch', 'onnx', 'onnxscript'):\n    sys.modules[name] = None\n"
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", program, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    if code:
+        assert len(done.stderr.splitlines()) == 1
+        assert "pip install -r requirements.txt" in done.stderr
