@@ -244,7 +244,8 @@ def test_every_convolution_fills_the_vectors_of_eight_bit_arithmetic(tier: str) 
 
 
 def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Path) -> None:
-    narrow = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2)
+    """It is normalised, each picture of a batch by itself."""
+    narrow = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2, normalised=True)
     run = write_run(tmp_path / "fine", as_if_trained(settings=narrow))
     assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--year", "1832"]) == 0
     found = read_style(style / "style.json")
@@ -254,10 +255,14 @@ def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Pa
     assert {entry.key: entry.value for entry in metadata}.items() >= {"title": "The Wave", "year": "1832"}.items()
     session = ort.InferenceSession(style / "fine.onnx", providers=["CPUExecutionProvider"])
     assert session.get_modelmeta().custom_metadata_map["stride"] == "4"
-    frames = random_frames(1, 36, 44)
+    assert "instance normalisation" in session.get_modelmeta().custom_metadata_map["generator"]
+    frames = random_frames(2, 36, 44)
+    frames[1] //= 4
     (painted,) = session.run(["styled"], {"frame": frames})
     with torch.no_grad():
         expected = FrameContract(as_if_trained(settings=narrow))(torch.from_numpy(frames))
+    (alone,) = session.run(["styled"], {"frame": frames[1:]})
+    assert np.abs(painted[1:].astype(np.int16) - alone).max() <= 1
     assert np.abs(painted.astype(np.int16) - expected.numpy()).max() <= 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +23,17 @@ from realtime.placement import read_placement
 
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
 # From the list of kernels of onnxruntime's CUDA provider: what it runs in float16, and what it moves of any type.
-CUDA_IN_FLOAT16 = frozenset({"Add", "Cast", "Clip", "Conv", "Pad", "Relu", "Round"})
+CUDA_IN_FLOAT16 = frozenset({"Add", "Cast", "Clip", "Conv", "InstanceNormalization", "Pad", "Relu", "Round"})
 CUDA_MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
 
 
-@pytest.fixture(scope="module")
-def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "normalised"])
+def style(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """A style with its float16 network, made by the command lines."""
     torch.manual_seed(0)
     run, styles = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("styles")
-    save_checkpoint(run, {"settings": asdict(NARROW), "generator": build_generator(NARROW).state_dict()})
+    settings = replace(NARROW, normalised=request.param)
+    save_checkpoint(run, {"settings": asdict(settings), "generator": build_generator(settings).state_dict()})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(to_onnx, "_PARITY_SIZES_HW", ((32, 40),))
         patch.setattr(half, "_PARITY_SIZES_HW", ((64, 96),))
