@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.normalisation import InstanceNormalisation, normalisation
+from models.normalisation import InstanceNormalisation, fold_spread, normalisation
 
 CELLS = (2, 4)  # pixels on a side of one cell of the stem
 TIER_NAMES = ("fast", "fine")
@@ -288,13 +288,19 @@ def settings_from_dict(found: dict[str, Any]) -> GeneratorSettings:
 
 
 def fold(generator: Generator) -> Generator:
-    """A copy that is a plain chain of convolutions: the even weights computed once and for all."""
+    """A copy that is a plain chain of convolutions: what depends on weights alone computed once and for all."""
     folded = copy.deepcopy(generator).eval()
     up, keep, paint = folded.up, folded.keep, folded.paint
     assert isinstance(up, EvenConvolution) and isinstance(keep, CellMap) and isinstance(paint, EvenConvolution)
     folded.up = plain_convolution(up.even_weight(), up.even_bias())
     folded.keep = plain_convolution(keep.even_weight(), None)
     folded.paint = plain_convolution(paint.even_weight(), paint.even_bias())
+    pairs = [(folded.stem, folded.stem_norm), (folded.down, folded.down_norm), (folded.up, folded.up_norm)]
+    for block in folded.trunk:
+        assert isinstance(block, ResidualBlock)
+        pairs += [(block.first, block.first_norm), (block.second, block.second_norm)]
+    for layer, norm in pairs:
+        fold_spread(layer, norm)
     return folded
 
 

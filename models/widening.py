@@ -89,9 +89,8 @@ def _copy(narrow: nn.Module, wide: nn.Module, random: torch.Generator) -> None:
     if isinstance(narrow, nn.Identity):
         return
     if isinstance(narrow, InstanceNormalisation) and isinstance(wide, InstanceNormalisation):
-        times = wide.num_features // narrow.num_features
-        wide.weight.copy_(narrow.weight.repeat(times))
-        wide.bias.copy_(narrow.bias.repeat(times))
+        times = len(wide.bias) // len(narrow.bias)
+        wide.load_state_dict({name: value.repeat(times) for name, value in narrow.state_dict().items()})
         return
     weight, bias, wide_weight, wide_bias = narrow.weight, narrow.bias, wide.weight, wide.bias
     assert isinstance(weight, Tensor) and isinstance(bias, Tensor)

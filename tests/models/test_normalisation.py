@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.generator import GeneratorSettings, build_generator
-from models.normalisation import InstanceNormalisation, normalisation, take_over_statistics
+from models.normalisation import InstanceNormalisation, fold_spread, normalisation, take_over_statistics
 
 SETTINGS = GeneratorSettings("fine", stem_width=4, trunk_width=6, blocks=2, cell=2, normalised=True)
 
@@ -20,14 +20,39 @@ def test_each_channel_of_each_picture_gets_the_scale_and_shift() -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([1.0, 2.0, 3.0]))
         layer.bias.copy_(torch.tensor([0.0, -1.0, 5.0]))
-        found = layer(features(7.0, 30.0))
+        found = layer(features(70.0, 30.0))
     torch.testing.assert_close(found.mean((2, 3)), torch.tensor([[0.0, -1.0, 5.0]] * 2), atol=1e-4, rtol=0)
     torch.testing.assert_close(found.std((2, 3)), torch.tensor([[1.0, 2.0, 3.0]] * 2), atol=1e-2, rtol=0)
 
 
-def test_contrast_and_brightness_of_what_comes_in_make_no_difference() -> None:
+def test_brightness_makes_no_difference_and_contrast_little() -> None:
     layer = InstanceNormalisation(3)
-    torch.testing.assert_close(layer(features(9.0, -4.0)), layer(features(2.0, 10.0)), atol=1e-3, rtol=0)
+    usual = layer(features()).detach()
+    torch.testing.assert_close(layer(features(1.0, 40.0)), usual, atol=1e-3, rtol=0)
+    strong = layer(features(5.0)).detach()
+    assert 1.0 < float(strong.std() / usual.std()) < 1.15
+
+
+def test_the_noise_of_a_flat_picture_is_not_raised_to_the_contrast_of_others() -> None:
+    layer = InstanceNormalisation(3)
+    assert float(layer(features(0.05)).detach().std()) < 0.1
+
+
+def test_features_that_are_taken_over_stay_what_they_are() -> None:
+    one = features(0.02, 7.0)[:1]
+    layer = InstanceNormalisation(3)
+    layer.take_over(one)
+    torch.testing.assert_close(layer(one), one, atol=1e-3, rtol=0)
+
+
+def test_folded_into_the_convolution_before_it_it_is_the_same() -> None:
+    torch.manual_seed(0)
+    convolution, layer = nn.Conv2d(3, 12, 3), InstanceNormalisation(3)
+    layer.take_over(features(0.2, 1.0))
+    before = torch.stack([layer(part) for part in convolution(features()).split(3, dim=1)])
+    fold_spread(convolution, layer)
+    assert layer.spread is None
+    torch.testing.assert_close(torch.stack([layer(part) for part in convolution(features()).split(3, dim=1)]), before)
 
 
 def test_half_precision_features_are_normalised_in_float32() -> None:
