@@ -161,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
             for r in rows
         ],
     )
-    print("-> what is left of it in a live picture, which is steadied")
+    print("-> what is left of it when steadied, as on the screen and in films")
     return EXIT_DONE
 
 

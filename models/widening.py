@@ -38,7 +38,8 @@ def widen(
     Args:
         generator: left as it is.
         settings: of the new one; see can_widen.
-        random: for the unlike parts; what is new is drawn as build_generator draws it.
+        random: for the unlike parts, and for blocks that are added with normalisation; what else is new is drawn as
+            build_generator draws it.
         batch_rgb: (B, 3, H, W) float, 0..1: photographs, for normalisation that is added.
     Raises:
         ValueError: the shape does not hold that of the generator.

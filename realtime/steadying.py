@@ -20,9 +20,8 @@ _NEW_SHARE = 0.25  # of a painting, where the photo stands still: a step is foll
 _CELL = 8  # pixels on a side of the areas that are compared: their means hold an eighth of the noise of a pixel
 _STILL = 4  # grey levels by which an area's mean may change from frame to frame and still counts as standing still
 _AROUND = np.ones((3, 3), np.uint8)  # what lies next to something that moves is taken as moving
-_LEAN = (
-    0.375  # grey levels by which rounding leans up or down now and then: without, averages stay 1 or 2 levels apart for ever
-)
+# Rounding leans up or down by so many grey levels now and then: without, two averages stay 1 or 2 levels apart for ever.
+_LEAN = 0.375
 _LEANS_EVERY = 8  # frames, by turns up and down
 _MEMORY = 96  # frames after which nothing is left of an average: two that differ meet with 1 in 4 at every frame
 
