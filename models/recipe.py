@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from models.objective import TrainingSettings
-from models.trunk import TRUNK_WORD
+from models.trunk import is_word
 from models.vgg import LossNetwork
 
 _COMMAND = "python -m models.train --style PAINTING --content FOLDER --out RUN"
@@ -30,7 +30,7 @@ def make_recipe(args: argparse.Namespace, settings: TrainingSettings, network: L
     for name, value in asdict(settings).items():
         command += f" --{name.replace('_', '-')} {value}"
     if args.start is not None:
-        command += f"{_FROM}{'trunk' if args.start == TRUNK_WORD else 'RUN_OF_' + Path(args.start).name.upper()}"
+        command += f"{_FROM}{args.start if is_word(args.start) else 'RUN_OF_' + Path(args.start).name.upper()}"
     return asdict(settings) | {
         "command": command,
         "painting": Path(args.style).name,

@@ -127,7 +127,7 @@ class Training:
     def _first_generator(self, args: argparse.Namespace) -> Generator:
         if args.start is None or args.resume:  # a training that goes on has its own weights
             return build_generator(TIERS[self.settings.tier])
-        generator, wanted = load_start(args.start), TIERS[self.settings.tier]
+        generator, wanted = load_start(args.start, self.settings.tier), TIERS[self.settings.tier]
         if generator.settings == wanted:
             return generator.train()
         if can_widen(generator.settings, wanted):

@@ -38,7 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--from",
         dest="start",
         metavar="TRUNK",
-        help='start from trained weights: "trunk" for those that come with the program, a .safetensors file, or another RUN',
+        help='start from trained weights: "trunk" for those that come with the program, a style of the gallery, an ONNX or '
+        ".safetensors file of this program, or another RUN",
     )
     parser.add_argument(
         "--distil-steps",

@@ -19,14 +19,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
+from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.gallery import ModelFile, load_gallery
 from realtime.interruption import answers_interruption
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
 TRUNK_WORD = "trunk"  # stands for the shipped one on the command line
 _FORMAT = "stylecam-trunk-1"
 _SUFFIX = ".safetensors"
+_ONNX_SUFFIX = ".onnx"
 _MAX_FILE_BYTES = 64 * 2**20
 
 
@@ -79,18 +82,34 @@ def load_trunk(path: Path) -> Generator:
     return generator_from_checkpoint({"settings": found, "generator": tensors})
 
 
-def load_start(start: str) -> Generator:
-    """What a training starts from: "trunk" for the shipped one, a .safetensors file, or another run.
+def load_start(start: str, tier: str = "fast") -> Generator:
+    """What a training starts from: "trunk" for the shipped one, a .safetensors file, another run, or a style.
 
+    Args:
+        start: a word or a path; a file or folder that is there comes before a style of that name.
+        tier: of a style that has two, the one to take.
     Raises:
         ModelError: it cannot be used.
     """
-    if start == TRUNK_WORD and not Path(start).exists():
-        return load_trunk(SHIPPED_TRUNK)
     path = Path(start)
     if path.suffix == _SUFFIX:
         return load_trunk(path)
-    return generator_from_checkpoint(load_checkpoint(path))
+    if path.suffix.lower() == _ONNX_SUFFIX:
+        return generator_of_file(ModelFile(path, None))
+    if not is_word(start):
+        return generator_from_checkpoint(load_checkpoint(path))
+    if start == TRUNK_WORD:
+        return load_trunk(SHIPPED_TRUNK)
+    styles = {style.name: style for style in load_gallery()}
+    if start not in styles:
+        known = ", ".join([TRUNK_WORD, *styles])
+        raise ModelError(f"--from {start}: neither a run, nor a file, nor one of {known}")
+    return generator_of_style(styles[start], tier)
+
+
+def is_word(start: str) -> bool:
+    """Whether what a training starts from is a name that means the same on every machine, not a file or a folder."""
+    return Path(start).name == start and not os.path.lexists(start)
 
 
 def _check_place(path: Path, overwrite: bool) -> None:

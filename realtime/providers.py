@@ -16,6 +16,7 @@ from typing import Any
 import onnxruntime as ort
 
 from realtime import faults
+from realtime.arena import ARENA
 from realtime.errors import ModelError
 from realtime.folders import user_cache_folder
 from realtime.nvidia import driver_loads, read_driver
@@ -142,7 +143,9 @@ def _session_options(choice: Choice, provider: str) -> ort.SessionOptions:
     # Workers that spin while waiting take the cores from capture and window: half as much processor time again for
     # each frame, and no frame comes sooner.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if provider != "cpu":
+    if provider == "cpu":
+        ARENA.used_by(options)
+    else:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")  # see realtime/placement.py
     for dimension, value in (choice.sizes or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)

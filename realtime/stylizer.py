@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from realtime.arena import ARENA
 from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style, verify
@@ -186,7 +187,8 @@ class Stylizer:
             if self._gpu is not None and self._gpu.is_worth_preparing(batch.shape):
                 return self._gpu.run(batch)
             with GPU.shared():
-                return self._session.run([self._output_name], {self._input.name: batch})[0]
+                options = ARENA.options_for(batch.shape) if self.provider == "cpu" else None
+                return self._session.run([self._output_name], {self._input.name: batch}, options)[0]
 
     def _to_input(self, image_bgr: Image) -> Any:
         if self._layout is Layout.FRAME:
