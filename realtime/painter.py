@@ -21,6 +21,9 @@ from realtime.timing import RunTimes
 FADE_S = 0.5
 SIZE_FADE_S = 0.2  # from one processing size to the next: brush strokes would otherwise jump
 _SMALLEST_SIDE = 32
+# Painted before other styles are made ready beside them: the first frames wait for memory and for the window already, and
+# a camera does not wait for them.
+_SETTLING_FRAMES = 10
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Painter:
         self.smallest_processed_wh: tuple[int, int] | None = None
         self._studio, self._box_wh, self._times = studio, processing_wh, times
         self._warms_neighbours, self._clock, self._steadier = warms_neighbours, clock, steadier
+        self._followed = 0  # frames
         self._noting = threading.Lock()
         self._last: Image | None = None
         self._fading_from: Image | None = None
@@ -138,7 +142,8 @@ class Painter:
 
     def _follow(self, wanted: int, size_wh: tuple[int, int]) -> None:
         """Takes the wanted style once it is warm; until then the one on show stays."""
-        if self._warms_neighbours:
+        self._followed += 1
+        if self._warms_neighbours and (wanted != self.style or self._followed > _SETTLING_FRAMES):
             self._studio.warm(wanted, size_wh)
         stylizer = self._studio.ready(wanted)
         if stylizer is not None and stylizer is not self.stylizer:  # another style, or this one's network was exchanged

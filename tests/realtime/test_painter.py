@@ -15,7 +15,7 @@ from realtime.controls import ControlState
 from realtime.errors import ModelError
 from realtime.gallery import Style
 from realtime.model_choice import ModelChoice
-from realtime.painter import FADE_S, SIZE_FADE_S, Painter, paint_at
+from realtime.painter import _SETTLING_FRAMES, FADE_S, SIZE_FADE_S, Painter, paint_at
 from realtime.steadying import Steadier
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
@@ -245,14 +245,22 @@ def test_style_that_fails_leaves_the_one_on_show(make_painter: MakePainter) -> N
     np.testing.assert_array_equal(painted.picture_bgr, flat_picture(245))
 
 
-def test_neighbours_are_warmed_at_the_processing_size(make_painter: MakePainter) -> None:
+def test_neighbours_are_warmed_at_the_processing_size_once_the_run_has_settled(make_painter: MakePainter) -> None:
     painter = make_painter(warms_neighbours=True)
-    painter.paint(frame_of(flat_picture(0, (128, 96))), ControlState(processing_share=0.5, style_count=3))
     studio = painter._studio
+    for _ in range(_SETTLING_FRAMES + 1):
+        assert studio._thread is None  # the first frames have both cores to themselves
+        painter.paint(frame_of(flat_picture(0, (128, 96))), ControlState(processing_share=0.5, style_count=3))
     wait_until(lambda: studio.ready(1) is not None and studio.ready(2) is not None)
     neighbour = studio.ready(1)
     assert isinstance(neighbour, FakeStylizer)
     assert neighbour.warmed_wh == [(64, 48)]
+
+
+def test_another_style_is_made_at_once_when_it_is_asked_for(make_painter: MakePainter) -> None:
+    painter = make_painter(warms_neighbours=True)
+    painter.paint(frame_of(flat_picture(0)), ControlState(style=2, style_count=3))
+    wait_until(lambda: painter._studio.ready(2) is not None)
 
 
 def test_other_styles_are_left_alone_where_nobody_can_ask_for_them(make_painter: MakePainter) -> None:
