@@ -23,7 +23,8 @@ from benchmarks.report import SIZES_WH, print_table, size_text, write_json
 from benchmarks.speed import Contender
 from export.quantise import quantise
 from export.to_onnx import export_generator
-from models.generator import TIERS, GeneratorSettings, build_generator, count_parameters, kilo_macs_per_pixel
+from models.folding import count_parameters, kilo_macs_per_pixel
+from models.generator import TIERS, GeneratorSettings, build_generator
 from realtime import argument_types
 from realtime.demo import DemoScene
 from realtime.errors import EXIT_DONE, UserError, tell_mistake

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.generator import BORDER, Generator, depth_to_space, fold, plain_convolution
+from models.cells import depth_to_space
+from models.folding import fold, plain_convolution
+from models.generator import BORDER, Generator
 
 _VECTOR = 16  # channels
 

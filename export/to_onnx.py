@@ -21,7 +21,8 @@ from export.description import earlier_description, put_network, write_metadata
 from export.graph import FrameContract
 from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
-from models.generator import Generator, count_parameters, kilo_macs_per_pixel
+from models.folding import count_parameters, kilo_macs_per_pixel
+from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import NEW_STYLE_NAME, SHIPPED, user_styles_folder
 from realtime.interruption import answers_interruption

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from models.generator import Generator, build_generator, settings_from_dict
+from models.normalisation import InstanceNormalisation
 from realtime.errors import ModelError, OutputError
 
 CHECKPOINT_NAME = "checkpoint.pt"
@@ -79,6 +80,9 @@ def generator_from_checkpoint(content: dict[str, Any]) -> Generator:
         raise ModelError(f"checkpoint: its generator cannot be rebuilt ({first_line})") from None
     if not all(bool(torch.isfinite(value).all()) for value in generator.state_dict().values()):
         raise ModelError("checkpoint: its generator holds values that are not finite")
+    spreads = [norm.spread for norm in generator.modules() if isinstance(norm, InstanceNormalisation)]
+    if not all(bool((spread > 0).all()) for spread in spreads if spread is not None):
+        raise ModelError("checkpoint: a normalisation's spread is not above zero; features cannot be divided by it")
     return generator.eval()
 
 

@@ -88,7 +88,7 @@ def _settings(tensors: dict[str, Tensor], tier: str) -> GeneratorSettings:
 
 
 def _unfolded(tensors: dict[str, Tensor], settings: GeneratorSettings) -> dict[str, Tensor]:
-    """Weights for RGB in 0..1 in the generator's own layout (see export.graph and models.generator.fold)."""
+    """Weights for RGB in 0..1 in the generator's own layout (see export.graph and models.folding.fold)."""
     depth = _COLOURS * settings.cell**2
     order = torch.arange(depth).reshape(-1, _COLOURS).flip(1).reshape(-1)
     weights = dict(tensors)

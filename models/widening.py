@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.generator import EvenConvolution, Generator, GeneratorSettings, ResidualBlock, build_generator
+from models.cells import EvenConvolution
+from models.generator import Generator, GeneratorSettings, ResidualBlock, build_generator
 from models.normalisation import InstanceNormalisation, take_over_statistics
 
 _UNLIKENESS = 0.5  # of the two halves of a weight, in standard deviations of its layer

@@ -22,7 +22,8 @@ from export.graph import FrameContract
 from export.parity import Parity, measure_parity
 from export.to_onnx import OPSET, describe
 from models.checkpoint import save_checkpoint
-from models.generator import CELLS, TIERS, Generator, GeneratorSettings, build_generator, count_parameters
+from models.folding import count_parameters
+from models.generator import CELLS, TIERS, Generator, GeneratorSettings, build_generator
 from realtime.frame import Image
 from realtime.gallery import read_style, user_styles_folder, verify
 

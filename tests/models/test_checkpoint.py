@@ -207,3 +207,12 @@ def test_weights_that_are_not_finite_are_refused(value: float) -> None:
     content["generator"]["paint.weight"][0, 0, 0, 0] = value
     with pytest.raises(ModelError, match="not finite"):
         generator_from_checkpoint(content)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_spread_that_nothing_can_be_divided_by_is_refused(value: float) -> None:
+    shape = GeneratorSettings("fine", stem_width=4, trunk_width=8, blocks=1, normalised=True)
+    weights = build_generator(shape).state_dict()
+    weights["down_norm.spread"][2] = value
+    with pytest.raises(ModelError, match="spread is not above zero"):
+        generator_from_checkpoint({"settings": asdict(shape), "generator": weights})

@@ -11,22 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models.generator import (
-    BORDER,
-    CELLS,
-    TIERS,
-    CellMap,
-    EvenConvolution,
-    Generator,
-    GeneratorSettings,
-    build_generator,
-    count_parameters,
-    depth_to_space,
-    fold,
-    kilo_macs_per_pixel,
-    settings_from_dict,
-    space_to_depth,
-)
+from models.cells import CellMap, EvenConvolution, depth_to_space, space_to_depth
+from models.folding import count_parameters, fold, kilo_macs_per_pixel
+from models.generator import BORDER, CELLS, TIERS, Generator, GeneratorSettings, build_generator, settings_from_dict
 
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=12, blocks=1)
 
