@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import train
+from models import train, training
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.content import Views
 from models.generator import TIERS, GeneratorSettings
@@ -60,7 +60,7 @@ class Brightness:
 @pytest.fixture(autouse=True)
 def brightness(monkeypatch: pytest.MonkeyPatch) -> type[Brightness]:
     fresh = type("FreshBrightness", (Brightness,), {})
-    monkeypatch.setattr(train, "PerceptualLoss", fresh)
+    monkeypatch.setattr(training, "PerceptualLoss", fresh)
     monkeypatch.setattr(train, "load_loss_network", lambda *_: LossNetwork(nn.Identity(), "0" * 64, "none"))
     monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1))
     return fresh

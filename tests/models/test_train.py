@@ -24,7 +24,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import objective, train, vgg
+from models import objective, train, training, vgg
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
 from models.distil import distil
@@ -43,6 +43,7 @@ from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bflo
 from models.schedule import WARM_UP_STEPS, Progress, learning_rate
 from models.train import load_painting
 from models.train_arguments import build_parser, given_settings
+from models.training import Training
 from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
 from realtime.errors import SourceError, UserError
 
@@ -138,7 +139,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandInLoss]:
     """A narrow generator, and no VGG-19 at all."""
     fresh = type("FreshStandInLoss", (StandInLoss,), {})
     empty = LossNetwork(nn.Identity(), "0" * 64, "none")
-    monkeypatch.setattr(train, "PerceptualLoss", fresh)
+    monkeypatch.setattr(training, "PerceptualLoss", fresh)
     monkeypatch.setattr(train, "load_loss_network", lambda *_: empty)
     monkeypatch.setitem(TIERS, "fast", NARROW)
     return fresh
@@ -420,7 +421,7 @@ def test_a_training_may_start_by_learning_from_a_generator_of_another_shape(
         asked.append((teacher.settings, *rest))
         return distil(teacher, *rest)
 
-    monkeypatch.setattr(train, "distil", watched)
+    monkeypatch.setattr(training, "distil", watched)
     assert train.main([*arguments, "--steps", "1", "--tier", first]) == 0
     taught = tmp_path / "taught"
     options = ["--tier", second, "--from", str(tmp_path / "run"), "--out", str(taught), "--distil-steps", "3"]
@@ -442,7 +443,7 @@ def test_a_training_may_start_by_learning_from_a_generator_of_another_shape(
 def test_a_training_of_the_same_shape_needs_no_teacher(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "distil", None)
+    monkeypatch.setattr(training, "distil", None)
     assert train.main([*arguments, "--steps", "1"]) == 0
     started = tmp_path / "started"
     assert train.main([*arguments, "--steps", "1", "--from", str(tmp_path / "run"), "--out", str(started)]) == 0
@@ -456,7 +457,7 @@ def test_a_larger_generator_starts_as_the_smaller_one_and_needs_no_teacher(
     fast = TIERS["fast"]
     larger = {"stem_width": 2 * fast.stem_width, "trunk_width": 2 * fast.trunk_width, "blocks": fast.blocks + 1}
     monkeypatch.setitem(TIERS, "fine", replace(fast, tier="fine", **larger))
-    monkeypatch.setattr(train, "distil", None)
+    monkeypatch.setattr(training, "distil", None)
     assert train.main([*arguments, "--steps", "1"]) == 0
     started = tmp_path / "started"
     options = ["--from", str(tmp_path / "run"), "--out", str(started), "--tier", "fine", "--learning-rate", "1e-12"]
@@ -480,7 +481,7 @@ def test_a_teacher_that_paints_nothing_finite_leaves_no_checkpoint(
     def fails(*_: Any) -> Generator:
         raise FloatingPointError("loss not finite at step 7 of the distillation")
 
-    monkeypatch.setattr(train, "distil", fails)
+    monkeypatch.setattr(training, "distil", fails)
     options = ["--from", str(tmp_path / "run"), "--out", str(tmp_path / "taught")]
     assert train.main([*arguments, "--steps", "1", *options]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("stopped: loss not finite at step 7 of the distillation")
@@ -516,7 +517,7 @@ def test_several_processes_that_go_on_see_other_photographs_than_before(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert train.main([*arguments, "--steps", "2"]) == 0
-    monkeypatch.setattr(train, "DistributedDataParallel", lambda views: views)
+    monkeypatch.setattr(training, "DistributedDataParallel", lambda views: views)
     seeds = set()
     for rank in range(2):
         for options in (["--steps", "5", "--out", str(tmp_path / "new")], ["--steps", "5", "--resume"]):
@@ -524,8 +525,8 @@ def test_several_processes_that_go_on_see_other_photographs_than_before(
             network = LossNetwork(nn.Identity(), "0" * 64, "none")
             earlier = load_checkpoint(tmp_path / "run") if args.resume else None
             settings = TrainingSettings(**given_settings(args))
-            training = train.Training(args, settings, Among(rank, 2, CPU), network, torch.zeros(1), earlier)
-            seeds.add(training.random.initial_seed())
+            run = Training(args, settings, Among(rank, 2, CPU), network, torch.zeros(1), earlier)
+            seeds.add(run.random.initial_seed())
     assert len(seeds) == 4
 
 
@@ -534,9 +535,9 @@ def test_a_process_stops_when_another_one_was_asked_to(tmp_path: Path, capsys: p
         process = Among(rank, 2, CPU)
         object.__setattr__(process, "elsewhere", True)
         nothing = SimpleNamespace(unreadable=0)
-        training: Any = SimpleNamespace(progress=Progress(8, None), process=process, run=tmp_path, photos=nothing)
-        training.save = training.preview = lambda *_: None
-        assert train._loop(training, argparse.Namespace(quiet=True), []) == 130
+        run: Any = SimpleNamespace(progress=Progress(8, None), process=process, run=tmp_path, photos=nothing)
+        run.save = run.preview = lambda *_: None
+        assert train._loop(run, argparse.Namespace(quiet=True), []) == 130
         assert capsys.readouterr().err == said
 
 
@@ -655,7 +656,7 @@ def test_the_learning_rate_in_use_is_the_schedules(
     arguments: list[str], tmp_path: Path, stand_in: type[StandInLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del stand_in
-    monkeypatch.setattr(train, "learning_rate", lambda _settings, step, share: 1e-3 * (step + 1) + share)
+    monkeypatch.setattr(training, "learning_rate", lambda _settings, step, share: 1e-3 * (step + 1) + share)
     assert train.main([*arguments, "--steps", "4"]) == 0
     assert load_checkpoint(tmp_path / "run")["optimizer"]["param_groups"][0]["lr"] == pytest.approx(4e-3 + 0.75)
 
