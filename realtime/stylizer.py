@@ -30,7 +30,8 @@ _LARGEST_STRIDE = 32
 # picture is painted in tiles.
 _WORKING_BYTES_ON_CPU = 704 * 2**20  # a picture of 3840x2160 in the tier fast
 _WORKING_BYTES_ON_GPU = 4 * 2**30
-# Bytes that onnxruntime takes for each pixel, as measured: fast 81, fine 161, the network of Johnson et al. 835.
+# Bytes that onnxruntime takes for each pixel at the first run of a size, as measured: fast 84, fine 169, the network of
+# Johnson et al. 835; at later ones it takes less (see arena.py).
 _BYTES_PER_PIXEL = {"fast": 88, "fine": 200}
 _BYTES_PER_PIXEL_OF_FOREIGN = 900
 
