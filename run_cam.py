@@ -43,6 +43,7 @@ from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice  # noqa: E402
 from realtime.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.outlets import Outlet  # noqa: E402
+from realtime.overlay import load_font  # noqa: E402
 from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
 from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
@@ -145,6 +146,10 @@ def run_one(
         steadier = Steadier() if args.steady else None
         painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
         job = _video_job(args, source, painter, note) if is_video(args.output) else None
+        if has_window:
+            load_font()
+        if source.is_live and args.size is not None:
+            painter.prepare(args.size)
         if not capture.start(stop):
             return EXIT_INTERRUPTED
         if args.output is not None:

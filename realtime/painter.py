@@ -24,6 +24,8 @@ _SMALLEST_SIDE = 32
 # Painted before other styles are made ready beside them: the first frames wait for memory and for the window already, and
 # a camera does not wait for them.
 _SETTLING_FRAMES = 10
+_LARGEST_PREPARED = 3840 * 2160  # pixels; a camera asked for more gives something else
+_RUNS_TO_PREPARE = 2  # onnxruntime lays out its memory in the first run of a size, and takes it in the second
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class Painter:
         self._fading_from: Image | None = None
         self._fade_s, self._fade_began_s = FADE_S, 0.0
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # of the last frame, and at which it was painted
+
+    def prepare(self, frame_wh: tuple[int, int]) -> None:
+        """Paints nothing at a size that is expected, until no run needs new memory: a camera does not wait for that."""
+        size_wh = self.processing_size(frame_wh, share=1.0)
+        if size_wh[0] * size_wh[1] <= _LARGEST_PREPARED:
+            for _ in range(_RUNS_TO_PREPARE):
+                self.stylizer.warm_up(size_wh)
 
     def paint(self, frame: Frame, state: ControlState) -> PaintedFrame:
         """Paints a frame as the controls ask for it, one after the other: what is shown fades from the frame before.

@@ -257,6 +257,18 @@ def test_neighbours_are_warmed_at_the_processing_size_once_the_run_has_settled(m
     assert neighbour.warmed_wh == [(64, 48)]
 
 
+def test_an_expected_size_is_painted_before_the_first_frame_and_a_huge_one_is_not(make_painter: MakePainter) -> None:
+    painter = make_painter(processing_wh=(64, 64))
+    assert isinstance(painter.stylizer, FakeStylizer)
+    painter.prepare((128, 96))
+    assert painter.stylizer.warmed_wh == [(64, 48)] * 2
+    assert painter.smallest_processed_wh is None  # no frame was painted
+    unbounded = make_painter()
+    assert isinstance(unbounded.stylizer, FakeStylizer)
+    unbounded.prepare((100_000, 100_000))
+    assert unbounded.stylizer.warmed_wh == []
+
+
 def test_another_style_is_made_at_once_when_it_is_asked_for(make_painter: MakePainter) -> None:
     painter = make_painter(warms_neighbours=True)
     painter.paint(frame_of(flat_picture(0)), ControlState(style=2, style_count=3))
