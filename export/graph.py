@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cells import depth_to_space
+from models.cells import depth_to_space, reversed_colours
 from models.folding import fold, plain_convolution
 from models.generator import BORDER, Generator
 
@@ -81,7 +81,7 @@ def _for_bgr_bytes(folded: Generator) -> Generator:
     first, last, keep = generator.stem, generator.paint, generator.keep
     assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d) and isinstance(keep, nn.Conv2d)
     assert last.bias is not None
-    order = torch.arange(first.in_channels).reshape(-1, 3).flip(1).reshape(-1)
+    order = reversed_colours(first.in_channels)
     with torch.no_grad():
         first.weight.copy_(first.weight[:, order] / 255)
         last.weight.copy_(last.weight[order] * 255)

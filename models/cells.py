@@ -20,6 +20,11 @@ def space_to_depth(picture: Tensor, block: int) -> Tensor:
     return cells.permute(0, 3, 5, 1, 2, 4).reshape(batch, block * block * channels, height // block, width // block)
 
 
+def reversed_colours(depth: int) -> Tensor:
+    """Where each of a cell's channels (row, column, colour) lies when RGB becomes BGR, and back: (depth,) int64."""
+    return torch.arange(depth).reshape(-1, 3).flip(1).reshape(-1)
+
+
 def depth_to_space(cells: Tensor, block: int, colours: int | None = None) -> Tensor:
     """The inverse of space_to_depth.
 

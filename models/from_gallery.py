@@ -13,6 +13,7 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch import Tensor
 
+from models.cells import reversed_colours
 from models.checkpoint import generator_from_checkpoint
 from models.generator import CELLS, TIER_NAMES, Generator, GeneratorSettings
 from realtime.errors import ModelError
@@ -90,7 +91,7 @@ def _settings(tensors: dict[str, Tensor], tier: str) -> GeneratorSettings:
 def _unfolded(tensors: dict[str, Tensor], settings: GeneratorSettings) -> dict[str, Tensor]:
     """Weights for RGB in 0..1 in the generator's own layout (see export.graph and models.folding.fold)."""
     depth = _COLOURS * settings.cell**2
-    order = torch.arange(depth).reshape(-1, _COLOURS).flip(1).reshape(-1)
+    order = reversed_colours(depth)
     weights = dict(tensors)
     weights["stem.weight"] = tensors["stem.weight"][:, order] * _LEVELS
     weights["paint.weight"] = tensors["paint.weight"][:depth][order] / _LEVELS  # channels after those are read by nothing

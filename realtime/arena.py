@@ -9,7 +9,7 @@ _CPU = "cpu:0"
 
 
 class Arena:
-    """Memory shared by the sessions of a process, of which one paints at a time.
+    """Memory shared by the sessions of a process, of which few paint at the same time.
 
     Left alone, every session keeps an arena of its own, as large as the largest picture it ever painted: three styles
     kept warm take three times the memory, and a snapshot at full size is paid for until the end.
