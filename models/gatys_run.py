@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
 import re
@@ -22,10 +21,9 @@ from models.gatys_progress import ProgressBar, ProgressLines, write_line
 from models.gatys_settings import INITS, GatysSettings
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_DONE, EXIT_OUTPUT, ModelError, OutputError, UserError
-from realtime.gallery import load_gallery
+from realtime.gallery import EXEMPLAR, load_gallery, suggestion
 from realtime.same_files import check_not_source, identities
 
-EXEMPLAR = "exemplar.jpg"
 EVERYWHERE = "none"  # in place of a mask
 
 
@@ -93,21 +91,16 @@ def style_picture(wanted: str, extra: Path | None = None) -> Path:
     path = Path(wanted)
     if os.path.isfile(path) or path.suffix or len(path.parts) > 1:
         return path  # reading it says what is wrong with it
-    folders = {
-        style.name: next(model.path.parent for files in style.models.values() for model in files.values())
-        for style in load_gallery(extra)
-    }
-    if wanted not in folders:
-        near = difflib.get_close_matches(wanted, folders, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else "the known ones: " + ", ".join(folders)
-        raise ModelError(f"style {wanted}: no such file and no such style; {hint}")
-    exemplar = folders[wanted] / EXEMPLAR
-    if not exemplar.is_file():
+    styles = {style.name: style for style in load_gallery(extra)}
+    if wanted not in styles:
+        raise ModelError(f"style {wanted}: no such file and no such style; {suggestion(wanted, list(styles))}")
+    style = styles[wanted]
+    if style.exemplar is None:
         raise ModelError(
             f"style {wanted}: has no {EXEMPLAR}; make one from its painting with python -m models.exemplar PAINTING -o "
-            f"{exemplar}, or give the painting's picture"
+            f"{style.folder / EXEMPLAR}, or give the painting's picture"
         )
-    return exemplar
+    return style.exemplar
 
 
 def _device(args: argparse.Namespace) -> torch.device:

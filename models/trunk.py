@@ -22,7 +22,7 @@ from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
-from realtime.gallery import ModelFile, load_gallery
+from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.interruption import answers_interruption
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
@@ -102,8 +102,8 @@ def load_start(start: str, tier: str = "fast") -> Generator:
         return load_trunk(SHIPPED_TRUNK)
     styles = {style.name: style for style in load_gallery()}
     if start not in styles:
-        known = ", ".join([TRUNK_WORD, *styles])
-        raise ModelError(f"--from {start}: neither a run, nor a file, nor one of {known}")
+        hint = suggestion(start, [TRUNK_WORD, *styles])
+        raise ModelError(f"--from {start}: neither a run, nor a file, nor the name of a style; {hint}")
     return generator_of_style(styles[start], tier)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from realtime.folders import user_data_folder
 SHIPPED = Path(__file__).resolve().parent.parent / "styles"
 TIERS = ("fast", "fine")
 PRECISIONS = ("fp32", "fp16", "int8")
+EXEMPLAR = "exemplar.jpg"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
 NEW_STYLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")  # stricter for those we make: safe on every file system
 _MAX_JSON_BYTES = 1_000_000
@@ -51,9 +53,14 @@ class Style:
         return f"{self.title}, {self.artist}" if self.artist else self.title
 
     @property
+    def folder(self) -> Path:
+        """Where its networks lie."""
+        return next(model.path.parent for files in self.models.values() for model in files.values())
+
+    @property
     def exemplar(self) -> Path | None:
         """The picture of the painting's texture in the style's folder, which stands for the painting; None without one."""
-        path = next(iter(next(iter(self.models.values())).values())).path.parent / "exemplar.jpg"
+        path = self.folder / EXEMPLAR
         return path if os.path.isfile(path) else None
 
 
@@ -103,10 +110,18 @@ def find_style(styles: list[Style], wanted: str | None) -> tuple[list[Style], in
     names = [style.name for style in styles]
     if wanted in names:
         return styles, names.index(wanted)
-    holding = [name for name in names if wanted.lower() in name]  # "scream"
-    near = holding or difflib.get_close_matches(wanted.lower(), names, n=1, cutoff=0.55)
-    hint = f"did you mean {near[0]}?" if len(near) == 1 else "the known ones: " + ", ".join(names)
-    raise ModelError(f"--style {wanted}: no such style; {hint} (see --list-styles)")
+    raise ModelError(f"--style {wanted}: no such style; {suggestion(wanted, names)} (see --list-styles)")
+
+
+def suggestion(wanted: str, names: Sequence[str]) -> str:
+    """The name that somebody may have meant by one that is none, or all of them, as the end of a message."""
+    word = wanted.lower()
+    holding = [name for name in names if word and word in name]  # "scream"
+    alike = difflib.get_close_matches(word, names, n=1, cutoff=0.55)  # "munch_scream"
+    near = (
+        holding or alike or [name for name in names if difflib.get_close_matches(word, name.split("_"), cutoff=0.7)]
+    )  # "screem"
+    return f"did you mean {near[0]}?" if len(near) == 1 else "the known ones: " + ", ".join(names)
 
 
 def style_from_file(path: Path) -> Style:

@@ -79,9 +79,13 @@ def test_a_style_without_the_tier_gives_the_one_it_has(tmp_path: Path) -> None:
         generator_of_style(type(style)(**{**vars(style), "models": only_bytes}), "fast")
 
 
-def test_an_unknown_word_names_what_there_is() -> None:
-    with pytest.raises(ModelError, match=r"--from munch: neither a run, nor a file, nor one of trunk, .*munch_the_scream"):
-        load_start("munch")
+@pytest.mark.parametrize(
+    ("wanted", "hint"),
+    [("munch", "did you mean munch_the_scream"), ("trnuk", "did you mean trunk"), ("xyz", "known ones: trunk, .*the_scream")],
+)
+def test_an_unknown_word_is_told_what_there_is(wanted: str, hint: str) -> None:
+    with pytest.raises(ModelError, match=rf"--from {wanted}: neither a run, nor a file, nor the name of a style; .*{hint}"):
+        load_start(wanted)
 
 
 def changed(network: Path, name: str, tensor: TensorProto) -> Path:

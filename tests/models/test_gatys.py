@@ -162,10 +162,11 @@ def test_pictures_that_cannot_be_used_are_named(desk: Desk, capsys: pytest.Captu
     picture_file(desk.content, photo()[:, :9])
     assert desk.run() == 2
     assert "content: 48x9 pixels" in capsys.readouterr().err
-    desk.style = Path("misspelt_style")
     picture_file(desk.content, photo())
-    assert desk.run() == 4
-    assert "no such file and no such style" in capsys.readouterr().err
+    for wanted, hint in (("misspelt_style", "the known ones: "), ("screem", "did you mean munch_the_scream?")):
+        desk.style = Path(wanted)
+        assert desk.run() == 4
+        assert f"style {wanted}: no such file and no such style; {hint}" in capsys.readouterr().err
 
 
 def test_a_mask_of_another_size_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,7 +113,13 @@ def test_style_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "nearest"),
-    [("nigth_sky", "night_sky"), ("wildsea", "wild_sea"), ("Plain_Day", "plain_day"), ("sea", "wild_sea")],
+    [
+        ("nigth_sky", "night_sky"),
+        ("wildsea", "wild_sea"),
+        ("Plain_Day", "plain_day"),
+        ("sea", "wild_sea"),
+        ("nihgt", "night_sky"),
+    ],
 )
 def test_misspelt_style_suggests_the_nearest(wanted: str, nearest: str) -> None:
     with pytest.raises(ModelError, match=f"did you mean {nearest}"):
