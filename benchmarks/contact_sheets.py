@@ -5,6 +5,9 @@ Into DIR go, as JPEG, painted by the product's own stylizer and shown pixel by p
     style_NAME.jpg          every photograph beside its painting in one style
     photo_NAME.jpg          one photograph in all styles
     strip_CLIP_NAME.jpg     frames of a clip, their paintings, and how much these change from frame to frame
+
+With several tiers or precisions (--tier fast fine) the paintings of all of them that a style has stand side by side, and
+each has a strip of its own. --style also takes ONNX files, so that networks which are no styles yet can be compared.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style, find_style, load_gallery
 from realtime.inputs import expand, make_folder
 from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
+from realtime.model_choice import ModelChoice, allowed_files
 from realtime.overlay import Panel
 from realtime.picture_files import PICTURE_SUFFIXES, read_picture, write_picture
 from realtime.sources import choose_source
@@ -128,13 +131,31 @@ def read_frames(clip: Path, first: int, every: int, count: int, height: int) -> 
     return frames
 
 
+def stylizers_of(style: Style, choices: Sequence[ModelChoice]) -> list[Stylizer]:
+    """Those of the choices that a style has a network for.
+
+    Raises:
+        ModelError: it has none of them, or one of its networks cannot be used.
+    """
+    usable = [choice for choice in choices if allowed_files(style, choice)]
+    return [Stylizer(style, choice) for choice in usable or choices[:1]]  # the first says what there is
+
+
 def make_sheets(
-    styles: Sequence[Style], choice: ModelChoice, photos: dict[str, Image], clips: dict[str, list[Image]], folder: Path
+    styles: Sequence[Style],
+    choices: Sequence[ModelChoice],
+    photos: dict[str, Image],
+    clips: dict[str, list[Image]],
+    folder: Path,
 ) -> list[Path]:
     """Paints and writes all sheets.
 
+    Args:
+        choices: the networks wanted of each style.
     Returns:
         The files, in the order in which they were written.
+    Raises:
+        ModelError: a style that has none of the networks wanted.
     """
     written: list[Path] = []
     in_all: dict[str, list[Image]] = {name: [labelled(photo, "photograph")] for name, photo in photos.items()}
@@ -144,17 +165,17 @@ def make_sheets(
         write_picture(written[-1], sheet)
 
     for style in tqdm(styles, unit="style", disable=None):
-        stylizer = Stylizer(style, choice)
-        label = f"{style.name} {stylizer.tier} {stylizer.precision}"
-        pairs: list[Image] = []
+        stylizers = {f"{style.name} {used.tier} {used.precision}": used for used in stylizers_of(style, choices)}
+        rows: list[Image] = []
         for name, photo in photos.items():
-            painted = stylizer.style(photo)
-            pairs.append(np.hstack([labelled(photo, name), labelled(painted, label)]))
-            in_all[name].append(labelled(painted, label))
-        if pairs:
-            write(f"style_{style.name}", lay_out(pairs, _STYLE_COLUMNS))
+            painted = [labelled(stylizer.style(photo), label) for label, stylizer in stylizers.items()]
+            rows.append(np.hstack([labelled(photo, name), *painted]))
+            in_all[name].extend(painted)
+        if rows:
+            write(f"style_{style.name}", lay_out(rows, _STYLE_COLUMNS))
         for name, frames in clips.items():
-            write(f"strip_{name}_{style.name}", strip(frames, stylizer, label))
+            for label, stylizer in stylizers.items():
+                write(f"strip_{name}_{label if len(stylizers) > 1 else style.name}", strip(frames, stylizer, label))
     for name, cells in in_all.items():
         write(f"photo_{name}", lay_out(cells, _PHOTO_COLUMNS))
     return written
@@ -174,8 +195,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--height", type=number, default=480, help="at which all is painted and shown (default 480)")
     parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery; may be repeated")
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
-    parser.add_argument("--tier", choices=("auto", *TIERS), default="auto")
-    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
+    parser.add_argument("--tier", nargs="+", choices=("auto", *TIERS), default=["auto"], help="one or several")
+    parser.add_argument("--precision", nargs="+", choices=("auto", *PRECISIONS), default=["auto"], help="one or several")
     return parser
 
 
@@ -193,7 +214,8 @@ def main(argv: list[str] | None = None) -> int:
         photos = read_photos(args.photos, args.count, args.height) if args.photos is not None else {}
         clips = {clip.stem: read_frames(clip, args.first - 1, args.every, args.frames, args.height) for clip in args.clip}
         make_folder(args.out, "--out")
-        written = make_sheets(styles, ModelChoice(args.tier, args.precision), photos, clips, args.out)
+        choices = [ModelChoice(tier, precision) for tier in args.tier for precision in args.precision]
+        written = make_sheets(styles, choices, photos, clips, args.out)
     except UserError as error:
         return tell_mistake(error)
     print(f"{args.out}: {len(written)} sheets")

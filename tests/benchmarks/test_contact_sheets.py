@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from benchmarks.contact_sheets import change_of, fit_height, lay_out, main, read
 from realtime.errors import EXIT_ARGUMENTS, EXIT_MODEL, EXIT_SOURCE
 from realtime.frame import Image
 from realtime.picture_files import read_picture, write_picture
-from tests.fakes import coloured_picture, flat_picture, write_clip
+from tests.fakes import coloured_picture, flat_picture, write_clip, write_style
 
 
 @pytest.fixture
@@ -56,6 +57,44 @@ def test_sheets_of_all_styles(tmp_path: Path, photos: Path, styles_folder: Path,
     np.testing.assert_allclose(changes, [0, 80, 80], atol=12)
 
 
+def test_several_networks_of_a_style_stand_side_by_side(tmp_path: Path, photos: Path) -> None:
+    styles_folder = tmp_path / "styles"
+    write_style(styles_folder, "plain_day")
+    description = write_style(styles_folder, "night_sky") / "style.json"
+    found = json.loads(description.read_text(encoding="utf-8"))
+    found["tiers"]["fine"] = found["tiers"]["fast"]
+    description.write_text(json.dumps(found), encoding="utf-8")
+    clip = write_clip(tmp_path / "clip.mp4", frames=3)
+    arguments = [
+        "--photos",
+        str(photos / "3.png"),
+        "--clip",
+        str(clip),
+        "--frames",
+        "2",
+        "--height",
+        "72",
+        "--tier",
+        "fast",
+        "fine",
+    ]
+    arguments += ["--precision", "fp32", "--styles", str(styles_folder), "--style", "night_sky", "--style", "plain_day"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "photo_3.jpg",
+        "strip_clip_night_sky_fast_fp32.jpg",
+        "strip_clip_night_sky_fine_fp32.jpg",
+        "strip_clip_plain_day.jpg",  # has one network of those asked for
+        "style_night_sky.jpg",
+        "style_plain_day.jpg",
+    ]
+    both = read_picture(tmp_path / "out" / "style_night_sky.jpg").image_bgr
+    assert both.shape[1] == 3 * 96 + 2 * 6
+    np.testing.assert_allclose([float(cell(both, 6 + k * 96, 6).mean()) for k in range(3)], [120, 135, 135], atol=3)
+    one = read_picture(tmp_path / "out" / "style_plain_day.jpg").image_bgr
+    assert one.shape[1] == 2 * 96 + 2 * 6
+
+
 def test_named_photographs_come_in_the_order_given(photos: Path) -> None:
     assert list(read_photos([str(photos / "3.png"), str(photos / "1.png")], 8, 72)) == ["3", "1"]
     assert list(read_photos([str(photos)], 2, 72)) == ["0", "4"]
@@ -85,6 +124,7 @@ def test_change_is_the_strengthened_difference() -> None:
         (["--photos", "gone"], EXIT_SOURCE, "no photographs found"),
         (["--clip", "gone.mp4"], EXIT_SOURCE, "no such file"),
         (["--photos", "photos", "--style", "gone"], EXIT_MODEL, "no such style"),
+        (["--photos", "photos", "--style", "night_sky", "--tier", "fine"], EXIT_MODEL, "the style night_sky has fast"),
     ],
 )
 def test_mistakes_take_one_line(
