@@ -14,6 +14,7 @@ import torch
 from models.objective import TrainingSettings
 from models.trunk import is_word
 from models.vgg import LossNetwork
+from realtime.gallery import SHIPPED
 
 _COMMAND = "python -m models.train --style PAINTING --content FOLDER --out RUN"
 _FROM = " --from "
@@ -29,18 +30,27 @@ def make_recipe(args: argparse.Namespace, settings: TrainingSettings, network: L
     command = _COMMAND
     for name, value in asdict(settings).items():
         command += f" --{name.replace('_', '-')} {value}"
-    if args.start is not None:
-        command += f"{_FROM}{args.start if is_word(args.start) else 'RUN_OF_' + Path(args.start).name.upper()}"
+    start = None if args.start is None else _start_elsewhere(args.start)
+    if start is not None:
+        command += f"{_FROM}{start or 'RUN_OF_' + Path(args.start).name.upper()}"
     return asdict(settings) | {
         "command": command,
         "painting": Path(args.style).name,
         "painting_sha256": hashlib.sha256(Path(args.style).read_bytes()).hexdigest(),
-        "started_from": Path(args.start).name if args.start is not None else None,
+        "started_from": None if start is None else start or Path(args.start).name,
         "vgg": network.source,
         "vgg_sha256": network.sha256,
         "torch": str(torch.__version__),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.machine()}, threads: {torch.get_num_threads()}",
     }
+
+
+def _start_elsewhere(start: str) -> str:
+    """How another machine names what a training starts from: a word, or a file of a style that ships; "" for what it lacks."""
+    path = Path(start).resolve()
+    if is_word(start):
+        return start
+    return path.relative_to(SHIPPED.parent).as_posix() if path.is_relative_to(SHIPPED) else ""
 
 
 def recipe_settings(recipe: dict[str, Any]) -> dict[str, Any]:

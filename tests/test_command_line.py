@@ -524,7 +524,7 @@ def test_interruption_finishes_the_file(
     ) as program:
         try:
             partial = work / "out.mp4.partial"
-            wait_until(lambda: partial.exists() and partial.stat().st_size > 0, timeout_s=30.0)
+            wait_until(lambda: partial.exists() and partial.stat().st_size > 0, timeout_s=120.0)
             program.send_signal(number)
             output, errors = program.communicate(timeout=TIME_LIMIT_S)
         finally:

@@ -134,7 +134,7 @@ def test_killed_in_the_middle_and_continued_is_the_same_to_the_bit(
     arguments = ["--source", str(noise), "--output", "out.mkv", "--codec", "ffv1"]
     with subprocess.Popen([*command, *arguments], cwd=work, env=environment, stderr=subprocess.DEVNULL) as program:
         partial = work / "out.mkv.partial"
-        wait_until(lambda: partial.exists() and partial.stat().st_size > 100_000, timeout_s=30.0)
+        wait_until(lambda: partial.exists() and partial.stat().st_size > 100_000, timeout_s=120.0)
         program.send_signal(signal.SIGKILL)
     assert count_whole(partial) > 0
     run_cam(*arguments).complains(EXIT_OUTPUT, "add --resume to go on, --overwrite to begin again")

@@ -13,6 +13,7 @@ from models.objective import TrainingSettings
 from models.recipe import continued_recipe, make_recipe, recipe_until
 from models.vgg import LossNetwork
 from realtime.errors import UserError
+from realtime.gallery import SHIPPED
 
 
 @pytest.fixture
@@ -26,13 +27,21 @@ def recipe_of(painting: Path, start: str | None = None, vgg: str = "0" * 64, **s
     return make_recipe(args, TrainingSettings(**settings), LossNetwork(nn.Identity(), vgg, "vgg.pth"))
 
 
-@pytest.mark.parametrize(("start", "word"), [("trunk", "trunk"), ("/runs/my wave", "RUN_OF_MY WAVE")])
-def test_what_a_training_started_from_is_kept_when_it_goes_on(painting: Path, start: str, word: str) -> None:
+@pytest.mark.parametrize(
+    ("start", "word", "name"),
+    [
+        ("trunk", "trunk", "trunk"),
+        ("munch_the_scream", "munch_the_scream", "munch_the_scream"),
+        ("/runs/my wave", "RUN_OF_MY WAVE", "my wave"),
+        (str(SHIPPED / "wave" / "fast.onnx"), "styles/wave/fast.onnx", "styles/wave/fast.onnx"),  # the same on every machine
+    ],
+)
+def test_what_a_training_started_from_is_kept_when_it_goes_on(painting: Path, start: str, word: str, name: str) -> None:
     begun = recipe_until(recipe_of(painting, start), 7, 30)
     assert begun["command"].endswith(f" --from {word} --steps 7")
     for given in (None, "trunk", "/runs/another"):  # its weights come from the checkpoint, whatever is given now
         found = recipe_until(continued_recipe(recipe_of(painting, given), begun, 7), 9, 40)
-        assert found["started_from"] == Path(start).name
+        assert found["started_from"] == name
         assert found["command"] == begun["command"].replace("--steps 7", "--steps 9")
         assert found["earlier_stages"] == []
 
