@@ -25,6 +25,7 @@ from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.processor import core_count
+from realtime.providers import keep_sums_exact
 from realtime.studio import Studio
 
 _FPS = 15.0
@@ -80,6 +81,7 @@ def _session(model: ModelFile, threads: int, spins: bool) -> ort.InferenceSessio
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spins else "0")
+    keep_sums_exact(options)
     return ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
 
 

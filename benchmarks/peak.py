@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from realtime.providers import Choice, create_session
+from realtime.providers import Choice, create_session, keep_sums_exact
 
 _SIDE = 2048  # of the square matrices: 8.6 thousand million multiply-adds
 _MACS = re.compile(r"([\d.]+) kMAC per pixel")
@@ -71,6 +71,7 @@ def operator_shares(model: Path, size_wh: tuple[int, int], threads: int, folder:
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_profiling = True
+    keep_sums_exact(options)
     options.profile_file_prefix = str(folder / "profile")
     session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     frame = np.random.default_rng(0).integers(0, 256, (1, size_wh[1], size_wh[0], 3), np.uint8)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.generator import Generator
+from realtime.providers import Choice, create_session
 
 Frames = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -41,7 +42,7 @@ def measure_parity(generator: Generator, path: Path, sizes_hw: Sequence[tuple[in
         path: its ONNX file.
         sizes_hw: multiples of the generator's stride.
     """
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = _session(path)
     differences = []
     for number, (height, width) in enumerate(sizes_hw):
         frame = soft_noise(height, width, number)
@@ -52,6 +53,10 @@ def measure_parity(generator: Generator, path: Path, sizes_hw: Sequence[tuple[in
         differences.append(np.abs(exported.astype(np.int16) - painted.numpy().astype(np.int16)).reshape(-1))
     joined = np.concatenate(differences)
     return Parity(int(joined.max()), float(joined.mean()))
+
+
+def _session(path: Path) -> ort.InferenceSession:
+    return create_session(path, Choice("cpu"), path.name)[0]
 
 
 def _to_frame(painted: Tensor) -> Tensor:
@@ -66,7 +71,7 @@ def measure_precision(exact: Path, coarse: Path, frames: Iterable[Frames]) -> Pa
         exact, coarse: ONNX files by the contract.
         frames: (1, H, W, 3) uint8 each, sides multiples of the networks' stride.
     """
-    sessions = [ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (exact, coarse)]
+    sessions = [_session(path) for path in (exact, coarse)]
     differences = []
     for frame in frames:
         first, second = (session.run(None, {"frame": frame})[0].astype(np.int16) for session in sessions)
