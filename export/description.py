@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import onnx
 
 from realtime.errors import ModelError, OutputError
+from realtime.gallery import read_style
 
 _NAME = "style.json"
 _DEFAULT_ORDER = 1000
@@ -102,6 +104,50 @@ def replace_network(folder: Path, style: dict[str, Any], partial: Path, name: st
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
 
 
+def tell(folder: Path, tier: str, precision: str, words: dict[str, str], figures: dict[str, Any] | None = None) -> None:
+    """Adds to a network's metadata, and figures to its entry in style.json.
+
+    Raises:
+        ModelError: the style's description cannot be used.
+        OutputError: the style cannot be written; what was there is as before.
+    """
+    style = read_description(folder)
+    name = read_style(folder / _NAME).models[tier][precision].path.name  # checked: a name, not a path elsewhere
+    partial = folder / f".{name}"
+    try:
+        shutil.copyfile(folder / name, partial)
+        write_metadata(partial, words)
+        style["tiers"][tier][precision] |= (figures or {}) | file_entry(partial) | {"file": name}
+        replace_network(folder, style, partial, name)
+    except OSError as error:
+        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def tell_all(folder: Path) -> None:
+    """Has every network of a style say the same of it as its description does.
+
+    Raises:
+        ModelError: the style's description cannot be used.
+        OutputError: the style cannot be written.
+    """
+    style = read_description(folder)
+    facts = {key: str(style[key]) for key in _FACTS}
+    for tier, networks in read_style(folder / _NAME).models.items():
+        for precision, model in networks.items():
+            if not _tells(model.path, facts):
+                tell(folder, tier, precision, facts)
+
+
+def _tells(path: Path, facts: dict[str, str]) -> bool:
+    """Whether a network's metadata say so; one that is not there or cannot be read is left as it is."""
+    try:
+        return facts.items() <= {entry.key: entry.value for entry in _read_model(path).metadata_props}.items()
+    except ModelError:
+        return True
+
+
 def write_metadata(path: Path, values: dict[str, str], without: Collection[str] = ()) -> None:
     """Adds or replaces entries of an ONNX file's metadata_props.
 
@@ -126,10 +172,7 @@ def graph_sha256(path: Path) -> str:
     Raises:
         ModelError: not an ONNX file, or one that cannot be read.
     """
-    try:
-        model = onnx.load(path)
-    except Exception:  # protobuf's own, of no common base
-        raise ModelError(f"{path}: not an ONNX model that can be read; export the style again") from None
+    model = _read_model(path)
     del model.metadata_props[:]
     return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
@@ -138,6 +181,13 @@ def file_entry(path: Path) -> dict[str, Any]:
     """File name, size and SHA-256, as style.json lists them."""
     data = path.read_bytes()
     return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _read_model(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path)
+    except Exception:  # protobuf's own, of no common base
+        raise ModelError(f"{path}: not an ONNX model that can be read; export the style again") from None
 
 
 def _mapping(found: Any) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.description import file_entry, graph_sha256, read_description, replace_network, write_metadata
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from export.description import graph_sha256, tell
+from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import load_gallery, read_style
 from realtime.interruption import answers_interruption
 
@@ -105,19 +104,7 @@ def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> 
         ModelError: the style's description cannot be used.
         OutputError: the style cannot be written.
     """
-    style = read_description(folder)
-    entry = style["tiers"][tier][precision]
-    name = read_style(folder / "style.json").models[tier][precision].path.name  # checked: a name, not a path elsewhere
-    partial = folder / f".{name}"
-    try:
-        shutil.copyfile(folder / name, partial)
-        write_metadata(partial, {key: str(value) for key, value in figures.items() if isinstance(value, float)})
-        entry |= figures | file_entry(partial) | {"file": name}
-        replace_network(folder, style, partial, name)
-    except OSError as error:
-        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    tell(folder, tier, precision, {key: str(value) for key, value in figures.items() if isinstance(value, float)}, figures)
 
 
 @answers_interruption

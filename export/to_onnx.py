@@ -17,7 +17,7 @@ import onnx
 import torch
 
 import realtime.quiet  # noqa: F401
-from export.description import earlier_description, put_network, write_metadata
+from export.description import earlier_description, put_network, tell_all, write_metadata
 from export.graph import FrameContract
 from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
@@ -37,6 +37,8 @@ def export_generator(generator: Generator, path: Path) -> onnx.ModelProto:
 
     Returns:
         The model as written.
+    Raises:
+        ModelError: this PyTorch's exporter does not know the nodes that bytes need.
     """
     contract = FrameContract(generator).eval()
     stride = generator.stride
@@ -67,6 +69,8 @@ def export_generator(generator: Generator, path: Path) -> onnx.ModelProto:
     for node in model.graph.node:  # the exporter writes the builder's own paths and stack traces into every node
         del node.metadata_props[:]
         node.doc_string = ""
+    if sum(node.op_type == "QuantizeLinear" for node in model.graph.node) != 1:  # before 2.8 the way for PyTorch is written
+        raise ModelError(f"export: PyTorch {torch.__version__} is too old to write it; python -m pip install -U 'torch>=2.8'")
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return model
@@ -110,6 +114,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         put_network(folder, style, tier, "fp32", partial, found, content.get("recipe"))
         for stale in ("int8", "fp16"):  # made from the network that was replaced
             (folder / f"{tier}.{stale}.onnx").unlink(missing_ok=True)
+        tell_all(folder)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:

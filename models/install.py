@@ -41,11 +41,10 @@ def install(run: Path, name: str, content: str, tier: str) -> int:
         The exit code of the first step that failed, or 0.
     """
     folder = user_styles_folder() / name
-    title = name.replace("_", " ").capitalize()
     # The programs run in the project's folder; the data set that is downloaded has no path.
     photos = content if content == IMAGENETTE and not os.path.exists(content) else str(Path(content).resolve())
     steps = (
-        ["export.to_onnx", str(run.resolve()), "--name", name, "--title", title, "--overwrite"],
+        ["export.to_onnx", str(run.resolve()), "--name", name, "--overwrite"],
         ["export.quantise", str(folder), "--content", photos, "--tier", tier],
     )
     for step in steps:

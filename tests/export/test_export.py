@@ -254,6 +254,10 @@ def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Pa
     assert (found.title, found.artist, found.order) == ("The Wave", "Hokusai", 7)
     metadata = onnx.load(style / "fine.onnx").metadata_props
     assert {entry.key: entry.value for entry in metadata}.items() >= {"title": "The Wave", "year": "1832"}.items()
+    other = onnx.load(style / "fast.onnx").metadata_props  # says the same, and is the file that is described
+    assert {entry.key: entry.value for entry in other}.items() >= {"title": "The Wave", "year": "1832", "tier": "fast"}.items()
+    assert hashlib.sha256((style / "fast.onnx").read_bytes()).hexdigest() == found.models["fast"]["fp32"].sha256
+    assert sorted(path.name for path in style.iterdir()) == ["fast.onnx", "fine.onnx", "style.json"]
     session = ort.InferenceSession(style / "fine.onnx", providers=["CPUExecutionProvider"])
     assert session.get_modelmeta().custom_metadata_map["stride"] == "4"
     assert "instance normalisation" in session.get_modelmeta().custom_metadata_map["generator"]
@@ -265,6 +269,24 @@ def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Pa
     (alone,) = session.run(["styled"], {"frame": frames[1:]})
     assert np.abs(painted[1:].astype(np.int16) - alone).max() <= 1
     assert np.abs(painted.astype(np.int16) - expected.numpy()).max() <= 1
+
+
+def test_a_network_that_cannot_be_read_does_not_keep_the_other_one_out(style: Path, tmp_path: Path) -> None:
+    (style / "fast.onnx").write_bytes(b"damaged")
+    narrow = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2, normalised=True)
+    run = write_run(tmp_path / "fine", as_if_trained(settings=narrow))
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--year", "1832"]) == 0
+    assert (style / "fast.onnx").read_bytes() == b"damaged"
+
+
+def test_an_exporter_without_nodes_for_bytes_is_named(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.onnx.is_in_onnx_export", lambda: False)  # as PyTorch before 2.8 says of its new exporter
+    code, said = error_of([str(run), "--name", "wave", "--styles", str(tmp_path)], capsys)
+    assert code == 4
+    assert "too old to write it; python -m pip install -U 'torch>=2.8'" in said
+    assert list((tmp_path / "wave").iterdir()) == []
 
 
 # --- metadata and figures

@@ -67,7 +67,7 @@ def test_both_programs_understand_what_they_are_asked(
     assert install(Path("runs/a"), "my_cat", content, tier) == 0
     export, quantise = codes[1]
     told = to_onnx.build_parser().parse_args(export[1:])
-    assert (told.run, told.name, told.title, told.overwrite) == (tmp_path / "runs" / "a", "my_cat", "My cat", True)
+    assert (told.run, told.name, told.title, told.overwrite) == (tmp_path / "runs" / "a", "my_cat", None, True)
     assert (told.styles, told.shipped) == (None, False)  # the user's own gallery
     asked = build_parser().parse_args(quantise[1:])
     assert (asked.folder, asked.tier) == (user_styles_folder() / "my_cat", tier)
