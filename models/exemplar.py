@@ -15,6 +15,7 @@ from pathlib import Path
 from realtime import argument_types
 from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
 from realtime.interruption import sigterm_as_ctrl_c
+from realtime.same_files import check_not_source, identities
 
 SHORT_SIDE = 512
 MOST_BYTES = 200_000
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         raise OutputError(f"{output}: an exemplar is a JPEG; expected such as styles/NAME/exemplar.jpg")
     if not SMALLEST_SIDE <= args.short_side <= SIZES[1] - 2 * _MARGIN:
         raise UserError(f"--short-side {args.short_side}: expected {SMALLEST_SIDE} to {SIZES[1] - 2 * _MARGIN}")
+    check_not_source(output, identities([Path(args.painting)]))
     check_place(output, args.overwrite)
     painting = read_still(Path(args.painting))
     scale = args.short_side / min(painting.shape[1:])

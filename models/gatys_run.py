@@ -22,7 +22,7 @@ from models.gatys_settings import INITS, GatysSettings
 from models.vgg import LossNetwork, load_loss_network
 from realtime.errors import EXIT_DONE, EXIT_OUTPUT, ModelError, OutputError, UserError
 from realtime.gallery import EXEMPLAR, load_gallery, suggestion
-from realtime.same_files import check_not_source, identities
+from realtime.same_files import Identities, check_not_source, identities
 
 EVERYWHERE = "none"  # in place of a mask
 
@@ -38,11 +38,13 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     output = Path(args.output)
     check_format(output, args.bits)
+    read = _files_read(args)
+    check_not_source(output, read)
     check_place(output, args.overwrite)
     if args.progress_picture is not None:
-        _check_progress_picture(args, output)
+        _check_progress_picture(Path(args.progress_picture), output, read, args.overwrite)
     if args.save_every is not None:
-        _check_steps(output, args.save_every, args.overwrite)
+        _check_steps(output, args.save_every, read, args.overwrite)
     content = read_still(Path(args.content))
     styles = _styles(args)
     start = read_still(Path(args.init)) if args.init not in (None, *INITS) else None
@@ -127,25 +129,32 @@ def _watchers(args: argparse.Namespace, output: Path) -> tuple[Callable[[Progres
     return watch, bar.close
 
 
-def _check_progress_picture(args: argparse.Namespace, output: Path) -> None:
+def _files_read(args: argparse.Namespace) -> Identities:
+    """The pictures that are read, none of which may be written over.
+
+    Raises:
+        ModelError: no such style.
+    """
+    paths = [args.content, *(mask for mask in args.masks or [] if mask.lower() != EVERYWHERE)]
+    paths += [args.init] if args.init not in (None, *INITS) else []
+    extra = Path(args.styles) if args.styles else None
+    return identities([*map(Path, paths), *(style_picture(style, extra) for style in args.style)])
+
+
+def _check_progress_picture(path: Path, output: Path, read: Identities, overwrite: bool) -> None:
     """Refuses a picture of the progress that would be written over what is read, the result, or a file of somebody's.
 
     Raises:
         OutputError: with the reason.
     """
-    path = Path(args.progress_picture)
     check_format(path, 8)
-    read = [args.content, *(mask for mask in args.masks or [] if mask.lower() != EVERYWHERE)]
-    read += [args.init] if args.init not in (None, *INITS) else []
-    extra = Path(args.styles) if args.styles else None
-    sources = identities([*map(Path, read), *(style_picture(style, extra) for style in args.style)])
-    check_not_source(path, sources, "--progress-picture")
+    check_not_source(path, read, "--progress-picture")
     if os.path.realpath(path) == os.path.realpath(output):
         raise OutputError(f"--progress-picture {path}: is the output itself; name another file")
-    check_place(path, args.overwrite)
+    check_place(path, overwrite)
 
 
-def _check_steps(output: Path, save_every: int, overwrite: bool) -> None:
+def _check_steps(output: Path, save_every: int, read: Identities, overwrite: bool) -> None:
     """Refuses pictures of steps that lie there already, before the work is done."""
     if save_every < 1:
         raise UserError(f"--save-every {save_every}: expected at least 1")
@@ -153,6 +162,8 @@ def _check_steps(output: Path, save_every: int, overwrite: bool) -> None:
     taken = sorted(path.name for path in output.parent.glob("*") if name.fullmatch(path.name))
     if taken and not overwrite:
         raise OutputError(f"{output.with_name(taken[0])}: exists already; give another name, or --overwrite")
+    for name_taken in taken:
+        check_not_source(output.with_name(name_taken), read, "--save-every")
 
 
 def _save_step(output: Path, progress: Progress, args: argparse.Namespace) -> None:

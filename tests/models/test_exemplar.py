@@ -53,6 +53,14 @@ def test_an_exemplar_has_the_paintings_colours_and_not_its_layout(tmp_path: Path
     assert main([*arguments, "--quiet"]) == 5  # it exists
 
 
+def test_a_painting_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = picture_file(tmp_path / "painting.jpg", painting(70, 80))
+    before = source.read_bytes()
+    assert main([str(source), "-o", str(source), "--overwrite", "--vgg", str(weights_file(tmp_path)), "--quiet"]) == 5
+    assert "is the source itself" in capsys.readouterr().err
+    assert source.read_bytes() == before
+
+
 def test_a_jpeg_gets_worse_until_it_is_small_enough() -> None:
     asked: list[int] = []
 

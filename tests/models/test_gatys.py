@@ -155,6 +155,23 @@ def test_mistakes_give_one_line(
     assert not desk.output.exists()
 
 
+@pytest.mark.parametrize("which", ["content", "style", "mask", "init"])
+def test_what_is_read_is_not_written_over(desk: Desk, which: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = {"mask": ["--masks", str(desk.folder / "mask.png")], "init": ["--init", str(desk.folder / "init.png")]}
+    places = {"content": desk.content, "style": desk.style}
+    desk.output = places.get(which) or picture_file(desk.folder / f"{which}.png", photo())
+    before = desk.output.read_bytes()
+    assert desk.run("--overwrite", *more.get(which, [])) == 5
+    assert f"--output {desk.output}: is the source itself" in capsys.readouterr().err
+    assert desk.output.read_bytes() == before
+
+
+def test_pictures_of_steps_do_not_fall_on_what_is_read(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.content = picture_file(desk.folder / "out_000001.png", photo())
+    assert desk.run("--overwrite", "--save-every", "1") == 5
+    assert f"--save-every {desk.content}: is the source itself" in capsys.readouterr().err
+
+
 def test_pictures_that_cannot_be_used_are_named(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.content.write_bytes(b"no picture")
     assert desk.run() == 3
