@@ -33,6 +33,7 @@ _ORT_NAMES = {
 _SHORT_NAMES = {long: short for short, long in _ORT_NAMES.items()}
 
 ort.set_default_logger_severity(4)
+ort.disable_telemetry_events()  # Windows has events of its own; see realtime/__init__.py for the rest
 
 
 @dataclass(frozen=True)

@@ -513,6 +513,12 @@ def test_names_longer_than_a_file_system_takes(run_cam: RunCam, clip: Path, argu
     run_cam("--source", clip, "--headless", *arguments).complains(code, "x" * 240)
 
 
+def test_nothing_is_told_to_the_maker_of_onnxruntime(run_cam: RunCam, tmp_path: Path) -> None:
+    """Its packages would keep a device's number in the cache folder, and send what they queue there."""
+    run_cam("--source", "demo", "--headless", "--max-frames", 2, XDG_CACHE_HOME=str(tmp_path / "cache")).succeeds()
+    assert [path for path in (tmp_path / "cache").rglob("*") if "stylecam" not in str(path.relative_to(tmp_path)).lower()] == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interruption_finishes_the_file(
