@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import print_table, write_json
+from benchmarks.report import check_json, print_table, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.interruption import answers_interruption
@@ -141,6 +141,7 @@ def main(argv: list[str] | None = None) -> int:
     cases = ["alone", "recording", "viewers", *(["repaint"] if args.repaint else [])]
     runs: dict[str, list[dict[str, Any]]] = {case: [] for case in cases}
     try:
+        check_json(args.json)
         for _ in range(args.rounds):
             for case in cases:
                 runs[case].append(measure(case, args))

@@ -19,7 +19,7 @@ import torch
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import fitted
-from benchmarks.report import SIZES_WH, print_table, size_text, write_json
+from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
 from benchmarks.speed import Contender
 from export.quantise import quantise
 from export.to_onnx import export_generator
@@ -139,6 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
+        check_json(args.json)
         rows = measure(args.shape or CANDIDATES, args.size or SIZES_WH, args.rounds)
         write_json(args.json, {"candidates": rows})
     except UserError as error:

@@ -18,7 +18,7 @@ import onnxruntime as ort
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, fitted, ready_pictures, run_pipeline
-from benchmarks.report import print_table, write_json
+from benchmarks.report import check_json, print_table, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import ModelFile, find_style, load_gallery
@@ -96,6 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
+        check_json(args.json)
         styles, number = find_style(load_gallery(), args.style)
         studio = Studio([styles[number]], ModelChoice(provider="cpu"))
         waiting = measure_waiting(studio, args.size, args.frames)

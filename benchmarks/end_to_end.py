@@ -16,7 +16,7 @@ import numpy as np
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
-from benchmarks.report import SIZES_WH, print_table, size_text, write_json
+from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
@@ -70,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
+        check_json(args.json)
         styles, number = find_style(load_gallery(), args.style)
         studio = Studio([styles[number]], ModelChoice(args.tier, args.precision, args.provider))
         rows = [measure(studio, size_wh, args.frames, args.rounds) for size_wh in args.size or SIZES_WH]

@@ -22,7 +22,7 @@ import torch
 
 import realtime.quiet  # noqa: F401
 from benchmarks.reference import export_reference
-from benchmarks.report import print_table, size_text, write_json
+from benchmarks.report import check_json, print_table, size_text, write_json
 from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from realtime import argument_types
@@ -182,6 +182,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     rows, lines = [], []
     try:
+        check_json(args.json)
         problem = problem_of(args.provider)
         if problem is not None:
             raise ModelError(f"benchmarks.gpu: {args.provider} does not run here: {problem}")

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import print_table, size_text, write_json
+from benchmarks.report import check_json, print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import PRECISIONS
@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     rows = []
     try:
+        check_json(args.json)
         for size, fps in _CASES:
             rows.append({"asked_fps": fps} | measure(size, fps, args.frames, ["--precision", args.precision, *args.options]))
         write_json(args.json, {"latency": rows})

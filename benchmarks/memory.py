@@ -16,7 +16,7 @@ from typing import Any
 
 import realtime.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
-from benchmarks.report import print_table, size_text, write_json
+from benchmarks.report import check_json, print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
@@ -90,6 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
+        check_json(args.json)
         read_memory()
         styles, _ = find_style(load_gallery(), None)
         studio = Studio(gallery_of(styles, args.styles), ModelChoice(provider="cpu"))

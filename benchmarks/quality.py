@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 import realtime.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, networks_of
-from benchmarks.report import data_folder, print_table, write_json
+from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
 from models.images import as_batch, load_image, resize_short_side
 from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, relative_squared_error
@@ -117,6 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     default_vgg = data_folder() / "vgg19" / "vgg19_features.pth"
     try:
+        check_json(args.json)
         weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
         network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
         gallery = load_gallery()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import onnxruntime as ort
 
 from realtime.errors import OutputError
+from realtime.sinks import check_output
 
 DATA_VARIABLE = "STYLECAM_DATA"
 SIZES_WH = ((640, 480), (1280, 720))  # of live pictures, measured unless others are asked for
@@ -61,15 +63,29 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             print("  ".join("-" * width for width in widths))
 
 
+def check_json(path: Path | None) -> None:
+    """Refuses a place for a result before anything is measured.
+
+    Raises:
+        OutputError: with the reason.
+    """
+    if path is not None:
+        check_output(path, overwrite=True, option="--json")
+
+
 def write_json(path: Path | None, content: dict[str, Any]) -> None:
-    """Writes a result with the machine it was measured on; nothing where no path was given.
+    """Writes a result with the machine it was measured on, whole or not at all; nothing where no path was given.
 
     Raises:
         OutputError: the file cannot be written.
     """
     if path is None:
         return
+    partial = path.with_name(path.name + ".partial")
     try:
-        path.write_text(json.dumps({"machine": machine(), **content}, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps({"machine": machine(), **content}, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise OutputError(f"--json {path}: cannot be written ({error.strerror})") from None

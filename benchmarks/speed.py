@@ -21,7 +21,7 @@ import realtime.quiet  # noqa: F401
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.ready_frames import fitted
 from benchmarks.reference import export_reference
-from benchmarks.report import SIZES_WH, print_table, size_text, write_json
+from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
@@ -114,6 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
+        check_json(args.json)
         rows = []
         for size_wh in args.size or SIZES_WH:
             rows += measure(args.style, size_wh, Choice(args.provider, args.threads), args.rounds)

@@ -20,7 +20,7 @@ import numpy as np
 
 import realtime.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, networks_of
-from benchmarks.report import data_folder, print_table, write_json
+from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
@@ -134,6 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     rows = []
     try:
+        check_json(args.json)
         gallery = load_gallery()
         chosen = [
             styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])

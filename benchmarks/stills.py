@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import realtime.quiet  # noqa: F401
-from benchmarks.report import print_table, write_json
+from benchmarks.report import check_json, print_table, write_json
 from realtime.demo import DemoScene
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.interruption import answers_interruption
@@ -64,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
+        check_json(args.json)
         with tempfile.TemporaryDirectory() as folder:
             results = [
                 measure(size_wh, args.style, precision, Path(folder)) for size_wh in _SIZES_WH for precision in ("fp32", "int8")

@@ -24,7 +24,7 @@ from typing import Any
 import cv2  # noqa: F401  (before PyAV)
 import numpy as np
 
-from benchmarks.report import DATA_VARIABLE, data_folder, print_table, write_json
+from benchmarks.report import DATA_VARIABLE, check_json, data_folder, print_table, write_json
 from realtime import argument_types
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
@@ -308,6 +308,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or Path(temporary)
         try:
+            check_json(args.json)
             _make_folder(folder)
             if args.frames is not None:
                 found: Any = {"memory": watch_memory(args.frames, folder)}

@@ -47,7 +47,7 @@ class GatysSettings:
         iterations: steps at full size; each smaller level of the pyramid has as many times `coarse_factor`.
         seconds: ends the search after so long, however many iterations are left; None: no limit.
         levels: sizes of the pyramid, each sqrt(2) of the one before; 1 is the paper's single size.
-        precision: of the loss network: "bfloat16", "float32" or "auto" (bfloat16 where it is measured faster).
+        precision: of the loss network: "bfloat16", "float32" or "auto" (bfloat16 where there are instructions for it).
         size: of the longer side in pixels.
         tile: pictures with more pixels than tile x tile are evaluated in pieces of that side, exactly.
         seed: of the noise and of the sliced directions.

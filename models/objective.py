@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -30,6 +29,7 @@ from realtime.errors import UserError
 
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
+_BFLOAT16_QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch.cpu; another PyTorch may lack them
 _REPETITION_SHIFTS_PX = (  # rows, columns: along the axes and both diagonals, or rows of rings hide in what is left out
     *((0, 8), (8, 8), (8, 0), (8, -8), (0, 16), (16, 16), (16, 0), (16, -16), (0, 24), (24, 0)),
     *((0, 12), (12, 12), (12, 0), (12, -12), (8, 16), (16, 8), (8, -16), (16, -8)),
@@ -87,6 +87,11 @@ class PerceptualLoss:
                 for picture, layers in self._scales(as_batch(painting).to(device))
             ]
             self._repetition = Repetition(self._features(as_batch(painting).to(device), tuple(_REPETITION_STRIDES)))
+
+    @property
+    def precision(self) -> str:
+        """In which the loss network computes: "bfloat16" or "float32"."""
+        return str(self._dtype).removeprefix("torch.")
 
     def __call__(
         self, generator: nn.Module, views: Views, share: float = 1.0, turn: int = 0
@@ -185,21 +190,11 @@ class ViewPainter(nn.Module):
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: by the GPU's kind, measured on a processor.
+    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: by the instructions that the machine has.
 
-    CUDA itself calls bfloat16 supported on GPUs before Ampere too, where it is emulated and slower than float32.
+    Not by the clock: on a busy machine that would say now this and now that, and a seed would give two pictures. CUDA
+    itself calls bfloat16 supported on GPUs before Ampere too, where it is emulated and slower than float32.
     """
     if device.type == "cuda":
         return bool(torch.version.hip) or torch.cuda.get_device_capability(device)[0] >= _AMPERE
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        layer = nn.Conv2d(128, 128, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
-        features = torch.zeros(1, 128, 96, 96, dtype=dtype, device=device).contiguous(memory_format=torch.channels_last)
-        trials = []
-        for _ in range(4):
-            started = time.perf_counter()
-            with torch.no_grad():
-                layer(features)
-            trials.append(time.perf_counter() - started)
-        seconds[dtype] = min(trials)
-    return seconds[torch.bfloat16] < seconds[torch.float32]
+    return any(getattr(torch.cpu, question, bool)() for question in _BFLOAT16_QUESTIONS)

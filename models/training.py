@@ -61,6 +61,7 @@ class Training:
         if earlier is not None:
             self._restore(earlier)
         self.loss = PerceptualLoss(network, painting, settings, process.device)
+        self.recipe["computed_in"] = self.loss.precision
         views = ViewPainter(self.generator)
         self.model: nn.Module = DistributedDataParallel(views) if process.count > 1 else views
 

@@ -106,6 +106,31 @@ def error_of(name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
     return code, said
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "beside",
+        "candidates",
+        "cores",
+        "end_to_end",
+        "gpu",
+        "latency",
+        "memory",
+        "quality",
+        "speed",
+        "stability",
+        "stills",
+        "video",
+    ],
+)
+def test_a_result_that_cannot_be_written_is_refused_before_anything_is_measured(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = error_of(name, ["--json", str(tmp_path / "nowhere" / "found.json")], capsys)
+    assert code == 5
+    assert f"the folder {tmp_path / 'nowhere'} does not exist" in said
+
+
 def test_clips_that_are_not_there_end_with_3_and_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

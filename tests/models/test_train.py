@@ -264,19 +264,19 @@ def test_a_grey_picture_is_as_unsteady_as_the_photo_over_its_noise(loss: Percept
     assert terms["stability"] == pytest.approx(0.01 / (0.02**2 + 0.01**2), rel=1e-3)
 
 
-@pytest.mark.parametrize("pays", [True, False])
-def test_bfloat16_is_chosen_by_measurement(monkeypatch: pytest.MonkeyPatch, pays: bool) -> None:
-    """A clock on which a convolution takes one second, or two in the dtype that is to lose."""
-    now_s, slow = 0.0, torch.float32 if pays else torch.bfloat16
-
-    def convolve(_: nn.Module, features: Tensor) -> Tensor:
-        nonlocal now_s
-        now_s += 2.0 if features.dtype is slow else 1.0
-        return features
-
-    monkeypatch.setattr(nn.Conv2d, "forward", convolve)
-    monkeypatch.setattr(objective, "time", SimpleNamespace(perf_counter=lambda: now_s))
+@pytest.mark.parametrize(("instructions", "pays"), [({"avx512_bf16"}, True), ({"amx_tile"}, True), (set(), False)])
+def test_bfloat16_is_chosen_by_what_the_processor_has(
+    monkeypatch: pytest.MonkeyPatch, instructions: set[str], pays: bool
+) -> None:
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in instructions)
     assert bfloat16_pays(CPU) is pays
+
+
+def test_a_pytorch_that_cannot_be_asked_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.delattr(torch.cpu, f"_is_{name}_supported")
+    assert not bfloat16_pays(CPU)
 
 
 @pytest.mark.parametrize(("capability", "hip", "pays"), [((7, 5), None, False), ((9, 0), None, True), ((0, 0), "6.0", True)])
