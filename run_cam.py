@@ -56,6 +56,7 @@ from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output
 from realtime.size_control import SizeControl, may_adapt  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
 from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
+from realtime.standard_streams import replace_missing, tell_unwritable  # noqa: E402
 from realtime.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.steadying import Steadier  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
@@ -82,9 +83,10 @@ def run(args: argparse.Namespace) -> int:
             write_stats(args.stats, stats)
 
     stop = threading.Event()
-    _stop_on_signals(stop)
     note = no_note if args.quiet else said_once(print_note)
+    # Until here nothing is open, and a signal ends the program at once: measuring may take seconds.
     studio = Studio(styles, calibrate(styles, first_style, _wanted(args), _goal(args), again=args.recalibrate))
+    _stop_on_signals(stop)
     try:
         if not isinstance(work, Batch):
             return run_one(args, work, studio, first_style, report, stop, note)
@@ -241,24 +243,33 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, ask)
 
 
+def _carry_out(args: argparse.Namespace) -> int:
+    if args.list_styles:
+        return list_styles(load_gallery(args.styles))
+    if args.list_cameras:
+        return print_cameras()
+    if args.doctor:
+        from realtime.doctor import report
+
+        return report(load_gallery(args.styles), _wanted(args), _goal(args))
+    return run(args)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
+    replace_missing()
     args = parse_arguments(argv)
     try:
-        if args.list_styles:
-            return list_styles(load_gallery(args.styles))
-        if args.list_cameras:
-            return print_cameras()
-        if args.doctor:
-            from realtime.doctor import report
-
-            return report(load_gallery(args.styles), _wanted(args), _goal(args))
-        return run(args)
+        code = _carry_out(args)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         return tell_mistake(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # a bug of ours: named, so that it can be reported
+        if isinstance(error, OSError) and (told := tell_unwritable(error)) is not None:
+            return told
         if args.debug:
             raise
         where = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -47,7 +49,7 @@ from tests.fakes import (
     write_clip,
     write_foreign_onnx,
 )
-from tests.program import TIME_LIMIT_S, RunCam
+from tests.program import ROOT, TIME_LIMIT_S, RunCam
 
 
 def levels(path: Path) -> list[int]:
@@ -511,6 +513,62 @@ LONG = "x" * 300
 )
 def test_names_longer_than_a_file_system_takes(run_cam: RunCam, clip: Path, arguments: tuple[str, str], code: int) -> None:
     run_cam("--source", clip, "--headless", *arguments).complains(code, "x" * 240)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("place", "told"), [("reader gone", ""), ("/dev/full", "No space left on device")])
+def test_a_stdout_that_takes_nothing_ends_with_5(
+    command: list[str], work: Path, environment: dict[str, str], unbuffered: str, place: str, told: str
+) -> None:
+    if not told:
+        reader, writer = os.pipe()
+        os.close(reader)
+    elif os.path.exists(place):
+        writer = os.open(place, os.O_WRONLY)
+    else:
+        pytest.skip(f"no {place} here")
+    changed = environment | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(
+        [*command, "--list-styles"],
+        cwd=work,
+        env=changed,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == EXIT_OUTPUT
+    assert done.stderr == (f"error: the output cannot be written ({told})\n" if told else "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+def test_a_film_is_painted_without_stdout_and_stderr(command: list[str], work: Path, environment: dict[str, str]) -> None:
+    line = f"{shlex.join([*command, '--source', 'demo', '--max-frames', '3', '--output', 'out.mp4'])} >&- 2>&-"
+    done = subprocess.run(["sh", "-c", line], cwd=work, env=environment, timeout=60, check=False)
+    assert done.returncode == EXIT_DONE
+    assert len(read_clip(work / "out.mp4")) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_while_networks_are_measured_ends_the_program_at_once(
+    command: list[str], work: Path, environment: dict[str, str]
+) -> None:
+    measured = "lambda *_, **__: (print('measuring', flush=True), time.sleep(60))"
+    busy = f"import sys, time, realtime.calibration as c; c.calibrate = {measured}"
+    arguments = ["run_cam.py", *command[2:], "--source", "demo", "--headless"]
+    code = f"{busy}; import runpy; sys.argv = {arguments!r}; runpy.run_path({command[1]!r}, run_name='__main__')"
+    changed = environment | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=work, env=changed, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "measuring\n"
+            program.send_signal(signal.SIGINT)
+            assert program.wait(timeout=20) == EXIT_INTERRUPTED
+        finally:
+            program.kill()
 
 
 def test_nothing_is_told_to_the_maker_of_onnxruntime(run_cam: RunCam, tmp_path: Path) -> None:
