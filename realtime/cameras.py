@@ -15,8 +15,12 @@ from realtime.errors import SourceError
 from realtime.frame import Image
 
 STREAM_TIMEOUT_MS = 2000
-# Read by OpenCV whenever it opens something; with nobuffer it gives no frame of a file, so streams alone set it.
-_STREAM_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "fflags;nobuffer|analyzeduration;500000|probesize;500000")
+# Read by OpenCV whenever it opens something; with nobuffer it gives no frame of a file, so streams alone set it. Where it
+# stands, OpenCV does not ask for TCP by itself; RTSP over UDP smears pictures as soon as a packet is lost.
+_STREAM_OPTIONS = (
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS",
+    "rtsp_flags;prefer_tcp|fflags;nobuffer|analyzeduration;500000|probesize;500000",
+)
 # As in rtsp://camera/user=admin&password=secret and http://camera/video?token=secret.
 _SECRET = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key)=)[^&]*", re.IGNORECASE)
 

@@ -15,6 +15,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_VIDEOIO_DEBUG", "0")
 os.environ.setdefault("QT_LOGGING_RULES", "*=false")
+os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder's: errors alone
 
 _STDERR = 2
 

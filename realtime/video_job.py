@@ -24,6 +24,7 @@ from realtime.video_reader import VideoFileSource
 from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
 from realtime.video_writer import VideoFileSink
 
+_CODECS_WITH_PIXEL_ASPECT = ("h264", "hevc")  # in their own data; of the others it would have to stand in the container
 _LIVE_TICK = Fraction(1, 90000)  # a camera's frames come when they come
 _RATE_OF_UNKNOWN = 30.0
 
@@ -67,6 +68,7 @@ class VideoJob:
     def __init__(self, path: Path, source: Source, options: VideoOptions, look: dict[str, Any], note: Note) -> None:
         self._path, self._source, self._options, self._note = path, source, options, note
         self._sink: VideoFileSink | None = None
+        self._begins_again = False  # what an earlier run left goes once there is something to put in its place
         self._encoding = choose_encoding(path, options.codec, options.encoder, options.crf)
         self._unfinished = self._take_up(look)
         self.frames_done = self._unfinished.frames
@@ -81,10 +83,15 @@ class VideoJob:
         Raises:
             OutputError: the file cannot be written.
         """
+        if self._begins_again:
+            discard_unfinished(self._path)
         source = self._source
         soundtrack = None
         if isinstance(source, VideoFileSource):
             form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours, source.pixel_aspect)
+            if form.pixel_aspect and form.pixel_aspect != 1 and self._encoding.codec not in _CODECS_WITH_PIXEL_ASPECT:
+                kept = " and ".join(_CODECS_WITH_PIXEL_ASPECT)
+                self._note(f"--output {self._path}: the pixels' shape is lost; {kept} keep it")
             soundtrack = Soundtrack(
                 source.path, source.origin_s, bool(source.excerpt.start_s), source.end_s, self._options.is_limited
             )
@@ -128,7 +135,7 @@ class VideoJob:
             if not self._options.overwrite:
                 go_on = "--resume to go on, " if settings is not None else ""
                 raise OutputError(f"--output {self._path}: broken off by an earlier run; add {go_on}--overwrite to begin again")
-            discard_unfinished(self._path)
+            self._begins_again = True
         fresh = UnfinishedVideo(self._path, settings)
         left = fresh.new_part
         if not self._options.overwrite and os.path.exists(left) and count_frames(left):  # a crash leaves it, without notes

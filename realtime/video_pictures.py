@@ -21,6 +21,7 @@ class PictureMaker:
 
     source_wh: of the upright first frame before scaling; None before it.
     colours: how the output is to be encoded so that it looks as the source; of the first frame.
+    is_turned: whether the last frame was stored a quarter turn away from how it is shown.
 
     Args:
         scale: factor, or box (width, height) that the picture is fitted into; None leaves the size.
@@ -35,10 +36,12 @@ class PictureMaker:
         self._noted: set[str] = set()
         self._reformatter = VideoReformatter()
         self._tone_mapper: ToneMapper | None = None
+        self.is_turned = False
 
     def make(self, frame: Any) -> Image:
         """The picture (H, W, 3) uint8 BGR of a decoded frame."""
         orientation = _orientation(frame)
+        self.is_turned = orientation[0]
         stored_wh = (frame.width, frame.height)
         upright_wh = stored_wh[::-1] if orientation[0] else stored_wh
         tags = read_tags(frame)

@@ -102,6 +102,8 @@ class VideoFileSource:
             self._first_s = frame[1]
             self.start_s = frame[1] - self.origin_s
             self._first_picture = self._pictures.make(frame[0])
+            if self._pictures.is_turned and self.pixel_aspect:
+                self.pixel_aspect = 1 / self.pixel_aspect
         elif self._count == 0 and self.excerpt.start_s and not self._cancelled.is_set():
             raise SourceError(f"{self.description}: ends before --start {self.excerpt.start_s:g}")
         self._count, self._last_s = (0, 0.0) if frame is None else (1, 0.0)
@@ -148,7 +150,7 @@ class VideoFileSource:
         self.average_rate = stream.average_rate or stream.guessed_rate or Fraction(30)
         self.fps = float(self.average_rate)
         self.time_base = stream.time_base or 1 / self.average_rate
-        self.pixel_aspect = stream.codec_context.sample_aspect_ratio
+        self.pixel_aspect = stream.sample_aspect_ratio  # the container's, else the codec's
         beginning_s = self._beginning_s()
         is_clocked = bool(_CLOCKED_FORMATS & set(self._container.format.name.split(",")))
         self.origin_s = beginning_s + self.excerpt.start_s if self.excerpt.start_s or is_clocked else 0.0
@@ -248,13 +250,15 @@ class VideoFileSource:
     def _announced_end_s(self) -> float | None:
         """Time in the file at which its pictures end, as it states it; None where nothing is stated."""
         stream = self._stream
-        if stream.duration is not None and stream.time_base is not None:
+        alone = len(self._container.streams) == 1
+        # Of ASF, FFmpeg gives every stream the file's length, which is that of the longest.
+        is_its_own = alone or self._container.format.name != "asf"
+        if stream.duration is not None and stream.time_base is not None and is_its_own:
             return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
         # Matroska counts lengths from zero, however late the first frame comes.
         stated = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
         if stated is not None:
             return int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3])
-        alone = len(self._container.streams) == 1
         return self._container.duration / _TICKS if alone and self._container.duration else None
 
     def _beginning_s(self) -> float:

@@ -45,6 +45,8 @@ def write_film(
     subtitle_codec: str = "mov_text",
     chapters: Sequence[tuple[float, float, str]] = (),
     options: dict[str, str] | None = None,
+    pixel_aspect: Fraction | None = None,
+    sound_s: float | None = None,
 ) -> Path:
     """A film with the given frames.
 
@@ -54,6 +56,8 @@ def write_film(
         sound: codec of a sound track as long as the film, silent but for the clicks.
         subtitles: (start, text), a tenth of a second each.
         chapters: (start, end, title).
+        pixel_aspect: width of a pixel over its height.
+        sound_s: length of the sound where it is not the film's.
     """
     shown_at = list(times_s) if times_s is not None else [index / 25 for index in range(len(pictures))]
     tick = Fraction(1, 1000)
@@ -75,6 +79,8 @@ def write_film(
         if transfer is not None:
             stream.codec_context.color_trc = transfer
         stream.codec_context.color_range = range_
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         voice: Any = container.add_stream(sound, rate=SOUND_RATE, layout="mono") if sound else None
         text: Any = container.add_stream(subtitle_codec) if subtitles else None
         if text is not None:
@@ -83,7 +89,7 @@ def write_film(
             container.mux(stream.encode(_to_codec(picture, pixel_format, matrix, range_, round(at_s * 1000))))
         container.mux(stream.encode(None))
         if voice is not None:
-            _write_sound(container, voice, shown_at[-1] + 0.04, clicks_s)
+            _write_sound(container, voice, sound_s or shown_at[-1] + 0.04, clicks_s)
         for start_s, words in subtitles:
             data = words.encode()
             packet: Any = av.Packet(struct.pack(">H", len(data)) + data if subtitle_codec == "mov_text" else data)

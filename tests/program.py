@@ -47,7 +47,7 @@ RunCam = Callable[..., Outcome]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A machine without a display and without styles of the user's."""
-    gone = ("DISPLAY", "WAYLAND_DISPLAY", "ORT_DISABLE_TELEMETRY")  # the last one the program has to set itself
+    gone = ("DISPLAY", "WAYLAND_DISPLAY", "ORT_DISABLE_TELEMETRY", "SVT_LOG")  # the last two the program sets itself
     kept = {name: value for name, value in os.environ.items() if name not in gone}
     return kept | {"XDG_DATA_HOME": str(tmp_path / "data_home")}
 

@@ -140,6 +140,11 @@ def test_killed_in_the_middle_and_continued_is_the_same_to_the_bit(
     run_cam(*arguments).complains(EXIT_OUTPUT, "add --resume to go on, --overwrite to begin again")
     other = run_cam(*arguments, "--resume", "--strength", 0.5)
     other.complains(EXIT_OUTPUT, "strength was 1.0 and is 0.5")
+    (work / "broken.mkv").write_bytes(b"no film")
+    broken = run_cam("--source", "broken.mkv", "--output", "out.mkv", "--overwrite")  # nothing to put in its place
+    broken.complains(EXIT_SOURCE, "broken.mkv")
+    (work / "broken.mkv").unlink()
+    assert count_whole(partial) > 0
     outcome = run_cam(*arguments, "--resume")
     assert (outcome.code, outcome.errors.startswith("note: --output out.mkv: going on after ")) == (EXIT_DONE, True)
     check_noise(work / "out.mkv", noise)
@@ -223,3 +228,7 @@ def check_noise(path: Path, noise: Path) -> None:
         for frame, photo in pairs:
             assert frame.time == pytest.approx(photo.time, abs=0.001)
             np.testing.assert_array_equal(frame.to_ndarray(format="bgr24"), 255 - photo.to_ndarray(format="bgr24"))
+
+
+def test_encoder_of_av1_is_quiet(run_cam: RunCam, film: Path) -> None:
+    run_cam("--source", film, "--output", "out.mkv", "--codec", "av1", "--max-frames", "3").succeeds()

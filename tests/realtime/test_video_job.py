@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,14 @@ def test_going_on_without_a_new_frame_leaves_the_sound(tmp_path: Path, film: Pat
     job.open_sink().close(reaches_its_limit)
     np.testing.assert_allclose(packets_of(tmp_path / "out.mkv", "audio"), before, atol=0.002)
     assert len(read_clip(tmp_path / "out.mkv")) == 20
+
+
+@pytest.mark.parametrize(("name", "told"), [("out.mp4", 0), ("out.webm", 1)])
+def test_shape_of_pixels_is_kept_or_its_loss_told(tmp_path: Path, name: str, told: int) -> None:
+    film = write_film(tmp_path / "in.mp4", [flat_picture(90, (64, 48))] * 3, pixel_aspect=Fraction(4, 3))
+    source, notes = VideoFileSource(film), list[str]()
+    paint(VideoJob(tmp_path / name, source, VideoOptions(), {}, notes.append), source)
+    assert [note.endswith("the pixels' shape is lost; h264 and hevc keep it") for note in notes] == [True] * told
+    if not told:
+        with av.open(str(tmp_path / name)) as container:
+            assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)

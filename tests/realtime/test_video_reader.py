@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.fakes import (
     damage_packet,
     write_clip,
 )
+from tests.films import rotate_film, write_film
 
 
 def read_all(source: VideoFileSource, indices: list[int] | None = None) -> list[tuple[Image, float]]:
@@ -202,3 +204,39 @@ def test_way_to_a_late_start_can_be_given_up(clip: Path, monkeypatch: pytest.Mon
     source.open()
     assert source.read() is None
     assert len(decoded) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("in.mp4", "libx264", "yuv420p"),
+        ("in.mkv", "libx264", "yuv420p"),
+        ("in.mov", "prores_ks", "yuv422p10le"),  # the container alone holds it
+    ],
+)
+def test_shape_of_pixels_is_known_whoever_holds_it(tmp_path: Path, name: str, codec: str, pixel_format: str) -> None:
+    pictures = [coloured_picture((96, 64))] * 2
+    film = write_film(tmp_path / name, pictures, codec=codec, pixel_format=pixel_format, pixel_aspect=Fraction(4, 3))
+    source = VideoFileSource(film)
+    source.open()
+    assert source.pixel_aspect == pytest.approx(Fraction(4, 3), rel=0.01)
+    source.close()
+
+
+@pytest.mark.parametrize(("matrix", "aspect"), [((0, -1, 1, 0), Fraction(3, 4)), ((-1, 0, 0, -1), Fraction(4, 3))])
+def test_shape_of_pixels_is_turned_with_the_picture(
+    tmp_path: Path, matrix: tuple[int, int, int, int], aspect: Fraction
+) -> None:
+    film = write_film(tmp_path / "in.mp4", [coloured_picture((96, 64))] * 2, pixel_aspect=Fraction(4, 3))
+    source = VideoFileSource(rotate_film(film, matrix))
+    source.open()
+    assert source.pixel_aspect == aspect
+    source.close()
+
+
+@pytest.mark.parametrize("name", ["in.wmv", "in.avi", "in.mkv", "in.mp4"])
+def test_sound_that_goes_on_behind_the_pictures_is_no_damage(tmp_path: Path, name: str) -> None:
+    codec, sound = "wmv2" if name == "in.wmv" else "mpeg4", "aac" if name == "in.mp4" else "pcm_s16le"
+    pictures = [coloured_picture((96, 64))] * 25
+    film = write_film(tmp_path / name, pictures, codec=codec, matrix=None, sound=sound, sound_s=4.0)
+    assert len(read_all(VideoFileSource(film))) == 25
