@@ -173,7 +173,8 @@ def run_one(
             lanes=lanes,
         )
         rate = SizeControl(args.target_fps)
-        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets)
+        tell = no_note if args.quiet else print_note  # each time: a source may be lost more than once
+        pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets, tell)
         try:
             pipeline.run()
         finally:

@@ -15,6 +15,7 @@ from realtime.errors import SourceError
 from realtime.frame import Image
 
 STREAM_TIMEOUT_MS = 2000
+_ENDLESS = 2**31  # frames; what OpenCV makes of a length that is not stated lies below 0 or above
 # Read by OpenCV whenever it opens something; with nobuffer it gives no frame of a file, so streams alone set it. Where it
 # stands, OpenCV does not ask for TCP by itself; RTSP over UDP smears pictures as soon as a packet is lost.
 _STREAM_OPTIONS = (
@@ -104,6 +105,9 @@ class StreamSource(_Live):
                 f"{self.description}: no answer with a video in it within {STREAM_TIMEOUT_MS // 1000} seconds; "
                 "check the address and that the sender runs"
             )
+        if self._address.lower().startswith("http") and 0 < capture.get(cv2.CAP_PROP_FRAME_COUNT) < _ENDLESS:
+            capture.release()  # it would be played as fast as it comes, and from its beginning again
+            raise SourceError(f"{self.description}: a clip that ends, no live stream; download it and give the file")
         self._capture = capture
 
 

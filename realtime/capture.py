@@ -20,6 +20,8 @@ _LONGEST_BACK_OFF_S = 1.0
 _JOIN_S = 1.0
 _POLL_S = 0.05
 _QUEUE_FRAMES = 4
+_INTERVALS, _FEWEST_INTERVALS = 40, 8  # between frames that are looked at
+_SHORTER_SHARE = 4  # one of so many is shorter: a busy machine makes some longer than the source does
 
 
 class Policy(Enum):
@@ -74,6 +76,8 @@ class Capture:
         self._last_frame_s = 0.0
         self._last_change_s = 0.0
         self._last_image: Image | None = None
+        self._frozen_image: Image | None = None  # for which the source was opened again
+        self._intervals_s: deque[float] = deque(maxlen=_INTERVALS)
 
     def start(self, interrupted: threading.Event | None = None) -> bool:
         """Opens the source and begins to read.
@@ -110,6 +114,13 @@ class Capture:
                 raise self._error
         self._watch()
         return None
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds from one frame of the source to the next, as far as it is known: rather too few where they come unevenly."""
+        with self._changed:
+            known = sorted(self._intervals_s)
+        return known[len(known) // _SHORTER_SHARE] if len(known) >= _FEWEST_INTERVALS else 0.0
 
     @property
     def frames_in(self) -> int:
@@ -207,19 +218,29 @@ class Capture:
                 self.frames_dropped += 1
             self._frames.append(Frame(image_bgr, self._delivered, now, presented_at_s))
             self._delivered += 1
+            self._intervals_s.append(now - self._last_frame_s)
             self._last_frame_s = now
             self.state = CaptureState.RUNNING
             self._changed.notify_all()
 
     def _is_frozen(self, image_bgr: Image) -> bool:
-        """Whether a camera has returned the same bytes for too long: sensors are noisy, so that means a fault."""
+        """Whether a camera has returned the same bytes for too long: sensors are noisy, so that means a fault.
+
+        One that shows the same picture after it was opened anew shows a still: a grabber of a slide, a virtual camera.
+        """
         if not self.source.is_hardware:
             return False
         now = self._clock()
         before, self._last_image = self._last_image, image_bgr
         if before is None or not _is_same(before, image_bgr):
             self._last_change_s = now
-        return now - self._last_change_s > self._freeze_s
+        if now - self._last_change_s <= self._freeze_s:
+            return False
+        if self._frozen_image is not None and _is_same(self._frozen_image, image_bgr):
+            self._last_change_s = now
+            return False
+        self._frozen_image = image_bgr
+        return True
 
     def _open_again(self, generation: int, close_first: bool) -> bool:
         """Waits for the source to return. False when the waiting was ended."""

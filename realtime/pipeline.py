@@ -13,6 +13,7 @@ from realtime.capture import Capture, CaptureState
 from realtime.controls import ControlState
 from realtime.frame import Frame
 from realtime.live_view import LiveView
+from realtime.notes import Note, no_note
 from realtime.outlets import Outlet, picture_for_others
 from realtime.paint_ahead import PaintAhead
 from realtime.painter import PaintedFrame, Painter
@@ -56,6 +57,7 @@ class Pipeline:
         stop: set from outside to end the run.
         size_control: holds the rate of a live run by the processing size, as long as the state adapts.
         outlets: take the picture beside the sink.
+        note: told, where there is no window to say so, that a source is lost or back.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Pipeline:
         stop: threading.Event,
         size_control: SizeControl | None = None,
         outlets: Sequence[Outlet] = (),
+        note: Note = no_note,
     ) -> None:
         self.outlets = outlets
         self.frames_styled = 0
@@ -79,7 +82,7 @@ class Pipeline:
         self.frame_wh: tuple[int, int] | None = None  # of the last frame, as it was painted and shown
         self._capture, self._painter, self._sink, self._view = capture, painter, sink, view
         self.state, self._times, self._options, self._stop = state, times, options, stop
-        self._size_control = size_control
+        self._size_control, self._note = size_control, note
         self._file_started_s: float | None = None
         self._lost_at_s: float | None = None
         self._first_captured_s: float | None = None
@@ -179,9 +182,10 @@ class Pipeline:
         with self._times.stage("capture"):
             frame = self._capture.get(_POLL_S)
         if frame is None:
-            if self._view is not None:
-                self._wait_for_source(self._view)
+            self._wait_for_source()
             return None
+        if self._lost_at_s is not None and self._view is None:
+            self._note(f"{self._capture.source.description}: is back")
         self._lost_at_s = None
         return self._at_its_time(frame) if self._options.paced else frame
 
@@ -219,7 +223,7 @@ class Pipeline:
         """Lets the processing size follow the time that the frame took."""
         holder: Pipeline | LiveView = self._view if self._view is not None else self
         if self._size_control is not None and holder.state.adapts:
-            share = self._size_control.frame_done(work_s, painting_s)
+            share = self._size_control.frame_done(work_s, painting_s, self._capture.interval_s)
             if share != holder.state.processing_share:
                 holder.state = replace(holder.state, processing_share=share)
 
@@ -229,15 +233,18 @@ class Pipeline:
             self._first_captured_s = frame.captured_at_s
         return frame.presented_at_s if frame.presented_at_s is not None else frame.captured_at_s - self._first_captured_s
 
-    def _wait_for_source(self, view: LiveView) -> None:
+    def _wait_for_source(self) -> None:
         """Keeps the window alive while no frame comes, and says so when the source is lost."""
-        if self._capture.state is not CaptureState.LOST:
-            view.idle()
-            return
+        is_lost, view, name = self._capture.state is CaptureState.LOST, self._view, self._capture.source.description
         now = self._times.clock()
-        if self._lost_at_s is None:
+        if is_lost and self._lost_at_s is None:
             self._lost_at_s = now
-        view.wait(f"{self._capture.source.description} lost, waiting for it ({now - self._lost_at_s:.0f} s)")
+            if view is None:
+                self._note(f"{name}: lost, waiting for it")
+        if view is not None and is_lost:
+            view.wait(f"{name} lost, waiting for it ({now - (self._lost_at_s or now):.0f} s)")
+        elif view is not None:
+            view.idle()
 
     def _at_its_time(self, frame: Frame) -> Frame | None:
         """Waits until a file's frame is due; keys are answered meanwhile."""

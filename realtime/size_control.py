@@ -60,6 +60,7 @@ class SizeControl:
         self, target_fps: float, clock: Callable[[], float] = time.monotonic, patience: Patience | None = None
     ) -> None:
         self._interval_s = 1 / target_fps
+        self._source_interval_s = 0.0
         self._clock = clock
         self._patience = patience or Patience()
         self._step = 0
@@ -73,14 +74,17 @@ class SizeControl:
         """Of the source's width and height, in (0, 1]."""
         return SHARES[self._step]
 
-    def frame_done(self, work_s: float, painting_s: float) -> float:
+    def frame_done(self, work_s: float, painting_s: float, source_interval_s: float = 0.0) -> float:
         """Takes the time that a frame took and returns the share for the next one.
 
         Args:
             work_s: seconds from taking the frame until it was shown, without waiting for it.
             painting_s: those of them that the processing size is the reason of.
+            source_interval_s: from one frame of the source to the next; one that is slower than the rate, as a camera in
+                dim light, leaves each frame so much time.
         """
         now = self._clock()
+        self._source_interval_s = source_interval_s
         if now - self._changed_s < self._patience.ignored_s:
             return self.share
         self._times.append((now, work_s, painting_s))
@@ -113,7 +117,8 @@ class SizeControl:
         if len(recent) < self._patience.least_frames:  # so slow that the time holds hardly a frame
             recent = list(self._times)[-self._patience.least_frames :]
         _, work_s, painting_s = np.median(recent, axis=0)
-        return float(work_s) / self._interval_s, float(painting_s) / self._interval_s
+        interval_s = max(self._interval_s, self._source_interval_s)
+        return float(work_s) / interval_s, float(painting_s) / interval_s
 
     def _make_smaller(self, now: float, load: float) -> None:
         if self._step == len(SHARES) - 1:

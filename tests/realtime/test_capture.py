@@ -265,6 +265,29 @@ def test_camera_that_repeats_one_picture_is_opened_again(start_capture: StartCap
     assert len(seen) - 1 == 6  # the first second and five more of patience
 
 
+def test_camera_that_shows_a_still_is_opened_again_once(start_capture: StartCapture, clock: FakeClock) -> None:
+    still, other = noisy_picture(), noisy_picture(seed=1)
+    sessions: list[list[np.ndarray | Block]] = [[still] * 20, [*[still] * 20, *[other] * 20], [Block()]]
+    source = FrozenCamera(clock, sessions, is_hardware=True)
+    capture = start_capture(source, clock=clock, freeze_s=5.0)
+    for _ in range(6 + 20):
+        fetch(capture)
+    assert source.opened == 2
+    for _ in range(6):
+        fetch(capture)
+    wait_until(lambda: source.opened == 3)  # the next picture that stands still may be a fault again
+
+
+def test_interval_of_the_source_is_known_after_a_few_frames(start_capture: StartCapture, clock: FakeClock) -> None:
+    pictures: list[np.ndarray | Block] = [flat_picture(level) for level in range(20)]
+    source = FrozenCamera(clock, [[*pictures, Block()]], is_hardware=False)
+    capture = start_capture(source, clock=clock)
+    assert capture.interval_s == 0.0
+    for _ in range(20):
+        fetch(capture)
+    assert capture.interval_s == pytest.approx(1.0)
+
+
 def test_still_scene_of_a_stream_is_no_fault(start_capture: StartCapture, clock: FakeClock) -> None:
     source = FrozenCamera(clock, [[noisy_picture()] * 20 + [Block()]], is_hardware=False)
     capture = start_capture(source, clock=clock, freeze_s=5.0)

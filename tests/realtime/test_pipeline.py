@@ -20,7 +20,7 @@ from realtime.frame import Frame, Image
 from realtime.live_view import LiveView
 from realtime.messages import Messages
 from realtime.model_choice import ModelChoice
-from realtime.notes import no_note
+from realtime.notes import Note, no_note
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
 from realtime.pipeline import Pipeline, RunOptions, join_all
@@ -93,6 +93,7 @@ class Run:
         clock: FakeClock | None = None,
         retry_s: float | None = None,
         size_control: SizeControl | None = None,
+        note: Note = no_note,
     ) -> None:
         self.source = source
         self.stop = threading.Event()
@@ -112,7 +113,16 @@ class Run:
             sink = window
         self.capture.start()
         self.pipeline = Pipeline(
-            self.capture, self.painter, sink, self.view, shown, self.times, options or RunOptions(), self.stop, size_control
+            self.capture,
+            self.painter,
+            sink,
+            self.view,
+            shown,
+            self.times,
+            options or RunOptions(),
+            self.stop,
+            size_control,
+            note=note,
         )
 
     def stats(self) -> dict[str, Any]:
@@ -430,6 +440,17 @@ def test_live_source_without_end_is_lost_for_good() -> None:
     with pytest.raises(SourceError, match="not back within"):
         run.pipeline.run()
     assert len(sink.pictures) == 1
+
+
+def test_loss_without_a_window_is_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.pipeline._POLL_S", 0.002)
+    monkeypatch.setattr("realtime.capture._FIRST_BACK_OFF_S", 0.05)
+    source = ScriptedSource([[flat_picture(1)], [flat_picture(2)], [flat_picture(3), Block()]], can_return=True, is_live=True)
+    notes: list[str] = []
+    run = Run(source, ListSink(), policy=Policy.EVERY, options=RunOptions(max_frames=3), note=notes.append)
+    threading.Timer(1.0, source.release).start()
+    run.pipeline.run()
+    assert notes == ["scripted source: lost, waiting for it", "scripted source: is back"] * 2
 
 
 # ------------------------------------------------------------------------------------------------ a window

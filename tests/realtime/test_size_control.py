@@ -23,15 +23,21 @@ def work_of(full_ms: float, fixed_ms: float = 3.0, spread: float = 0.1, seed: in
     return lambda share, _: (fixed_ms + (full_ms - fixed_ms) * share**2) / 1000 * random.lognormal(0, spread)
 
 
-def simulate(clock: FakeClock, work: Work, seconds: float, source_fps: float = 30.0, painting: float = 0.9) -> list[float]:
-    """The share of every frame of a run: newest frame wins, so a slow frame delays only the next."""
+def simulate(
+    clock: FakeClock, work: Work, seconds: float, source_fps: float = 30.0, painting: float = 0.9, told: bool = False
+) -> list[float]:
+    """The share of every frame of a run: newest frame wins, so a slow frame delays only the next.
+
+    Args:
+        told: whether the control knows the source's rate.
+    """
     control = SizeControl(TARGET_FPS, clock)
     began, shares = clock(), []
     share = control.share
     while clock() - began < seconds:
         took = work(share, clock() - began)
         clock.advance(took)
-        share = control.frame_done(took, took * painting)
+        share = control.frame_done(took, took * painting, 1 / source_fps if told else 0.0)
         shares.append(share)
         clock.advance(max(0.0, 1 / source_fps - took))
     return shares
@@ -96,6 +102,16 @@ def test_machine_that_lies_between_two_sizes_does_not_swing(clock: FakeClock) ->
 
 def test_slow_source_is_not_taken_for_a_slow_machine(clock: FakeClock) -> None:
     assert set(simulate(clock, work_of(28), 60, source_fps=5)) == {1.0}
+
+
+@pytest.mark.parametrize(("source_fps", "full_ms"), [(10.0, 80.0), (15.0, 58.0)])
+def test_slow_source_leaves_its_frames_their_time(clock: FakeClock, source_fps: float, full_ms: float) -> None:
+    assert set(simulate(clock, work_of(full_ms), 60, source_fps, told=True)) == {1.0}
+
+
+def test_machine_that_is_slower_than_a_slow_source_follows_the_source(clock: FakeClock) -> None:
+    share = simulate(clock, work_of(150), 60, source_fps=15, told=True)[-1]
+    assert 1 / 30 < (3 + 147 * share**2) / 1000 <= 1 / 15 * 1.02
 
 
 def test_what_painting_is_not_the_reason_of_is_not_paid_for_with_it(clock: FakeClock) -> None:

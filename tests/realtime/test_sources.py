@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -368,6 +371,45 @@ def test_stream_that_nobody_sends() -> None:
 def test_stream_that_never_answers_is_given_up() -> None:
     with SilentServer() as server, pytest.raises(SourceError, match="within 2 seconds"):
         StreamSource(server.url).open()
+
+
+def test_clip_at_an_address_is_no_stream(clip: Path) -> None:
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(clip.parent))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with pytest.raises(SourceError, match="a clip that ends, no live stream; download it"):
+            StreamSource(f"http://127.0.0.1:{server.server_address[1]}/{clip.name}").open()
+        server.shutdown()
+
+
+def test_rtsp_is_asked_for_over_tcp() -> None:
+    """Over UDP a lost packet smears the picture; FFmpeg itself would begin with it."""
+    sdp = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track\r\n"
+    asked: list[str] = []
+
+    class Camera(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            lines: list[str] = []
+            for line in (raw.decode().strip() for raw in self.rfile):
+                if line:
+                    lines.append(line)
+                    continue
+                number = next(header for header in lines if header.startswith("CSeq"))
+                asked.extend(header for header in lines if header.startswith("Transport"))
+                if lines[0].startswith("SETUP"):
+                    return
+                body = sdp if lines[0].startswith("DESCRIBE") else ""
+                head = f"RTSP/1.0 200 OK\r\n{number}\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
+                self.wfile.write((head + body).encode())
+                lines = []
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Camera) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with pytest.raises(SourceError, match="no answer with a video in it"):
+            StreamSource(f"rtsp://127.0.0.1:{server.server_address[1]}/live").open()
+        server.shutdown()
+    assert asked[0].startswith("Transport: RTP/AVP/TCP")
 
 
 @pytest.mark.parametrize(
