@@ -40,7 +40,7 @@ from realtime.gallery_watch import GalleryWatch  # noqa: E402
 from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, is_still, is_video, make_folder, plan_work  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.messages import Messages  # noqa: E402
-from realtime.model_choice import ModelChoice  # noqa: E402
+from realtime.model_choice import ModelChoice, with_network  # noqa: E402
 from realtime.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.outlets import Outlet  # noqa: E402
 from realtime.overlay import load_font  # noqa: E402
@@ -50,7 +50,7 @@ from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa:
 from realtime.pipeline import Pipeline, RunOptions, join_all  # noqa: E402
 from realtime.recorder import Recorder  # noqa: E402
 from realtime.repaint import Repainter, RepaintSettings  # noqa: E402
-from realtime.same_files import check_apart  # noqa: E402
+from realtime.same_files import check_apart, results_of  # noqa: E402
 from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.size_control import SizeControl, may_adapt  # noqa: E402
@@ -84,8 +84,13 @@ def run(args: argparse.Namespace) -> int:
 
     stop = threading.Event()
     note = no_note if args.quiet else said_once(print_note)
+    choice = _wanted(args)
+    if args.resume:  # whatever "auto" would take today
+        from realtime.video_resume import network_before  # PyAV takes a fifth of a second to load
+
+        choice = with_network(styles[first_style], choice, network_before(results_of(work, args.output)))
     # Until here nothing is open, and a signal ends the program at once: measuring may take seconds.
-    studio = Studio(styles, calibrate(styles, first_style, _wanted(args), _goal(args), again=args.recalibrate))
+    studio = Studio(styles, calibrate(styles, first_style, choice, _goal(args), again=args.recalibrate))
     _stop_on_signals(stop)
     try:
         if not isinstance(work, Batch):

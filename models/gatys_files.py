@@ -113,7 +113,7 @@ def write_somewhere(path: Path, data: bytes) -> tuple[Path, str | None]:
         reason = error.strerror or str(error)
     else:
         return path, None
-    for folder in (Path(tempfile.gettempdir()), Path.home()):
+    for folder in (Path(tempfile.gettempdir()), Path(os.path.expanduser("~"))):
         other = _free_name(folder / path.name)
         with contextlib.suppress(OSError):
             write_whole(other, data)

@@ -22,7 +22,15 @@ def user_cache_folder() -> Path:
 
 def _folder(windows_variable: str, macos_name: str, linux_variable: str, linux_default: str) -> Path:
     if platform.system() == "Windows":
-        return Path(os.environ.get(windows_variable) or Path.home() / "AppData" / "Local") / _NAME
+        return Path(os.environ.get(windows_variable) or _home() / "AppData" / "Local") / _NAME
     if platform.system() == "Darwin":
-        return Path.home() / "Library" / macos_name / _NAME
-    return Path(os.environ.get(linux_variable) or Path.home() / linux_default) / _NAME
+        return _home() / "Library" / macos_name / _NAME
+    return Path(os.environ.get(linux_variable) or _home() / linux_default) / _NAME
+
+
+def _home() -> Path:
+    """The user's home; of one who has none, as in some containers, a place where nothing is found nor can be written."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)

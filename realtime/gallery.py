@@ -46,6 +46,7 @@ class Style:
     licence: str
     order: int
     models: dict[str, dict[str, ModelFile]]
+    is_one_file: bool = False  # which serves whatever tier and precision is asked for
 
     @property
     def label(self) -> str:
@@ -79,6 +80,8 @@ def load_gallery(extra: Path | None = None) -> list[Style]:
     """
     if extra is not None and not os.path.isdir(extra):
         raise ModelError(f"--styles {extra}: not a folder; expected one with a folder for each style")
+    if extra is not None and next(extra.glob("*/style.json"), None) is None:
+        print(f"warning: --styles {extra}: no styles there; expected a folder with style.json for each", file=sys.stderr)
     styles: dict[str, Style] = {}
     for folder in (SHIPPED, user_styles_folder(), extra):
         if folder is None or not os.path.isdir(folder):
@@ -134,8 +137,7 @@ def style_from_file(path: Path) -> Style:
         raise ModelError(f"--style {path}: no such file; expected an ONNX file or a style's name")
     check_size(path)
     model = ModelFile(path.resolve(), None)
-    # One file serves whatever tier and precision is asked for: there is nothing to choose from.
-    return Style(path.stem, path.stem, "", "", "", -1, {"fast": {"fp32": model}})
+    return Style(path.stem, path.stem, "", "", "", -1, {"fast": {"fp32": model}}, is_one_file=True)
 
 
 def read_style(description: Path) -> Style:

@@ -66,7 +66,7 @@ def plan_work(sources: list[str], output: Path | None) -> Work:
     found = [expand(text) for text in sources]
     into_folder = output is not None and (os.path.isdir(output) or not (output.suffix or is_numbered(output)))
     alone = found[0] is None and len(sources) == 1
-    if alone and not (output is not None and os.path.isdir(output) and os.path.isfile(sources[0])):
+    if alone and not (into_folder and os.path.isfile(sources[0])):
         return Single(sources[0])
     files = [path for text, paths in zip(sources, found, strict=True) for path in paths or [_existing(text)]]
     if into_folder:

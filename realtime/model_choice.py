@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from realtime.errors import ModelError
 from realtime.gallery import PRECISIONS, TIERS, Style
@@ -44,12 +44,22 @@ def choose_file(style: Style, choice: ModelChoice) -> tuple[str, str]:
 
 def allowed_files(style: Style, choice: ModelChoice) -> list[tuple[str, str]]:
     """The (tier, precision) pairs of a style among which "auto" may choose."""
+    if style.is_one_file:
+        return [(tier, precision) for tier, models in style.models.items() for precision in models]
     return [
         (tier, precision)
         for tier in TIERS
         for precision in PRECISIONS
         if precision in style.models.get(tier, {}) and choice.tier in ("auto", tier) and choice.precision in ("auto", precision)
     ]
+
+
+def with_network(style: Style, choice: ModelChoice, sha256: str | None) -> ModelChoice:
+    """The choice with "auto" filled in by a style's file of that digest, where it has one that is allowed."""
+    for tier, precision in allowed_files(style, choice):
+        if sha256 is not None and style.models[tier][precision].sha256 == sha256:
+            return replace(choice, tier=tier, precision=precision)
+    return choice
 
 
 def by_rule(provider: str) -> list[tuple[str, str]]:
@@ -61,6 +71,8 @@ def by_rule(provider: str) -> list[tuple[str, str]]:
 
 
 def _check(style: Style, choice: ModelChoice) -> None:
+    if style.is_one_file:
+        return
     tiers = [tier for tier in TIERS if style.models.get(tier)]
     if choice.tier != "auto" and choice.tier not in tiers:
         raise ModelError(f"--tier {choice.tier}: the style {style.name} has {', '.join(tiers)}")

@@ -22,6 +22,7 @@ from realtime.size_control import SizeControl
 from realtime.timing import RunTimes
 
 _POLL_S = 0.05
+_LOSS_TOLD_S = 2.0  # a stream that is back sooner was hardly lost
 _KEYS_S = 0.02  # between two looks for a key while a file's frame is not due
 
 
@@ -85,6 +86,7 @@ class Pipeline:
         self._size_control, self._note = size_control, note
         self._file_started_s: float | None = None
         self._lost_at_s: float | None = None
+        self._loss_told = False
         self._first_captured_s: float | None = None
 
     def run(self) -> None:
@@ -184,9 +186,9 @@ class Pipeline:
         if frame is None:
             self._wait_for_source()
             return None
-        if self._lost_at_s is not None and self._view is None:
+        if self._loss_told:
             self._note(f"{self._capture.source.description}: is back")
-        self._lost_at_s = None
+        self._lost_at_s, self._loss_told = None, False
         return self._at_its_time(frame) if self._options.paced else frame
 
     def _handle(self, frame: Frame) -> None:
@@ -239,10 +241,12 @@ class Pipeline:
         now = self._times.clock()
         if is_lost and self._lost_at_s is None:
             self._lost_at_s = now
-            if view is None:
-                self._note(f"{name}: lost, waiting for it")
-        if view is not None and is_lost:
-            view.wait(f"{name} lost, waiting for it ({now - (self._lost_at_s or now):.0f} s)")
+        lost_s = now - self._lost_at_s if is_lost and self._lost_at_s is not None else 0.0
+        if view is None and lost_s > _LOSS_TOLD_S and not self._loss_told:
+            self._loss_told = True
+            self._note(f"{name}: lost, waiting for it")
+        elif view is not None and is_lost:
+            view.wait(f"{name} lost, waiting for it ({lost_s:.0f} s)")
         elif view is not None:
             view.idle()
 

@@ -44,6 +44,7 @@ class RecordingFile:
         self.seconds = 0.0
         self._frames_in_fragments = 0
         self._last_pts = -1
+        self._is_closed = False
         self._last_key_s = -_KEY_EVERY_S
         try:
             self._disk = _Disk(path)
@@ -86,6 +87,9 @@ class RecordingFile:
         Raises:
             OutputError: the disk refuses; the fragments written before stay playable.
         """
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
             if self._disk.failure is None:
                 self._container.mux(self._stream.encode(None))

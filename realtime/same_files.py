@@ -45,7 +45,7 @@ def check_apart(work: Work, output: Path | None, stats: Path | None) -> None:
         OutputError: with the name.
     """
     sources = identities(sources_of(work))
-    outputs = [job.output for job in work.jobs] if isinstance(work, Batch) else _files_of(output)
+    outputs = results_of(work, output)
     if not isinstance(work, Batch):
         for path in outputs:
             check_not_source(path, sources)
@@ -55,6 +55,11 @@ def check_apart(work: Work, output: Path | None, stats: Path | None) -> None:
             raise OutputError(f"--stats {stats}: is the output itself; name another file")
         if os.path.realpath(stats) in _real_paths(side for path in outputs for side in side_files(path)):
             raise OutputError(f"--stats {stats}: is a file that is made on the way to the output; name another")
+
+
+def results_of(work: Work, output: Path | None) -> list[Path]:
+    """The files that are written, statistics apart; of numbered pictures those that are there already."""
+    return [job.output for job in work.jobs] if isinstance(work, Batch) else _files_of(output)
 
 
 def sources_of(work: Work) -> list[Path]:

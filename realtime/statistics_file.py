@@ -54,6 +54,9 @@ def write_stats(path: Path, stats: dict[str, Any]) -> None:
     """
     partial = path.with_name(path.name + ".partial")
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe, which is written to, not replaced
+            path.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
+            return
         partial.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:

@@ -59,10 +59,11 @@ class Studio:
         """
         stylizer = self.ready(number)
         if stylizer is None:
-            stylizer = self._make(self.styles[number], self._choice)
+            style = self.styles[number]
+            stylizer = self._make(style, self._choice)
             if size_wh is not None:
                 stylizer.warm_up(size_wh)
-            self._keep(number, stylizer)
+            self._keep(number, stylizer, style)
         return stylizer
 
     def ready(self, number: int) -> Stylizer | None:
@@ -146,8 +147,7 @@ class Studio:
                     if self.styles[number] is style:
                         self._failed[number] = str(error) or type(error).__name__
                 continue
-            if self.styles[number] is style:  # not exchanged in the meantime
-                self._keep(number, stylizer)
+            self._keep(number, stylizer, style)
 
     def _next_wanted(self) -> int | None:
         with self._lock:
@@ -160,8 +160,10 @@ class Studio:
         stylizer = self._ready.get(number)
         return stylizer is not None and (self._size_wh is None or stylizer.is_ready_at(self._size_wh))
 
-    def _keep(self, number: int, stylizer: Stylizer) -> None:
+    def _keep(self, number: int, stylizer: Stylizer, style: Style) -> None:
         with self._lock:
+            if self.styles[number] is not style:  # exchanged in the meantime
+                return
             self._ready[number] = stylizer
             self._ready.move_to_end(number)
             for old in list(self._ready):

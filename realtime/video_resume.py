@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,17 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
 def is_unfinished(output: Path) -> bool:
     """Whether notes of a broken-off run lie beside an output."""
     return os.path.exists(notes_path(output))  # Path.exists raises where a name is too long
+
+
+def network_before(outputs: Iterable[Path]) -> str | None:
+    """SHA-256 of the network by which the first of the outputs that was broken off was painted; None where none was."""
+    for output in outputs:
+        try:
+            settings = json.loads(notes_path(output).read_text(encoding="utf-8"))["settings"]
+            return str(settings["network"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def discard_unfinished(output: Path) -> None:

@@ -655,3 +655,48 @@ def test_recording_that_fails_without_a_window_ends_with_5(run_cam: RunCam, clip
     assert outcome.code == EXIT_OUTPUT
     assert outcome.errors.startswith("recording stopped: folder recordings: ")
     assert stats_of(work / "stats.json")["frames_in"] == CLIP_FRAMES
+
+
+# ------------------------------------------------------------------------------------------- places and files
+
+
+def test_one_file_goes_into_a_folder_that_is_not_there_yet(run_cam: RunCam, clip: Path, work: Path) -> None:
+    run_cam("--source", clip, "--max-frames", 2, "--output", "painted/").succeeds()
+    assert len(read_clip(work / "painted" / clip.name)) == 2
+
+
+def test_folder_without_styles_is_warned_of(run_cam: RunCam, work: Path) -> None:
+    outcome = run_cam("--source", "demo", "--headless", "--max-frames", 1, "--styles", work, "--style", "munch_the_scream")
+    assert outcome.code == EXIT_DONE
+    assert outcome.errors.startswith(f"warning: --styles {work}: no styles there; expected a folder with style.json for each")
+
+
+@pytest.mark.parametrize("options", [("--tier", "fine"), ("--precision", "int8"), ("--tier", "fine", "--precision", "fp16")])
+def test_a_file_of_ones_own_serves_whatever_is_asked(run_cam: RunCam, inversion_onnx: Path, options: tuple[str, ...]) -> None:
+    run_cam("--source", "demo", "--headless", "--max-frames", 1, "--style", inversion_onnx, *options).succeeds()
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="a device of POSIX")
+def test_statistics_do_not_replace_a_device(run_cam: RunCam, tmp_path: Path) -> None:
+    pipe = tmp_path / "stats"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    run_cam("--source", "demo", "--headless", "--max-frames", 2, "--stats", pipe).succeeds()
+    found = json.loads(os.read(reader, 1 << 20))
+    os.close(reader)
+    assert (found["frames_styled"], pipe.is_fifo()) == (2, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux knows homes")
+def test_without_a_home_there_is_a_picture_all_the_same(
+    command: list[str], work: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    nobody = "import pathlib, runpy, sys\ndef none(): raise RuntimeError('no home')\npathlib.Path.home = none\n"
+    arguments = [*command[1:], "--source", "demo", "--output", "out.png", "--quiet"]
+    code = f"{nobody}sys.argv = {arguments!r}; runpy.run_path({command[1]!r}, run_name='__main__')"
+    changed = environment | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=work, env=changed, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (EXIT_DONE, b"")
+    assert (work / "out.png").is_file()

@@ -26,7 +26,7 @@ from realtime.calibration import (
 from realtime.errors import ModelError
 from realtime.folders import user_cache_folder
 from realtime.gallery import ModelFile, Style
-from realtime.model_choice import ModelChoice, choose_file
+from realtime.model_choice import ModelChoice, choose_file, with_network
 from tests.fakes import FakeClock
 
 CHOICE = ModelChoice(provider="cpu")
@@ -237,3 +237,13 @@ def test_key_hangs_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calibration_key(styles, CHOICE) == before
     monkeypatch.setattr(calibration, "processor_name", lambda: "another one")
     assert calibration_key(styles, CHOICE) != before
+
+
+def test_a_network_told_by_its_digest_fills_in_for_auto() -> None:
+    style = style_with(("fast", "fp32"), ("fast", "int8"), ("fine", "fp32"))
+    found = with_network(style, CHOICE, "afastint8")
+    assert (found.tier, found.precision, found.provider) == ("fast", "int8", "cpu")
+    assert with_network(style, CHOICE, "of another style") == CHOICE
+    assert with_network(style, CHOICE, None) == CHOICE
+    asked = replace(CHOICE, precision="fp32")  # the user's own word comes first
+    assert with_network(style, asked, "afastint8") == asked

@@ -444,7 +444,8 @@ def test_live_source_without_end_is_lost_for_good() -> None:
 
 def test_loss_without_a_window_is_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.pipeline._POLL_S", 0.002)
-    monkeypatch.setattr("realtime.capture._FIRST_BACK_OFF_S", 0.05)
+    monkeypatch.setattr("realtime.pipeline._LOSS_TOLD_S", 0.01)
+    monkeypatch.setattr("realtime.capture._FIRST_BACK_OFF_S", 0.2)
     source = ScriptedSource([[flat_picture(1)], [flat_picture(2)], [flat_picture(3), Block()]], can_return=True, is_live=True)
     notes: list[str] = []
     run = Run(source, ListSink(), policy=Policy.EVERY, options=RunOptions(max_frames=3), note=notes.append)

@@ -16,7 +16,7 @@ from realtime.side_files import notes_path
 from realtime.video_codecs import Encoding
 from realtime.video_encoder import PartFile, VideoForm
 from realtime.video_parts import Part, count_frames, trim_part, whole_frames
-from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
+from realtime.video_resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished, network_before
 from realtime.video_writer import VideoFileSink, check_whole
 from tests.fakes import clip_index, coloured_picture, read_clip, write_clip
 
@@ -228,3 +228,12 @@ def test_file_that_lost_its_end_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20000])
     with pytest.raises(OSError, match="No space left"):
         check_whole(path, 10)
+
+
+def test_network_of_what_was_broken_off_is_known(tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("complete.mp4", "damaged.mp4", "old.mp4", "out.mp4")]
+    assert network_before(outputs) is None
+    notes_path(outputs[1]).write_text("{")
+    notes_path(outputs[2]).write_text('{"settings": {}}')
+    UnfinishedVideo(outputs[3], SETTINGS | {"network": "ab12"}).remember([])
+    assert network_before(outputs) == "ab12"
