@@ -44,12 +44,22 @@ class Photo:
 
 
 def load_photos(folder: Path, vgg: VGGFeatures) -> list[Photo]:
-    """Every 50th photo of a folder."""
+    """Every 50th photo of a folder; one that cannot be read is left out, and no other takes its place: that was trained on.
+
+    Raises:
+        SourceError: none of them can be read.
+    """
     photos = []
     for path in evaluation_photos(list_photos(folder)):
-        picture = load_image(path)
+        try:
+            picture = load_image(path)
+        except SourceError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+            continue
         features = vgg(as_batch(picture), (CONTENT_LAYER,))[CONTENT_LAYER]
         photos.append(Photo(np.ascontiguousarray(picture.numpy()[::-1].transpose(1, 2, 0)), features))
+    if not photos:
+        raise SourceError(f"content folder {folder}: none of the photographs to measure with can be read")
     return photos
 
 

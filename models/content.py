@@ -69,10 +69,15 @@ class ContentPhotos:
         self._cache: dict[Path, Tensor] = {}
         self._cached_bytes = 0
         self._queue: list[int] = []
-        self.unreadable = 0
+        self._unreadable: set[Path] = set()
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    @property
+    def unreadable(self) -> int:
+        """How many of the pictures that were wanted so far could not be read."""
+        return len(self._unreadable)
 
     def state(self) -> dict[str, Any]:
         """Where the round of photos stands, in plain numbers: for a checkpoint, beside the generator's state."""
@@ -123,19 +128,19 @@ class ContentPhotos:
     def _next_photo(self) -> Tensor:
         while True:
             if not self._queue:
-                if not self._paths:
+                if len(self._unreadable) == len(self._paths):
                     raise SourceError("content folder: none of its pictures can be read; give one with JPEG or PNG photographs")
                 self._queue = torch.randperm(len(self._paths), generator=self._random).tolist()
             path = self._paths[self._queue.pop()]
+            if path in self._unreadable:  # stays in its place, so that a training that goes on draws the same ones
+                continue
             if path in self._cache:
                 return self._cache[path]
             try:
                 picture = load_image(path)
             except SourceError as error:
-                self.unreadable += 1
+                self._unreadable.add(path)
                 print(f"skipped: {error}", file=sys.stderr)
-                self._paths.remove(path)
-                self._queue = []
                 continue
             if min(picture.shape[1:]) > self._side:  # seen as a whole, not through a keyhole
                 picture = resize_short_side(picture, self._side)

@@ -87,8 +87,9 @@ class CovarianceStatistic(GramStatistic):
 
     def measure(self, layer: str, features: Tensor, weights: Tensor | None, area: int) -> Tensor:
         """(C + 1, C + 1): sums of w f f^T, and of w f in the last row and column."""
-        ones = torch.ones_like(features[:, :1])
-        return super().measure(layer, torch.cat((features, ones), 1), weights, area)
+        precise = _precise(features)  # a covariance is what remains when the means' product is taken off: digits are lost
+        ones = torch.ones_like(precise[:, :1])
+        return super().measure(layer, torch.cat((precise, ones), 1), weights, area)
 
     def distance(self, found: Tensor, target: Tensor) -> Tensor:
         """W^2 / (|n|^2 + tr D)."""

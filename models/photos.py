@@ -35,7 +35,8 @@ def list_photos(content: Path) -> list[Path]:
     """
     if os.path.isdir(content):  # Path.is_dir raises where a name is too long
         try:
-            photos = sorted(p for p in content.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+            found = (p for p in content.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+            photos = sorted(p for p in found if not p.name.startswith("."))  # macOS puts a ._NAME beside each on foreign disks
         except OSError as error:
             raise SourceError(f"content folder {content}: cannot be read ({error.strerror})") from None
         if not photos:

@@ -20,6 +20,7 @@ from realtime.errors import ModelError, UserError
 _BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 4, 256), (4, 4, 512), (5, 4, 512))
 _MEAN_RGB = (0.485, 0.456, 0.406)
 _STD_RGB = (0.229, 0.224, 0.225)
+_FOR_CAFFE = "d01eb7cb"  # SHA-256 begins so: a file of the same layout, widely passed on, that expects BGR in 0..255
 _MAX_FILE_BYTES = 700 * 2**20  # torchvision's whole VGG-19 has 548 MiB
 WEIGHTS_VARIABLE = "STYLECAM_VGG"
 POOLINGS = ("max", "average")
@@ -151,7 +152,7 @@ def read_weights(path: Path) -> tuple[dict[str, Any], str]:
     """State dict of the convolutions, and the SHA-256 of the file.
 
     Raises:
-        ModelError: missing, too large, or not a state dict of plain tensors.
+        ModelError: missing, too large, not a state dict of plain tensors, or known to be for other pictures.
     """
     try:
         size = path.stat().st_size
@@ -170,7 +171,13 @@ def read_weights(path: Path) -> tuple[dict[str, Any], str]:
     if any(str(key).startswith("features.") for key in state):
         state = {str(key).removeprefix("features."): value for key, value in state.items()}
     with path.open("rb") as file:
-        return state, hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256.startswith(_FOR_CAFFE):
+        raise ModelError(
+            f"VGG weights {path}: made for Caffe's pictures (BGR in 0..255); expected those for RGB with ImageNet's mean and "
+            "deviation, as torchvision's"
+        )
+    return state, sha256
 
 
 def _torchvision_weights() -> Path:

@@ -266,6 +266,20 @@ def test_a_photo_of_the_painting_has_no_style_error_at_the_paintings_own_size(tm
     assert found["style_error_by_size"]["48"] > 0
 
 
+def test_a_photo_that_cannot_be_read_is_left_out_and_none_takes_its_place(
+    tmp_path: Path, small_vgg: VGGFeatures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(51):  # of which the first and the last are for measuring
+        write_picture(tmp_path / f"{number:02d}.png", soft_picture(48, 64, number, 0, 255))
+    (tmp_path / "00.png").write_bytes(b"no picture")
+    (found,) = load_photos(tmp_path, small_vgg)
+    assert np.array_equal(found.image_bgr, cv2.imread(str(tmp_path / "50.png")))
+    assert "skipped: " in capsys.readouterr().err
+    (tmp_path / "50.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match="none of the photographs to measure with can be read"):
+        load_photos(tmp_path, small_vgg)
+
+
 @pytest.mark.usefixtures("small_paintings")
 def test_the_best_size_of_the_painting_counts_and_photos_are_averaged(tmp_path: Path, small_vgg: VGGFeatures) -> None:
     folder = tmp_path / "content"

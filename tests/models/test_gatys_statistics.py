@@ -40,6 +40,16 @@ def test_equal_pictures_are_at_distance_0_wherever_their_features_lie(name: str)
     assert float(statistic.distance(combined(statistic, 2 * moved), target)) > 0.1
 
 
+def test_covariance_of_coarse_features_is_at_distance_0_of_itself() -> None:
+    """Means far above the spread, as rectified features have them, in the precision that a loss network computes in."""
+    statistic = build_statistic("covariance", "relative", 0)
+    found = combined(statistic, (noise(32, 64) + 30).bfloat16())
+    assert float(statistic.distance(found, found)) == pytest.approx(0, abs=1e-6)
+    mean = found[:-1, -1].double()
+    covariance = found[:-1, :-1].double() - torch.outer(mean, mean)
+    assert float(torch.linalg.eigvalsh(covariance).min()) > 0.5
+
+
 def test_covariance_is_the_wasserstein_distance_of_two_gaussians() -> None:
     """One channel: (m - n)^2 + (s - t)^2 over n^2 + t^2."""
     statistic = build_statistic("covariance", "relative", 0)

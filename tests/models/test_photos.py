@@ -31,7 +31,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_photos_are_listed_by_name_and_nothing_else_is(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.PNG", "c.webp", "notes.txt", "clip.mp4"):
+    for name in ("b.jpg", "a.PNG", "c.webp", "notes.txt", "clip.mp4", "._b.jpg", ".hidden.png"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.jpg").mkdir()
     assert [path.name for path in list_photos(tmp_path)] == ["a.PNG", "b.jpg", "c.webp"]

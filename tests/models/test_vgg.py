@@ -333,3 +333,12 @@ def test_the_shared_oxford_weights_give_finite_features_at_all_layers() -> None:
     for name, value in found.items():
         assert bool(torch.isfinite(value).all()), name
         assert float(value.std()) > 0, name
+
+
+def test_weights_that_are_known_to_be_for_other_pictures_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shallow: dict[str, Tensor]
+) -> None:
+    path = weights_file(tmp_path, shallow)
+    monkeypatch.setattr(vgg, "_FOR_CAFFE", hashlib.sha256(path.read_bytes()).hexdigest()[:8])
+    with pytest.raises(ModelError, match=r"made for Caffe's pictures \(BGR in 0\.\.255\); expected those for RGB"):
+        read_weights(path)
