@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from torch import nn
 
+from models.generator import TIERS
 from models.objective import TrainingSettings
 from models.recipe import continued_recipe, make_recipe, recipe_until
+from models.train_arguments import build_parser, given_settings
+from models.trunk import is_word, load_start
 from models.vgg import LossNetwork
+from models.widening import can_widen
 from realtime.errors import UserError
 from realtime.gallery import SHIPPED
 
@@ -68,3 +75,28 @@ def test_changed_settings_painting_and_vgg_make_another_stage(painting: Path) ->
 def test_a_seed_that_is_none_is_refused(seed: int) -> None:
     with pytest.raises(UserError, match=f"seed {seed}: expected 0 to 2147483647"):
         TrainingSettings(seed=seed)
+
+
+SHIPPED_RECIPES = [
+    (description.parent.name, tier, recipe)
+    for description in sorted(SHIPPED.glob("*/style.json"))
+    for tier, recipe in json.loads(description.read_text(encoding="utf-8"))["recipe"].items()
+]
+
+
+@pytest.mark.parametrize(
+    ("style", "tier", "recipe"), SHIPPED_RECIPES, ids=[f"{name} {tier}" for name, tier, _ in SHIPPED_RECIPES]
+)
+def test_the_command_of_a_shipped_style_can_be_run(style: str, tier: str, recipe: dict[str, Any]) -> None:
+    command = shlex.split(recipe["command"])
+    assert command[:3] == ["python", "-m", "models.train"]
+    args = build_parser().parse_args(command[3:])
+    settings = TrainingSettings(**given_settings(args))
+    assert settings.tier == tier
+    assert (args.style, args.content, args.out) == ("PAINTING", "FOLDER", "RUN")  # which whoever trains has to name
+    assert args.steps > 0
+    start = load_start(args.start if is_word(args.start) else str(SHIPPED.parent / args.start), tier)
+    wanted = TIERS[tier]
+    assert start.settings == wanted or can_widen(start.settings, wanted)  # without a distillation that it does not tell of
+    assert {name: recipe[name] for name in asdict(settings)} == asdict(settings)
+    assert (SHIPPED / style / f"{tier}.onnx").is_file()
