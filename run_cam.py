@@ -55,7 +55,7 @@ from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.size_control import SizeControl, may_adapt  # noqa: E402
 from realtime.snapshots import SnapshotFolder  # noqa: E402
-from realtime.sources import PacedFile, PictureSource, Source, choose_source  # noqa: E402
+from realtime.sources import PacedFile, PictureSource, Source, choose_source, takes_size  # noqa: E402
 from realtime.standard_streams import replace_missing, tell_unwritable  # noqa: E402
 from realtime.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.steadying import Steadier  # noqa: E402
@@ -155,7 +155,7 @@ def run_one(
         job = _video_job(args, source, painter, note) if is_video(args.output) else None
         if has_window:
             load_font()
-        if source.is_live and args.size is not None:
+        if takes_size(source) and source.is_live and args.size is not None:
             painter.prepare(args.size)
         if not capture.start(stop):
             return EXIT_INTERRUPTED

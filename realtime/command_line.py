@@ -102,9 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help="show it to browsers, VLC and OBS (default port 8090)",
     )
-    sharing.add_argument(
-        "--serve-address", default="127.0.0.1", metavar="ADDRESS", help="listen there; default: this machine alone can look"
-    )
+    sharing.add_argument("--serve-address", metavar="ADDRESS", help="listen there; default: this machine alone can look")
     sharing.add_argument(
         "--virtual-camera", nargs="?", const="", metavar="DEVICE", help="be a camera for calls and streams (needs pyvirtualcam)"
     )
@@ -143,6 +141,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error("--record: --output writes a file already; leave out one of the two")
     if args.output is not None and (args.serve is not None or args.virtual_camera is not None):
         parser.error("--serve, --virtual-camera: with a window or --headless, not with --output")
+    if args.serve is None and args.serve_address is not None:
+        parser.error("--serve-address: only with --serve")
     if args.end is not None and args.end <= (args.start or 0.0):
         parser.error(f"--end: expected a time after --start {args.start or 0:g}, found {args.end:g}")
     for name in ("codec", "crf", "encoder", "resume"):

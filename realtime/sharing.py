@@ -28,9 +28,9 @@ def open_outlets(args: argparse.Namespace, fps: float | None, tell: Callable[[st
 
         yield VirtualCamera(args.virtual_camera or None, fps or args.fps, tell)
     if args.serve is not None:
-        from realtime.mjpeg_server import MjpegServer
+        from realtime.mjpeg_server import LOOPBACK, MjpegServer
 
-        server = MjpegServer(args.serve, args.serve_address)
+        server = MjpegServer(args.serve, args.serve_address or LOOPBACK)
         if server.is_public:
             warning = (
                 f"warning: --serve-address {args.serve_address}: whoever reaches this machine on the network sees the picture"

@@ -230,7 +230,7 @@ def choose_source(
         as_camera: play a file at its own pace, the newest frame wins.
         as_still: of an animated picture only the first is wanted.
         excerpt: the part of a video file that is wanted, and the size of a file's pictures.
-        note: told what of a picture or a video's frames was changed.
+        note: told what of a picture or a video's frames was changed, and what is asked in vain.
     Raises:
         SourceError: no such file.
         UserError: an excerpt of something else than a video file.
@@ -244,8 +244,12 @@ def choose_source(
         return DemoSource(size_wh, fps, paced=has_window or as_camera)
     if re.fullmatch(r"\d{1,3}", text):
         return CameraSource(int(text), size_wh, fps)
+    if size_wh is not None:
+        note("--size: only cameras and the demo are asked for one; --scale makes a file's pictures smaller")
     if _STREAM.match(text):
         return StreamSource(text)
+    if fps is not None:
+        note("--fps: of one file its own rate is kept; only cameras, the demo and numbered pictures are asked for one")
     path = Path(text)
     if not os.path.exists(path):  # Path.exists raises where a name is too long or a folder is closed
         raise SourceError(
@@ -262,6 +266,11 @@ def choose_source(
 
     file = VideoFileSource(path, excerpt, note)
     return PacedFile(file) if as_camera else file
+
+
+def takes_size(source: Source) -> bool:
+    """Whether a source can be asked for a size; the others have their own."""
+    return isinstance(source, CameraSource | DemoSource)
 
 
 def _names_file(text: str) -> bool:

@@ -259,6 +259,7 @@ WRONG_ARGUMENTS = [
     ["--no-such-option"],
     ["--strength", "1.5"],
     ["--strength", "nan"],
+    ["--serve-address", "127.0.0.1"],
     ["--size", "640"],
     ["--size", "8x8"],
     ["--processing-size", "0x0"],
@@ -663,6 +664,14 @@ def test_recording_that_fails_without_a_window_ends_with_5(run_cam: RunCam, clip
 def test_one_file_goes_into_a_folder_that_is_not_there_yet(run_cam: RunCam, clip: Path, work: Path) -> None:
     run_cam("--source", clip, "--max-frames", 2, "--output", "painted/").succeeds()
     assert len(read_clip(work / "painted" / clip.name)) == 2
+
+
+@pytest.mark.parametrize(("option", "value"), [("--size", "32x32"), ("--fps", "5")])
+def test_what_is_asked_of_a_file_in_vain_is_told(run_cam: RunCam, clip: Path, work: Path, option: str, value: str) -> None:
+    outcome = run_cam("--source", clip, "--max-frames", 2, "--output", "out.mp4", option, value)
+    assert (outcome.code, outcome.errors.count("\n")) == (EXIT_DONE, 1)
+    assert outcome.errors.startswith(f"note: {option}: ")
+    run_cam("--source", clip, "--max-frames", 2, "--output", "quiet.mp4", option, value, "--quiet").succeeds()
 
 
 def test_folder_without_styles_is_warned_of(run_cam: RunCam, work: Path) -> None:
