@@ -122,6 +122,7 @@ class StandInLoss:
 
     not_finite_at: tuple[int, ...] = ()
     calls = 0
+    precision = "float32"
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -343,6 +344,7 @@ def test_the_recipe_is_kept_with_what_it_was_trained_on(
     assert train.main([*arguments, *options]) == 0
     found = load_checkpoint(tmp_path / "run")
     recipe = found["recipe"]
+    assert recipe["computed_in"] == "float32"
     assert found["settings"] == asdict(TIERS["fast"])
     assert recipe["vgg"] == "made_up.pth"
     assert recipe["vgg_sha256"] == hashlib.sha256(small_vgg_file.read_bytes()).hexdigest()
