@@ -45,6 +45,8 @@ OTHER: dict[str, Any] = {
 class Brightness:
     """In the place of PerceptualLoss; may ask the training to stop, as Ctrl-C does, while a step is computed."""
 
+    precision = "float32"
+
     stops_at: int | None = None
 
     def __init__(self, *_: Any) -> None:
