@@ -21,11 +21,11 @@ from benchmarks.ready_frames import ReadyFrames, fitted, ready_pictures, run_pip
 from benchmarks.report import check_json, print_table, write_json
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.exact_sums import keep_sums_exact
 from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.interruption import answers_interruption
 from realtime.model_choice import ModelChoice
 from realtime.processor import core_count
-from realtime.providers import keep_sums_exact
 from realtime.studio import Studio
 
 _FPS = 15.0

@@ -18,6 +18,7 @@ import onnxruntime as ort
 from realtime import faults
 from realtime.arena import ARENA
 from realtime.errors import ModelError
+from realtime.exact_sums import keep_sums_exact
 from realtime.folders import user_cache_folder
 from realtime.nvidia import driver_loads, read_driver
 from realtime.placement import Placement, read_placement
@@ -152,15 +153,6 @@ def _session_options(choice: Choice, provider: str) -> ort.SessionOptions:
     for dimension, value in (choice.sizes or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)
     return options
-
-
-def keep_sums_exact(options: ort.SessionOptions) -> None:
-    """Has an 8-bit network painted alike by every processor, at the cost of speed where that is needed.
-
-    x86 processors without VNNI add products of bytes in 16 bits, and what does not fit is cut off: a grid in bright places.
-    There onnxruntime then takes another way; on all others nothing changes.
-    """
-    options.add_session_config_entry("session.x64quantprecision", "1")
 
 
 def _providers(provider: str, choice: Choice) -> list[Any]:
