@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -13,8 +11,8 @@ from typing import Any
 
 import onnxruntime as ort
 
-from realtime.errors import OutputError
 from realtime.sinks import check_output
+from realtime.statistics_file import write_stats
 
 DATA_VARIABLE = "STYLECAM_DATA"
 SIZES_WH = ((640, 480), (1280, 720))  # of live pictures, measured unless others are asked for
@@ -79,13 +77,5 @@ def write_json(path: Path | None, content: dict[str, Any]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    if path is None:
-        return
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps({"machine": machine(), **content}, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise OutputError(f"--json {path}: cannot be written ({error.strerror})") from None
+    if path is not None:
+        write_stats(path, {"machine": machine(), **content}, "--json")

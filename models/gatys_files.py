@@ -15,6 +15,7 @@ from torch import Tensor
 from models.images import decode_deep_image, encode_image
 from realtime.colour_profiles import has_other_colours
 from realtime.errors import OutputError, SourceError
+from realtime.folders import user_home
 from realtime.picture_files import open_picture, read_on_white, read_picture
 
 OUTPUT_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -113,7 +114,7 @@ def write_somewhere(path: Path, data: bytes) -> tuple[Path, str | None]:
         reason = error.strerror or str(error)
     else:
         return path, None
-    for folder in (Path(tempfile.gettempdir()), Path(os.path.expanduser("~"))):
+    for folder in (Path(tempfile.gettempdir()), user_home()):
         other = _free_name(folder / path.name)
         with contextlib.suppress(OSError):
             write_whole(other, data)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     output = Path(args.output)
     check_format(output, args.bits)
-    read = _files_read(args)
+    extra = Path(args.styles) if args.styles else None
+    pictures = [style_picture(style, extra) for style in args.style]
+    read = _files_read(args, pictures)
     check_not_source(output, read)
     check_place(output, args.overwrite)
     if args.progress_picture is not None:
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.save_every is not None:
         _check_steps(output, args.save_every, read, args.overwrite)
     content = read_still(Path(args.content))
-    styles = _styles(args)
+    styles = _styles(args, pictures)
     start = read_still(Path(args.init)) if args.init not in (None, *INITS) else None
     device = _device(args)
     network = load_loss_network(settings.layers(), Path(args.vgg) if args.vgg else None, settings.pooling)
@@ -70,14 +72,13 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_DONE if reason is None else EXIT_OUTPUT
 
 
-def _styles(args: argparse.Namespace) -> list[StylePicture]:
+def _styles(args: argparse.Namespace, pictures: Sequence[Path]) -> list[StylePicture]:
     masks = args.masks or [EVERYWHERE] * len(args.style)
     if len(masks) != len(args.style):
         raise UserError(f"--masks: {len(masks)} given for {len(args.style)} styles; give one for each, or {EVERYWHERE}")
-    extra = Path(args.styles) if args.styles else None
     return [
-        StylePicture(read_still(style_picture(style, extra)), None if mask.lower() == EVERYWHERE else read_mask(Path(mask)))
-        for style, mask in zip(args.style, masks, strict=True)
+        StylePicture(read_still(picture), None if mask.lower() == EVERYWHERE else read_mask(Path(mask)))
+        for picture, mask in zip(pictures, masks, strict=True)
     ]
 
 
@@ -129,16 +130,11 @@ def _watchers(args: argparse.Namespace, output: Path) -> tuple[Callable[[Progres
     return watch, bar.close
 
 
-def _files_read(args: argparse.Namespace) -> Identities:
-    """The pictures that are read, none of which may be written over.
-
-    Raises:
-        ModelError: no such style.
-    """
+def _files_read(args: argparse.Namespace, pictures: Sequence[Path]) -> Identities:
+    """The files that are read, those of the styles among them, none of which may be written over."""
     paths = [args.content, *(mask for mask in args.masks or [] if mask.lower() != EVERYWHERE)]
     paths += [args.init] if args.init not in (None, *INITS) else []
-    extra = Path(args.styles) if args.styles else None
-    return identities([*map(Path, paths), *(style_picture(style, extra) for style in args.style)])
+    return identities([*map(Path, paths), *pictures])
 
 
 def _check_progress_picture(path: Path, output: Path, read: Identities, overwrite: bool) -> None:

@@ -22,13 +22,13 @@ def user_cache_folder() -> Path:
 
 def _folder(windows_variable: str, macos_name: str, linux_variable: str, linux_default: str) -> Path:
     if platform.system() == "Windows":
-        return Path(os.environ.get(windows_variable) or _home() / "AppData" / "Local") / _NAME
+        return Path(os.environ.get(windows_variable) or user_home() / "AppData" / "Local") / _NAME
     if platform.system() == "Darwin":
-        return _home() / "Library" / macos_name / _NAME
-    return Path(os.environ.get(linux_variable) or _home() / linux_default) / _NAME
+        return user_home() / "Library" / macos_name / _NAME
+    return Path(os.environ.get(linux_variable) or user_home() / linux_default) / _NAME
 
 
-def _home() -> Path:
+def user_home() -> Path:
     """The user's home; of one who has none, as in some containers, a place where nothing is found nor can be written."""
     try:
         return Path.home()

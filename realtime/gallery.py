@@ -121,9 +121,8 @@ def suggestion(wanted: str, names: Sequence[str]) -> str:
     word = wanted.lower()
     holding = [name for name in names if word and word in name]  # "scream"
     alike = difflib.get_close_matches(word, names, n=1, cutoff=0.55)  # "munch_scream"
-    near = (
-        holding or alike or [name for name in names if difflib.get_close_matches(word, name.split("_"), cutoff=0.7)]
-    )  # "screem"
+    alike_in_part = [name for name in names if difflib.get_close_matches(word, name.split("_"), cutoff=0.7)]  # "screem"
+    near = holding or alike or alike_in_part
     return f"did you mean {near[0]}?" if len(near) == 1 else "the known ones: " + ", ".join(names)
 
 

@@ -46,20 +46,23 @@ def collect_stats(
     }
 
 
-def write_stats(path: Path, stats: dict[str, Any]) -> None:
-    """Writes the figures as JSON, whole or not at all.
+def write_stats(path: Path, stats: dict[str, Any], option: str = "--stats") -> None:
+    """Writes figures as JSON, whole or not at all.
 
+    Args:
+        option: by which the path was given, for messages.
     Raises:
         OutputError: the file cannot be written.
     """
+    text = json.dumps(stats, indent=2) + "\n"
     partial = path.with_name(path.name + ".partial")
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe, which is written to, not replaced
-            path.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
             return
-        partial.write_text(json.dumps(stats, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise OutputError(f"--stats {path}: cannot be written ({error.strerror})") from None
+        raise OutputError(f"{option} {path}: cannot be written ({error.strerror})") from None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -488,6 +490,18 @@ def test_a_result_is_written_with_its_machine(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
     assert found["speed"] == [1, 2]
     assert {"processor", "cores", "onnxruntime", "date"} <= set(found["machine"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_result_for_a_pipe_does_not_replace_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "found"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_json(pipe, {"speed": [1]})
+    found = json.loads(os.read(reader, 1 << 16))
+    os.close(reader)
+    assert (found["speed"], pipe.is_fifo()) == ([1], True)
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
