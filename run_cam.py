@@ -38,6 +38,7 @@ from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.gallery_watch import GalleryWatch  # noqa: E402
 from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, is_still, is_video, make_folder, plan_work  # noqa: E402
+from realtime.interruption import stop_on_signals  # noqa: E402
 from realtime.live_view import LiveView  # noqa: E402
 from realtime.messages import Messages  # noqa: E402
 from realtime.model_choice import ModelChoice, with_network  # noqa: E402
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         choice = with_network(styles[first_style], choice, network_before(results_of(work, args.output)))
     # Until here nothing is open, and a signal ends the program at once: measuring may take seconds.
     studio = Studio(styles, calibrate(styles, first_style, choice, _goal(args), again=args.recalibrate))
-    _stop_on_signals(stop)
+    stop_on_signals(stop)
     try:
         if not isinstance(work, Batch):
             return run_one(args, work, studio, first_style, report, stop, note)
@@ -197,7 +198,7 @@ def run_one(
     if damaged:
         note(f"{source.description}: damaged packets skipped: {damaged}")
     if capture.abandoned:
-        print(f"warning: {source.description}: its driver does not answer; left behind", file=sys.stderr)
+        print(f"warning: {source.description}: the driver does not respond; its reader thread was abandoned", file=sys.stderr)
     if not has_window and recorder.has_failed:  # nobody saw the message
         return EXIT_OUTPUT
     return EXIT_INTERRUPTED if interrupted else EXIT_DONE
@@ -239,14 +240,6 @@ def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note:
     look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
     look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
     return VideoJob(args.output, source, options, look, note)
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    def ask(_number: int, _frame: Any) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
 
 
 def _carry_out(args: argparse.Namespace) -> int:

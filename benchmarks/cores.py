@@ -40,7 +40,7 @@ def measure_waiting(studio: Studio, size_wh: tuple[int, int], frames: int) -> di
         began = time.process_time()
         stylizer.style(pictures[number % len(pictures)])
         alone_ms.append((time.process_time() - began) * 1000)
-    run = run_pipeline(studio, ReadyFrames(pictures, frames, _FPS), time.process_time)
+    run = run_pipeline(studio, ReadyFrames(pictures, frames, _FPS))
     whole_ms = run.processor_s * 1000 / max(1, run.stats["frames_styled"])
     return {
         "size_wh": size_wh,

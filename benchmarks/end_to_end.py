@@ -35,7 +35,7 @@ def measure(studio: Studio, size_wh: tuple[int, int], frames: int, rounds: int) 
     alone, whole, stages = [], [], []
     for _ in range(rounds):
         alone.append(_alone_fps(stylizer, pictures, frames))
-        stats = run_pipeline(studio, ReadyFrames(pictures, frames), time.process_time).stats
+        stats = run_pipeline(studio, ReadyFrames(pictures, frames)).stats
         whole.append(stats["fps"])
         stages.append(stats["stage_ms"])
     shares = [with_all / without for with_all, without in zip(whole, alone, strict=True)]

@@ -27,7 +27,7 @@ from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
-from realtime.gallery import ModelFile, find_style, load_gallery
+from realtime.gallery import TIERS, ModelFile, find_style, load_gallery
 from realtime.gpu_session import GpuSession, PreparedRun, Shape
 from realtime.interruption import answers_interruption
 from realtime.paint_ahead import LANES_ON_GPU
@@ -172,7 +172,7 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
     parser.add_argument("--style", help="default: the gallery's first")
-    parser.add_argument("--tier", default="auto", choices=("auto", "fast", "fine"))
+    parser.add_argument("--tier", default="auto", choices=("auto", *TIERS))
     parser.add_argument("--provider", default="cuda", choices=("cuda", "tensorrt"))
     parser.add_argument("--run", type=Path, help="a training's folder: its generator in PyTorch beside the others")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 1920x1080 and 3840x2160")

@@ -68,7 +68,7 @@ def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any
         time.sleep(0.05)
     readings = []
     for _ in range(_PARTS):
-        run_pipeline(studio, ReadyFrames(pictures, max(1, frames // _PARTS)), time.process_time)
+        run_pipeline(studio, ReadyFrames(pictures, max(1, frames // _PARTS)))
         readings.append(read_memory())
     return {
         "size_wh": size_wh,

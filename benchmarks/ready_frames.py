@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +97,12 @@ class FinishedRun:
     processor_s: float
 
 
-def run_pipeline(studio: Studio, source: ReadyFrames, processor_clock: Any) -> FinishedRun:
+def run_pipeline(studio: Studio, source: ReadyFrames, processor_clock: Callable[[], float] = time.process_time) -> FinishedRun:
     """The whole live path without decoding and without display: capture thread, painter, compositor, sink.
 
     Args:
         studio: with the first style made.
-        processor_clock: seconds of processor time, as time.process_time.
+        processor_clock: seconds of processor time.
     """
     times = RunTimes()
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY)

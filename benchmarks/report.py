@@ -11,6 +11,7 @@ from typing import Any
 
 import onnxruntime as ort
 
+from realtime.processor import core_count, processor_name
 from realtime.sinks import check_output
 from realtime.statistics_file import write_stats
 
@@ -25,15 +26,9 @@ def data_folder() -> Path:
 
 def machine() -> dict[str, Any]:
     """Processor, cores, versions and date of a measurement."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     return {
-        "processor": model,
-        "cores": os.cpu_count(),
+        "processor": processor_name(),
+        "cores": core_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "onnxruntime": ort.__version__,

@@ -21,6 +21,7 @@ import realtime.quiet  # noqa: F401
 from export.description import MEASURED, put_network, read_description, write_metadata
 from export.parity import Parity, measure_precision, soft_frames
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.gallery import TIERS
 from realtime.interruption import answers_interruption
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
@@ -163,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m export.half", description="Make a style's float16 network, for GPUs.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
-    parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
+    parser.add_argument("--tier", default="fast", choices=TIERS)
     args = parser.parse_args(argv)
     try:
         parity = make_half(args.folder, args.tier)

@@ -33,6 +33,7 @@ from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
 from realtime import argument_types
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
+from realtime.gallery import TIERS
 from realtime.interruption import answers_interruption
 
 _CALIBRATION_PHOTOS = 48
@@ -233,7 +234,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
     parser.add_argument("--content", type=Path, required=True, metavar="FOLDER|VIDEO", help="photographs for calibration")
-    parser.add_argument("--tier", default="fast", choices=("fast", "fine"))
+    parser.add_argument("--tier", default="fast", choices=TIERS)
     parser.add_argument(
         "--percentile",
         type=argument_types.percentile,

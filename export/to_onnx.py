@@ -147,7 +147,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description="Make a style folder from a training run.")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
     parser.add_argument("--name", required=True, help="small letters, digits and _")
-    parser.add_argument("--title", help="default: the name; like the next four: of a style that is there, what it has")
+    parser.add_argument("--title", help="default, as for the next four: the existing style's, else made from --name or empty")
     parser.add_argument("--artist")
     parser.add_argument("--year")
     parser.add_argument("--licence")

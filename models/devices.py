@@ -13,6 +13,8 @@ from realtime.errors import UserError
 _KNOWN = re.compile(r"cpu|cuda(?::(\d+))?")
 # What PyTorch, CUDA's libraries and the system say in a RuntimeError where memory is wanting.
 _NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED")
+_AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
+_BFLOAT16_QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch.cpu; another PyTorch may lack them
 
 
 def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
@@ -34,7 +36,7 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
         return torch.device(name)
     index, count = int(match[1] or local_rank), torch.cuda.device_count()
     if index >= count:
-        raise UserError(f"--device {wanted}: not to be had here, PyTorch finds {count} CUDA devices; try --device cpu")
+        raise UserError(f"--device {wanted}: not available here, PyTorch finds {count} CUDA devices; try --device cpu")
     device = torch.device("cuda", index)
     try:
         torch.zeros(1, device=device)
@@ -60,3 +62,14 @@ def enough_memory(what_for: str) -> Iterator[None]:
         if not wanting and not any(words in str(error) for words in _NO_MEMORY):
             raise
         raise UserError(f"not enough memory {what_for}") from None
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: by the instructions that the machine has.
+
+    Not by the clock: on a busy machine that would say now this and now that, and a seed would give two pictures. CUDA
+    itself calls bfloat16 supported on GPUs before Ampere too, where it is emulated and slower than float32.
+    """
+    if device.type == "cuda":
+        return bool(torch.version.hip) or torch.cuda.get_device_capability(device)[0] >= _AMPERE
+    return any(getattr(torch.cpu, question, bool)() for question in _BFLOAT16_QUESTIONS)

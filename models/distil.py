@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from models.content import ContentPhotos, Views
+from models.devices import bfloat16_pays
 from models.generator import Generator, GeneratorSettings, build_generator
-from models.objective import bfloat16_pays
 from models.schedule import cosine_rate
 
 STEPS = 3000

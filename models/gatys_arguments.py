@@ -68,7 +68,11 @@ def _add_losses(parser: argparse.ArgumentParser) -> None:
     losses.add_argument(
         "--masks", nargs="+", metavar="FILE", help="one for each STYLE: white where it is wanted; none: everywhere"
     )
-    losses.add_argument("--colours", choices=COLOURS, help="the style's; lightness alone painted; style matched to the photo")
+    losses.add_argument(
+        "--colours",
+        choices=COLOURS,
+        help="style: the painting's; luminance: paint lightness only; matched: recolour the style like the photo first",
+    )
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from models.devices import bfloat16_pays
 from models.gatys_colours import luminance, match_colours, match_luminance, with_luminance
 from models.gatys_levels import SMALLEST_SIDE, level_sizes, objective_at, resize
 from models.gatys_minimise import LBFGS, Adam, Minimiser, Point, Search
 from models.gatys_objective import Objective, StylePicture
 from models.gatys_settings import GatysSettings
-from models.objective import bfloat16_pays
 from models.vgg import VGGFeatures
 from realtime.errors import UserError
 

@@ -153,7 +153,7 @@ def _check_layers(name: str, layers: Mapping[str, float]) -> None:
         raise UserError(f"{name}: no layer has a weight above 0")
 
 
-_FAST = GatysSettings(levels=4, iterations=24, coarse_factor=2.0, size=512)
+_FAST = GatysSettings(levels=4, iterations=24, coarse_factor=2.0)
 
 PRESETS: Mapping[str, GatysSettings] = MappingProxyType(
     {
@@ -170,6 +170,6 @@ PRESETS: Mapping[str, GatysSettings] = MappingProxyType(
             precision="float32",
         ),
         # For prints: larger, longer.
-        "best": replace(_FAST, size=1024, levels=6, iterations=80, coarse_factor=1.5, tv_weight=0.0),
+        "best": replace(_FAST, size=1024, levels=6, iterations=80, coarse_factor=1.5),
     }
 )

@@ -18,8 +18,6 @@ from realtime.local_files import ffmpeg_name
 from realtime.picture_files import read_on_white
 from realtime.quiet import silent_libraries
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-
 
 def load_image(path: Path) -> Tensor:
     """Reads a picture as a viewer shows it: upright, its colours brought to sRGB by its profile, on white.

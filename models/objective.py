@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.content import Views
+from models.devices import bfloat16_pays
 from models.generator import Generator
 from models.images import as_batch
 from models.losses import (
@@ -28,8 +29,6 @@ from realtime.argument_types import LARGEST_SEED
 from realtime.errors import UserError
 
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
-_AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
-_BFLOAT16_QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch.cpu; another PyTorch may lack them
 _REPETITION_SHIFTS_PX = (  # rows, columns: along the axes and both diagonals, or rows of rings hide in what is left out
     *((0, 8), (8, 8), (8, 0), (8, -8), (0, 16), (16, 16), (16, 0), (16, -16), (0, 24), (24, 0)),
     *((0, 12), (12, 12), (12, 0), (12, -12), (8, 16), (16, 8), (8, -16), (16, -8)),
@@ -187,14 +186,3 @@ class ViewPainter(nn.Module):
     def forward(self, wide: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Both paintings, each of its view's size."""
         return self.generator(wide, repeat_border=False), self.generator(second)
-
-
-def bfloat16_pays(device: torch.device) -> bool:
-    """Whether a convolution of VGG-19's kind is faster in bfloat16 here: by the instructions that the machine has.
-
-    Not by the clock: on a busy machine that would say now this and now that, and a seed would give two pictures. CUDA
-    itself calls bfloat16 supported on GPUs before Ampere too, where it is emulated and slower than float32.
-    """
-    if device.type == "cuda":
-        return bool(torch.version.hip) or torch.cuda.get_device_capability(device)[0] >= _AMPERE
-    return any(getattr(torch.cpu, question, bool)() for question in _BFLOAT16_QUESTIONS)

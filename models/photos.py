@@ -11,10 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from models.images import PICTURE_SUFFIXES, picture_of, read_video, save_image, video_seconds
+from models.images import picture_of, read_video, save_image, video_seconds
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.folders import user_cache_folder
 from realtime.photo_choice import PhotoChooser, fit_for_training
+from realtime.picture_files import PICTURE_SUFFIXES
 
 EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and never trained on
 IMAGENETTE = "imagenette"

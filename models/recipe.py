@@ -65,11 +65,11 @@ def changes(recipe: dict[str, Any], earlier: dict[str, Any]) -> dict[str, str]:
         Setting, "painting" or "vgg" -> one line with both values.
     """
     before, now = recipe_settings(earlier), recipe_settings(recipe)
-    lines = {name: f"{name} {now[name]}, so far {before[name]}" for name in now if before[name] != now[name]}
+    lines = {name: f"{name} {now[name]}, was {before[name]}" for name in now if before[name] != now[name]}
     for name, digest in _MATERIALS.items():
         if earlier.get(digest) != recipe[digest]:
             told = [f"{found.get(name)} ({str(found.get(digest))[:_DIGITS]})" for found in (recipe, earlier)]
-            lines[name] = f"{name} {told[0]}, so far {told[1]}"
+            lines[name] = f"{name} {told[0]}, was {told[1]}"
     return lines
 
 

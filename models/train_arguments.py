@@ -46,8 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=argument_types.count,
         default=DISTIL_STEPS,
         metavar="N",
-        help="where --from is a generator of a shape that the new one does not hold (a fine one for a fast one): steps of "
-        f"learning to paint as it does, before the training (default {DISTIL_STEPS})",
+        help="steps of distillation before the training, where the network named by --from cannot be widened to the new "
+        f"shape (as fine to fast) and has to be imitated (default {DISTIL_STEPS})",
     )
     parser.add_argument(
         "--install",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -20,6 +18,7 @@ from realtime import argument_types
 from realtime.capture import Capture, Policy
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.frame import Frame
+from realtime.interruption import stop_on_signals
 from realtime.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.picture_files import write_picture
 from realtime.sources import Source, choose_source
@@ -135,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     is_file = not source.is_live and args.source != "demo"
     limits = Limits(args.seconds or (None if is_file else _USUAL_SECONDS), args.count)
     stop = threading.Event()
-    _stop_on_signals(stop)
+    stop_on_signals(stop)
     folder = PhotoFolder(args.out, f".{args.format}", _names(Path(args.source).stem if is_file else None))
     if source.is_hardware:
         print("move the camera slowly over what you will film; Ctrl-C ends early and keeps what is there", file=sys.stderr)
@@ -167,14 +166,6 @@ def _names(clip: str | None) -> Callable[[float], str]:
         return f"{time.strftime('%Y-%m-%d_%H-%M-%S', time.localtime(now_s))}-{int(now_s * 1000) % 1000:03d}"
 
     return by_clock
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    def ask(_number: int, _frame: Any) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from realtime.argument_types import time_of_video as _time
 from realtime.argument_types import whole as _whole
 from realtime.cameras import list_cameras
 from realtime.errors import EXIT_DONE, UserError
-from realtime.gallery import Style
+from realtime.gallery import PRECISIONS, TIERS, Style
 from realtime.layouts import parse_range
 from realtime.picture_files import PICTURE_SUFFIXES
 from realtime.providers import PROVIDERS
@@ -42,7 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     frames.add_argument(
         "--fps", type=_positive, metavar="N", help="asked of the camera; of pictures: frames a second (default 25)"
     )
-    frames.add_argument("--live", action="store_true", help="play a file as a camera: its own pace, newest frame wins")
+    frames.add_argument(
+        "--live", action="store_true", help="play a file in real time, as a camera would: late frames are dropped"
+    )
     frames.add_argument(
         "--retry", type=_positive, metavar="SECONDS", help="how long to wait for a lost camera (default: for ever)"
     )
@@ -54,21 +56,21 @@ def build_parser() -> argparse.ArgumentParser:
         "--steady",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="let the painting stand still where the picture does (default)",
+        help="average the painting over time where the picture is still, against flicker (default: on)",
     )
     style.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="default 1")
     style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")
     style.add_argument("--split", action="store_true", help="photo on the left, painting on the right")
     network = parser.add_argument_group("network")
-    network.add_argument("--tier", choices=("auto", "fast", "fine"), default="auto")
+    network.add_argument("--tier", choices=("auto", *TIERS), default="auto")
     network.add_argument("--provider", choices=PROVIDERS, default="auto")
-    network.add_argument("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto")
+    network.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
     network.add_argument(
         "--target-fps",
         type=_positive,
         default=30.0,
         metavar="N",
-        help="rate that auto chooses for, and that a live picture holds by its processing size (default 30)",
+        help="frame rate to aim for: auto chooses for it, a live picture is processed smaller to hold it (default 30)",
     )
     network.add_argument("--recalibrate", action="store_true", help="measure again what auto takes, instead of once a machine")
     network.add_argument(
@@ -78,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--processing-size",
         type=_size,
         metavar="WxH",
-        help="box that bounds the size the network works at, which is then fixed",
+        help="run the network at a fixed size: the picture scaled down to fit into this box",
     )
     window = parser.add_argument_group("window")
     window.add_argument("--no-mirror", action="store_true", help="show a camera as others see you")
@@ -86,7 +88,9 @@ def build_parser() -> argparse.ArgumentParser:
     window.add_argument("--snapshot-dir", type=Path, default=Path("snapshots"), metavar="DIR", help="default snapshots/")
     window.add_argument("--record", action="store_true", help="record from the start, with or without a window (key R)")
     window.add_argument("--recording-dir", type=Path, default=Path("recordings"), metavar="DIR", help="default recordings/")
-    window.add_argument("--painting", type=Path, metavar="FILE", help="key G re-paints in its style, not in that of the style")
+    window.add_argument(
+        "--painting", type=Path, metavar="FILE", help="style picture that key G paints from, in place of the style's own"
+    )
     window.add_argument("--vgg", type=Path, metavar="FILE", help="VGG-19's weights, for key G")
     output = parser.add_argument_group("output")
     output.add_argument("--output", type=Path, metavar="OUT.mp4|OUT.png|%04d.png|FOLDER", help="write files, show no window")
@@ -102,7 +106,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help="show it to browsers, VLC and OBS (default port 8090)",
     )
-    sharing.add_argument("--serve-address", metavar="ADDRESS", help="listen there; default: this machine alone can look")
+    sharing.add_argument(
+        "--serve-address", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1, reachable from this machine only)"
+    )
     sharing.add_argument(
         "--virtual-camera", nargs="?", const="", metavar="DEVICE", help="be a camera for calls and streams (needs pyvirtualcam)"
     )

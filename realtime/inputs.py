@@ -16,7 +16,6 @@ from realtime.video_names import WRITTEN_SUFFIXES
 # By these names a video is found in a folder; a file that is named itself may be called what it likes.
 _COMMON_VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp")
 VIDEO_SUFFIXES = frozenset({*_COMMON_VIDEOS, ".ts", ".mts", ".m2ts", ".mxf"})
-_WRITTEN_VIDEO_SUFFIXES = frozenset(WRITTEN_SUFFIXES)
 _NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
 _WILDCARD = re.compile(r"[*?\[]")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -54,6 +55,16 @@ class StopRequest:
         """Puts the handlers back that were there before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """From here on Ctrl-C and SIGTERM set an event, and nothing else."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -190,7 +190,7 @@ def _convert(opened: PIL.Image.Image, note: Note) -> Picture:
     if any(";16" in str(tile) for tile in getattr(opened, "tile", ())) or opened.mode.startswith("I;16"):
         note("16 bits a channel are reduced to 8, which is what the networks paint in")
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:  # a camera's MPO holds small copies beside the photo
-        note("of a file with several pictures the first is painted; give a video or %04d.png as --output for an animation")
+        note("the file holds several pictures and only the first is painted; give a video or %04d.png as --output to paint all")
     with warnings.catch_warnings(), silent_libraries():
         warnings.simplefilter("ignore")
         opened.load()

@@ -108,6 +108,8 @@ class PictureSequence:
 def fit_on_black(image_bgr: Image, size_wh: tuple[int, int]) -> Image:
     """A picture as large as it fits into a size, in its middle, the rest black."""
     height, width = image_bgr.shape[:2]
+    if (width, height) == size_wh:
+        return np.ascontiguousarray(image_bgr)
     scale = min(size_wh[0] / width, size_wh[1] / height)
     fitted_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

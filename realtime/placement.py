@@ -40,9 +40,7 @@ def read_placement(session: Any, ort_name: str) -> Placement | None:
     """
     try:
         subgraphs = session.get_provider_graph_assignment_info()
-    except (AttributeError, RuntimeError):  # before 1.24, or not recorded
-        return None
-    except Exception:  # onnxruntime's own exception types have no common base but Exception
+    except Exception:  # before 1.24, or not recorded; onnxruntime's own exception types have no common base but Exception
         return None
     total: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ import numpy as np
 from realtime.frame import Image
 
 _ROOT = Path(__file__).resolve().parent.parent
-_NICENESS = 15
+_NICENESS = 15  # more than the live picture's own
+_LOWEST_PRIORITY = 19
 _OUT_OF_MEMORY_SCORE = "800"  # of -1000..1000: where memory runs out the system ends the worker, not the live picture
 _LONGEST_LINE = 8192
 _MOST_PICTURE_BYTES = 8 * 2**20
@@ -149,7 +150,7 @@ def read_small_picture(path: Path) -> Image | None:
     return np.asarray(picture, np.uint8) if picture is not None else None
 
 
-def _bounded_lines(stream: IO[bytes]) -> Any:
+def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
     """Lines without their ends; of one that is too long nothing is kept."""
     is_too_long = False
     while chunk := stream.readline(_LONGEST_LINE):
@@ -192,6 +193,7 @@ def _lower_priority(pid: int) -> None:
     if sys.platform == "win32":
         return
     with suppress(OSError):  # it may have ended already
-        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, pid, min(_LOWEST_PRIORITY, own + _NICENESS))
     with suppress(OSError):  # Linux alone
         Path(f"/proc/{pid}/oom_score_adj").write_text(_OUT_OF_MEMORY_SCORE, encoding="ascii")

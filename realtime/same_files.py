@@ -32,7 +32,7 @@ def check_not_source(path: Path, sources: Identities, option: str = "--output") 
     for side in side_files(path):
         if _identity(side) in sources:
             raise OutputError(
-                f"{option} {path}: is made by way of {side.name}, which is the source itself; name another file, or rename that"
+                f"{option} {path}: would be written through {side.name}, the source itself; name another file, or rename it"
             )
 
 

@@ -74,7 +74,7 @@ class SnapshotFolder:
             self._thread.start()
         waiting = self._jobs.qsize()
         if waiting >= _MOST_WAITING:
-            self.done.put(Snapshot(None, f"{waiting} wait to be written already"))
+            self.done.put(Snapshot(None, f"{waiting} are already waiting to be written"))
             return
         self._jobs.put(_Job(paint, photo, style_name, then))
 

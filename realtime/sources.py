@@ -245,11 +245,11 @@ def choose_source(
     if re.fullmatch(r"\d{1,3}", text):
         return CameraSource(int(text), size_wh, fps)
     if size_wh is not None:
-        note("--size: only cameras and the demo are asked for one; --scale makes a file's pictures smaller")
+        note("--size: ignored for a file, only cameras and the demo take it; use --scale to resize a file's pictures")
     if _STREAM.match(text):
         return StreamSource(text)
     if fps is not None:
-        note("--fps: of one file its own rate is kept; only cameras, the demo and numbered pictures are asked for one")
+        note("--fps: ignored, a file keeps its own rate; only cameras, the demo and numbered pictures take it")
     path = Path(text)
     if not os.path.exists(path):  # Path.exists raises where a name is too long or a folder is closed
         raise SourceError(

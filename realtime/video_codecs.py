@@ -156,13 +156,13 @@ def choose_encoding(path: Path, codec: str | None, encoder: str | None, crf: int
         held = ", ".join(name for name, other in CODECS.items() if suffix in other.suffixes)
         raise UserError(f"--codec {chosen}: a {suffix} file holds {held}; name the output *{' or *'.join(kind.suffixes)}")
     if encoder not in (None, SOFTWARE) and encoder not in kind.encoders:
-        raise UserError(f"--encoder {encoder}: makes no {chosen}; leave it away")
+        raise UserError(f"--encoder {encoder}: cannot encode {chosen}; omit it")
     encoding = Encoding(chosen, encoder or SOFTWARE, crf)
     if crf is not None:
         _check_crf(encoding, crf)
     problem = encoder_problem(encoding)
     if problem:
-        raise OutputError(f"--encoder {encoding.encoder}: no {chosen} encoder answers ({problem}); leave --encoder away")
+        raise OutputError(f"--encoder {encoding.encoder}: no working {chosen} encoder found ({problem}); omit --encoder")
     return encoding
 
 

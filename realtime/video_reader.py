@@ -61,6 +61,7 @@ class VideoFileSource:
         self.skipped_frames = 0
         self.origin_s = 0.0
         self.start_s = 0.0
+        self._wanted_s = (float("-inf"), float("inf"))  # times in the file between which frames are handed over
         self._pictures = PictureMaker(self.description, self.excerpt.scale, note)
         self._container: Any = None
         self._stream: Any = None

@@ -86,9 +86,13 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise OutputError(f"--resume: {path} cannot be read ({error}); --overwrite alone begins again") from None
+        raise OutputError(
+            f"--resume: {path} cannot be read ({error}); use --overwrite without --resume to start over"
+        ) from None
     if version != _VERSION:
-        raise OutputError(f"--resume: {path} is of version {version}, expected {_VERSION}; --overwrite alone begins again")
+        raise OutputError(
+            f"--resume: {path} is of version {version}, expected {_VERSION}; use --overwrite without --resume to start over"
+        )
     _check_settings(before, json.loads(json.dumps(settings)))
     kept = [part for part in map(_measure, listed) if part.frames]
     _check_sizes(kept)
@@ -160,13 +164,13 @@ def _measure(listed: _ListedPart) -> Part:
     if frames is None:
         return Part(path, whole_frames(path), listed.start_s)
     if not os.path.exists(path):
-        raise OutputError(f"--resume: {path} is missing; --overwrite alone begins again")
+        raise OutputError(f"--resume: {path} is missing; use --overwrite without --resume to start over")
     size, there = path.stat().st_size, count_frames(path)
     if there < frames or listed.bytes not in (None, size):
         left = f"{frames} frames" + (f" in {listed.bytes} bytes" if listed.bytes is not None else "")
         raise OutputError(
             f"--resume: {path} holds {there} frames in {size} bytes, the earlier run left {left}; "
-            "put its file back, or move that away: --overwrite alone begins again"
+            "put its file back, or use --overwrite without --resume to start over"
         )
     return Part(path, frames, listed.start_s)
 
@@ -175,7 +179,9 @@ def _check_sizes(parts: Sequence[Part]) -> None:
     sizes_wh = [picture_size(part.path) or (0, 0) for part in parts]
     if len(set(sizes_wh)) > 1:
         found = ", ".join(f"{part.path.name} {width}x{height}" for part, (width, height) in zip(parts, sizes_wh, strict=True))
-        raise OutputError(f"--resume: the parts' pictures differ in size ({found}); --overwrite alone begins again")
+        raise OutputError(
+            f"--resume: the parts' pictures differ in size ({found}); use --overwrite without --resume to start over"
+        )
 
 
 def _check_settings(before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -183,5 +189,5 @@ def _check_settings(before: dict[str, Any], now: dict[str, Any]) -> None:
         if before.get(name) != now.get(name):
             raise OutputError(
                 f"--resume: {name} was {before.get(name)!r} and is {now.get(name)!r}; "
-                "use the same settings, or --overwrite alone to begin again"
+                "use the same settings, or --overwrite without --resume to start over"
             )

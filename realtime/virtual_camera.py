@@ -8,12 +8,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import cv2
-import numpy as np
-
 from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.outlets import Figures
+from realtime.picture_sequence import fit_on_black
 
 DEFAULT_FPS = 30.0
 _DRIVERS = {
@@ -100,7 +98,7 @@ class VirtualCamera:
     def _run(self) -> None:
         try:
             while (picture := self._next()) is not None:
-                self._camera.send(fit(picture, (self._camera.width, self._camera.height)))
+                self._camera.send(fit_on_black(picture, (self._camera.width, self._camera.height)))
                 self._sent += 1
         except Exception as error:  # a virtual camera that fails must never end the live picture
             with self._changed:
@@ -114,20 +112,6 @@ class VirtualCamera:
             self._changed.wait_for(lambda: self._is_over or self._newest is not None)
             picture, self._newest = self._newest, None
             return None if self._is_over else picture
-
-
-def fit(picture_bgr: Image, size_wh: tuple[int, int]) -> Image:
-    """A picture inside a frame of another size, its shape kept, black around it."""
-    height, width = picture_bgr.shape[:2]
-    if (width, height) == size_wh:
-        return np.ascontiguousarray(picture_bgr)
-    scale = min(size_wh[0] / width, size_wh[1] / height)
-    inner_wh = (min(size_wh[0], round(width * scale)), min(size_wh[1], round(height * scale)))
-    framed = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
-    left, top = (size_wh[0] - inner_wh[0]) // 2, (size_wh[1] - inner_wh[1]) // 2
-    inner = cv2.resize(picture_bgr, inner_wh, interpolation=cv2.INTER_AREA)
-    framed[top : top + inner_wh[1], left : left + inner_wh[0]] = inner
-    return framed
 
 
 def _no_driver(device: str | None, error: Exception) -> str:

@@ -152,7 +152,7 @@ def test_a_gpu_that_is_not_there_ends_with_2(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     code, said = error_of("gatys", ["--device", "cuda"], capsys)
     assert code == 2
-    assert "--device cuda: not to be had here" in said
+    assert "--device cuda: not available here" in said
 
 
 @pytest.mark.parametrize(("count", "expected"), [(3, "0.png"), (60, "50.png")])

@@ -35,7 +35,7 @@ def test_a_gpu_is_tried_out(monkeypatch: pytest.MonkeyPatch, name: str, rank: in
 @pytest.mark.parametrize("name", ["cuda:2", "cuda:300"])
 def test_a_gpu_that_is_not_there_is_refused_with_the_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(UserError, match=f"--device {name}: not to be had here, PyTorch finds 2 CUDA devices"):
+    with pytest.raises(UserError, match=f"--device {name}: not available here, PyTorch finds 2 CUDA devices"):
         choose_device(name)
 
 

@@ -131,7 +131,7 @@ def test_a_style_without_exemplar_says_how_to_make_one(desk: Desk, capsys: pytes
         (["--style-weights", "1", "2"], 2, "2 given for 1 styles"),
         (["--size", "9000"], 2, "expected 32 to 2048"),
         (["--scaling", "published", "--statistics", "covariance"], 2, "use relative"),
-        (["--device", "cuda:77"], 2, "not to be had here"),
+        (["--device", "cuda:77"], 2, "not available here"),
         (["--device", "mps"], 2, "expected auto, cpu, cuda or cuda:N"),
         (["--device", "meta"], 2, "expected auto, cpu, cuda or cuda:N"),
         (["--vgg", "gone.pth"], 4, "cannot be read"),

@@ -142,7 +142,7 @@ def test_settings_given_anew_hold_and_are_told(
     recipe = load_checkpoint(tmp_path / "run")["recipe"]
     assert settings_in(recipe) == OTHER | {"content_weight": 0.5}
     assert recipe["earlier_stages"] == [{"until_step": 1, "content_weight": 1.5}]
-    assert capsys.readouterr().err == "--resume: from step 1 on with content_weight 0.5, so far 1.5\n"
+    assert capsys.readouterr().err == "--resume: from step 1 on with content_weight 0.5, was 1.5\n"
 
 
 def test_another_painting_and_another_vgg_are_told(
@@ -155,7 +155,7 @@ def test_another_painting_and_another_vgg_are_told(
     assert go("--steps", 2, "--resume") == 0
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("--resume: from step 1 on with painting stripes.png (")
-    assert second == "--resume: from step 1 on with vgg other.pth (11111111), so far none (00000000)"
+    assert second == "--resume: from step 1 on with vgg other.pth (11111111), was none (00000000)"
 
 
 def test_settings_that_an_earlier_version_did_not_know_are_off(

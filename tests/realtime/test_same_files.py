@@ -80,7 +80,7 @@ def test_source_that_a_run_would_write_over_on_its_way(folder: Path, name: str, 
     elif link == "hard":
         (folder / "other name.mp4").hardlink_to(folder / name)
     source = name if link is None else "other name.mp4"
-    with pytest.raises(OutputError, match=f"--output out.mp4: is made by way of {name}, which is the source itself"):
+    with pytest.raises(OutputError, match=f"--output out.mp4: would be written through {name}, the source itself"):
         check_apart(Single(source), Path("out.mp4"), None)
     check_apart(Single(source), Path("out2.mp4"), None)
 
@@ -93,7 +93,7 @@ def test_statistics_in_a_file_on_the_way_to_the_output(name: str) -> None:
 
 def test_statistics_made_by_way_of_the_source(folder: Path) -> None:
     (folder / "stats.json.partial").write_bytes(b"precious")
-    with pytest.raises(OutputError, match=r"--stats stats\.json: is made by way of stats\.json\.partial"):
+    with pytest.raises(OutputError, match=r"--stats stats\.json: would be written through stats\.json\.partial"):
         check_apart(Single("stats.json.partial"), None, Path("stats.json"))
 
 

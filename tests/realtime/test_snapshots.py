@@ -104,7 +104,7 @@ def test_snapshots_beyond_eight_that_wait_are_not_taken(tmp_path: Path) -> None:
     assert disk.began.wait(20.0)
     for _ in range(11):
         folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
-    assert folder.problems() == ["8 wait to be written already"] * 3
+    assert folder.problems() == ["8 are already waiting to be written"] * 3
     disk.is_ready.set()
     folder.close()
     assert len(list(tmp_path.glob("*.png"))) == 2 * 9

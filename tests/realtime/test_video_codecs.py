@@ -30,7 +30,7 @@ def test_every_codec_can_be_made_here(codec: str) -> None:
         ("a.mp4", "ffv1", None, None, EXIT_ARGUMENTS, r"name the output \*\.mkv"),
         ("a.mp4", None, None, 52, EXIT_ARGUMENTS, r"h264 takes 0 \(best\) to 51"),
         ("a.mkv", "ffv1", None, 3, EXIT_ARGUMENTS, "ffv1 has no such setting"),
-        ("a.mkv", "ffv1", "nvenc", None, EXIT_ARGUMENTS, "makes no ffv1"),
+        ("a.mkv", "ffv1", "nvenc", None, EXIT_ARGUMENTS, "cannot encode ffv1"),
         ("a.mp4", "h264", "videotoolbox", 20, EXIT_ARGUMENTS, "h264 by videotoolbox has no such setting"),
     ],
 )
@@ -45,7 +45,7 @@ def test_what_does_not_go_together(
 def test_hardware_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.video_codecs.encoder_problem", lambda _: "no such hardware or driver")
     with pytest.raises(
-        UserError, match="no h264 encoder answers \\(no such hardware or driver\\); leave --encoder away"
+        UserError, match="no working h264 encoder found \\(no such hardware or driver\\); omit --encoder"
     ) as caught:
         choose_encoding(Path("a.mp4"), None, "nvenc", None)
     assert caught.value.exit_code == EXIT_OUTPUT

@@ -144,7 +144,7 @@ def test_nothing_there_is_nothing_to_continue(tmp_path: Path) -> None:
 def test_notes_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "out.mp4"
     notes_path(path).write_text(text)
-    with pytest.raises(OutputError, match="--overwrite alone begins again"):
+    with pytest.raises(OutputError, match="use --overwrite without --resume to start over"):
         find_unfinished(path, {})
     assert find_unfinished(tmp_path / "other.mp4", {}) is None
 

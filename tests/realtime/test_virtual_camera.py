@@ -12,7 +12,8 @@ import pytest
 
 from realtime.errors import EXIT_OUTPUT, OutputError
 from realtime.frame import Image
-from realtime.virtual_camera import VirtualCamera, fit
+from realtime.picture_sequence import fit_on_black
+from realtime.virtual_camera import VirtualCamera
 from tests.fakes import coloured_picture, flat_picture, wait_until
 
 
@@ -87,7 +88,7 @@ def test_odd_size_becomes_even_and_other_sizes_are_fitted_in() -> None:
 
 
 def test_picture_of_another_shape_keeps_it_with_black_around() -> None:
-    framed = fit(flat_picture(200, (100, 50)), (40, 40))
+    framed = fit_on_black(flat_picture(200, (100, 50)), (40, 40))
     assert framed.shape == (40, 40, 3)
     assert (framed[10:30] == 200).all()
     assert not framed[:10].any()
