@@ -16,11 +16,11 @@ if __name__ == "__main__":  # while the rest is loading nothing is open yet that
 import argparse  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
-from typing import TYPE_CHECKING, Any  # noqa: E402
+from typing import Any  # noqa: E402
 
-import realtime.quiet  # noqa: E402, F401  (before cv2 is loaded)
+import realtime.program.quiet  # noqa: E402, F401  (before cv2 is loaded)
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError, tell_mistake  # noqa: E402
-from realtime.packages import check_packages  # noqa: E402
+from realtime.program.packages import check_packages  # noqa: E402
 
 if __name__ == "__main__":  # what follows loads packages
     try:
@@ -28,43 +28,39 @@ if __name__ == "__main__":  # what follows loads packages
     except UserError as missing:
         sys.exit(tell_mistake(missing))
 
-from realtime.batch import Existing, Report, paint_batch  # noqa: E402
-from realtime.calibration import Goal, calibrate  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
-from realtime.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.controls import ControlState  # noqa: E402
-from realtime.errands import Errands  # noqa: E402
-from realtime.excerpt import Excerpt  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
-from realtime.gallery_watch import GalleryWatch  # noqa: E402
-from realtime.inputs import Batch, Job, Sequence, Single, is_numbered, is_still, is_video, make_folder, plan_work  # noqa: E402
-from realtime.interruption import stop_on_signals  # noqa: E402
-from realtime.live_view import LiveView  # noqa: E402
-from realtime.messages import Messages  # noqa: E402
-from realtime.model_choice import ModelChoice, with_network  # noqa: E402
-from realtime.notes import Note, no_note, print_note, said_once  # noqa: E402
-from realtime.outlets import Outlet  # noqa: E402
+from realtime.live.errands import Errands  # noqa: E402
+from realtime.live.gallery_watch import GalleryWatch  # noqa: E402
+from realtime.live.messages import Messages  # noqa: E402
+from realtime.live.repaint import Repainter, RepaintSettings  # noqa: E402
+from realtime.live.size_control import SizeControl, may_adapt  # noqa: E402
+from realtime.live.snapshots import SnapshotFolder  # noqa: E402
+from realtime.live.view import LiveView  # noqa: E402
+from realtime.networks.calibration import calibrate  # noqa: E402
+from realtime.networks.model_choice import with_network  # noqa: E402
+from realtime.outlets.outlet import Outlet  # noqa: E402
+from realtime.outlets.recorder import Recorder  # noqa: E402
+from realtime.outlets.sharing import open_outlets, wants_to_share  # noqa: E402
 from realtime.overlay import load_font  # noqa: E402
 from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
-from realtime.picture_sequence import NumberedPictures, PictureSequence  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, join_all  # noqa: E402
-from realtime.recorder import Recorder  # noqa: E402
-from realtime.repaint import Repainter, RepaintSettings  # noqa: E402
-from realtime.same_files import check_apart, results_of  # noqa: E402
-from realtime.sharing import open_outlets, wants_to_share  # noqa: E402
+from realtime.program.batch import Existing, Report, paint_batch  # noqa: E402
+from realtime.program.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
+from realtime.program.inputs import Batch, Job, Sequence, Single, is_still, is_video, make_folder, plan_work  # noqa: E402
+from realtime.program.interruption import stop_on_signals  # noqa: E402
+from realtime.program.notes import Note, no_note, print_note, said_once  # noqa: E402
+from realtime.program.same_files import check_apart, results_of  # noqa: E402
+from realtime.program.standard_streams import replace_missing, tell_unwritable  # noqa: E402
+from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
+from realtime.program.wiring import goal_of, picture_sink, source_of, video_job, wanted_network  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
-from realtime.size_control import SizeControl, may_adapt  # noqa: E402
-from realtime.snapshots import SnapshotFolder  # noqa: E402
-from realtime.sources import PacedFile, PictureSource, Source, choose_source, takes_size  # noqa: E402
-from realtime.standard_streams import replace_missing, tell_unwritable  # noqa: E402
-from realtime.statistics_file import collect_stats, write_stats  # noqa: E402
+from realtime.sources import takes_size  # noqa: E402
 from realtime.steadying import Steadier  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
-
-if TYPE_CHECKING:
-    from realtime.video_job import VideoJob
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
 
     stop = threading.Event()
     note = no_note if args.quiet else said_once(print_note)
-    choice = _wanted(args)
+    choice = wanted_network(args)
     if args.resume:  # whatever "auto" would take today
-        from realtime.video_resume import network_before  # PyAV takes a fifth of a second to load
+        from realtime.video.resume import network_before  # PyAV takes a fifth of a second to load
 
         choice = with_network(styles[first_style], choice, network_before(results_of(work, args.output)))
     # Until here nothing is open, and a signal ends the program at once: measuring may take seconds.
-    studio = Studio(styles, calibrate(styles, first_style, choice, _goal(args), again=args.recalibrate))
+    studio = Studio(styles, calibrate(styles, first_style, choice, goal_of(args), again=args.recalibrate))
     stop_on_signals(stop)
     try:
         if not isinstance(work, Batch):
@@ -125,7 +121,7 @@ def run_one(
     """
     styles = studio.styles
     has_window = args.output is None and not args.headless
-    source = _source(args, work, has_window, note)
+    source = source_of(args, work, has_window, note)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
     state = ControlState(
@@ -153,7 +149,7 @@ def run_one(
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
         steadier = Steadier() if args.steady else None
         painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
-        job = _video_job(args, source, painter, note) if is_video(args.output) else None
+        job = video_job(args, source, painter, note) if is_video(args.output) else None
         if has_window:
             load_font()
         if takes_size(source) and source.is_live and args.size is not None:
@@ -161,7 +157,7 @@ def run_one(
         if not capture.start(stop):
             return EXIT_INTERRUPTED
         if args.output is not None:
-            sink = job.open_sink() if job is not None else _picture_sink(args, source, note)
+            sink = job.open_sink() if job is not None else picture_sink(args, source, note)
         view = None
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
@@ -204,53 +200,15 @@ def run_one(
     return EXIT_INTERRUPTED if interrupted else EXIT_DONE
 
 
-def _wanted(args: argparse.Namespace) -> ModelChoice:
-    return ModelChoice(args.tier, args.precision, args.provider, args.model_range)
-
-
-def _goal(args: argparse.Namespace) -> Goal:
-    return Goal(args.target_fps, args.processing_size or args.size or Goal.size_wh)
-
-
-def _source(args: argparse.Namespace, work: Single | Sequence, has_window: bool, note: Note) -> Source:
-    excerpt = Excerpt(args.start or 0.0, args.end, args.scale)
-    if isinstance(work, Single):
-        as_still = args.output is not None and is_still(args.output)
-        wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
-        return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
-    if not excerpt.is_whole:
-        raise UserError(f"--start, --end: only for video files, found {len(work.pictures)} pictures")
-    one_size = args.output is None or not is_numbered(args.output)
-    film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
-    return PacedFile(film) if args.live else film
-
-
-def _picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
-    if is_numbered(args.output):
-        return NumberedPictures(args.output, args.overwrite)
-    alpha = (lambda: source.alpha) if isinstance(source, PictureSource) else (lambda: None)
-    return PictureSink(args.output, args.overwrite, alpha, note)
-
-
-def _video_job(args: argparse.Namespace, source: Source, painter: Painter, note: Note) -> VideoJob:
-    from realtime.video_job import VideoJob, VideoOptions  # PyAV takes a fifth of a second to load: only for files
-
-    is_limited, is_steady = args.max_frames is not None, args.steady and args.strength > 0
-    options = VideoOptions(args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps, is_limited, is_steady)
-    look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
-    look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
-    return VideoJob(args.output, source, options, look, note)
-
-
 def _carry_out(args: argparse.Namespace) -> int:
     if args.list_styles:
         return list_styles(load_gallery(args.styles))
     if args.list_cameras:
         return print_cameras()
     if args.doctor:
-        from realtime.doctor import report
+        from realtime.program.doctor import report
 
-        return report(load_gallery(args.styles), _wanted(args), _goal(args))
+        return report(load_gallery(args.styles), wanted_network(args), goal_of(args))
     return run(args)
 
 

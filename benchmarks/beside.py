@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import check_json, print_table, write_json
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
-from realtime.interruption import answers_interruption
-from realtime.repaint_worker import RepaintWorker
+from realtime.live.repaint_worker import RepaintWorker
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _VIEWERS = 3  # that read, and one more that does not

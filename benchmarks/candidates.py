@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import fitted
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
 from benchmarks.speed import Contender
@@ -25,11 +25,11 @@ from export.quantise import quantise
 from export.to_onnx import export_generator
 from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import TIERS, GeneratorSettings, build_generator
-from realtime import argument_types
 from realtime.demo import DemoScene
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
-from realtime.interruption import answers_interruption
-from realtime.providers import Choice, create_session
+from realtime.networks.providers import Choice, create_session
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _PRECISIONS = ("fp32", "int8")
 _PHOTO_WH = (320, 288)  # of the demo, to calibrate with

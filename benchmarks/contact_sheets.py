@@ -22,16 +22,16 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-import realtime.quiet  # noqa: F401
-from realtime import argument_types
+import realtime.program.quiet  # noqa: F401
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style, find_style, load_gallery
-from realtime.inputs import expand, make_folder
-from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice, allowed_files
+from realtime.networks.model_choice import ModelChoice, allowed_files
 from realtime.overlay import Panel
-from realtime.picture_files import PICTURE_SUFFIXES, read_picture, write_picture
+from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, write_picture
+from realtime.program import argument_types
+from realtime.program.inputs import expand, make_folder
+from realtime.program.interruption import answers_interruption
 from realtime.sources import choose_source
 from realtime.stylizer import Stylizer
 

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, fitted, ready_pictures, run_pipeline
 from benchmarks.report import check_json, print_table, write_json
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
-from realtime.exact_sums import keep_sums_exact
 from realtime.gallery import ModelFile, find_style, load_gallery
-from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
-from realtime.processor import core_count
+from realtime.networks.exact_sums import keep_sums_exact
+from realtime.networks.model_choice import ModelChoice
+from realtime.networks.processor import core_count
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 from realtime.studio import Studio
 
 _FPS = 15.0

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, find_style, load_gallery
-from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
-from realtime.providers import PROVIDERS
+from realtime.networks.model_choice import ModelChoice
+from realtime.networks.providers import PROVIDERS
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 

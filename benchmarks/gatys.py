@@ -22,17 +22,17 @@ from torch import Tensor
 from benchmarks.loss_plot import draw_losses, write_plot
 from benchmarks.report import data_folder, print_table, write_json
 from models.devices import choose_device
-from models.gatys_files import check_place, encode_still, read_still, write_whole
-from models.gatys_levels import level_sizes, objective_at, resize
-from models.gatys_objective import Objective, StylePicture
-from models.gatys_paint import Progress, paint
-from models.gatys_run import style_picture
-from models.gatys_settings import PRESETS, GatysSettings
 from models.photos import evaluation_photos, list_photos
+from models.stills.files import check_place, encode_still, read_still, write_whole
+from models.stills.levels import level_sizes, objective_at, resize
+from models.stills.objective import Objective, StylePicture
+from models.stills.paint import Progress, paint
+from models.stills.run import style_picture
+from models.stills.settings import PRESETS, GatysSettings
 from models.vgg import VGGFeatures, load_loss_network
-from realtime import argument_types
 from realtime.errors import OutputError, UserError, tell_mistake
-from realtime.interruption import answers_interruption
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _NEAR = 1.05  # the same loss: within 5 %
 _GOAL_SECONDS = 60.0

@@ -20,19 +20,19 @@ from typing import Any
 import numpy as np
 import torch
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.reference import export_reference
 from benchmarks.report import check_json, print_table, size_text, write_json
 from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import TIERS, ModelFile, find_style, load_gallery
-from realtime.gpu_session import GpuSession, PreparedRun, Shape
-from realtime.interruption import answers_interruption
+from realtime.networks.gpu_session import GpuSession, PreparedRun, Shape
+from realtime.networks.probe import problem_of
+from realtime.networks.providers import Choice, create_session, placement_of
 from realtime.paint_ahead import LANES_ON_GPU
-from realtime.probe import problem_of
-from realtime.providers import Choice, create_session, placement_of
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _SIZES_WH = ((1920, 1080), (3840, 2160))
 _STRIDE = 8

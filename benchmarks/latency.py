@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import check_json, print_table, size_text, write_json
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import PRECISIONS
-from realtime.interruption import answers_interruption
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _CASES = (("640x480", 30), ("640x480", 60), ("1280x720", 30))

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import check_json, print_table, size_text, write_json
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
-from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 from realtime.studio import Studio
 
 _STATUS = Path("/proc/self/status")

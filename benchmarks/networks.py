@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from realtime.errors import ModelError
 from realtime.gallery import PRECISIONS, TIERS, ModelFile, Style
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from realtime.exact_sums import keep_sums_exact
-from realtime.providers import Choice, create_session
+from realtime.networks.exact_sums import keep_sums_exact
+from realtime.networks.providers import Choice, create_session
 
 _SIDE = 2048  # of the square matrices: 8.6 thousand million multiply-adds
 _MACS = re.compile(r"([\d.]+) kMAC per pixel")

@@ -14,13 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import SHIPPED, load_gallery
-from realtime.interruption import answers_interruption
-from realtime.model_choice import ModelChoice
-from realtime.picture_files import write_picture
+from realtime.networks.model_choice import ModelChoice
+from realtime.pictures.files import write_picture
+from realtime.program.interruption import answers_interruption
 from realtime.stylizer import Stylizer
 
 _BANNER = SHIPPED.parent / "docs" / "banner.jpg"

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
@@ -29,7 +29,7 @@ from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
-from realtime.interruption import answers_interruption
+from realtime.program.interruption import answers_interruption
 from realtime.stylizer import Stylizer
 
 PAINTING_SIZES = (256, 384, 512, 768)

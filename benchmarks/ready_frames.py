@@ -16,11 +16,11 @@ from realtime.controls import ControlState
 from realtime.demo import DemoScene
 from realtime.errors import ModelError
 from realtime.frame import Image
-from realtime.pace import Pace
+from realtime.live.pace import Pace
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
+from realtime.program.statistics_file import collect_stats
 from realtime.sinks import NullSink
-from realtime.statistics_file import collect_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import onnxruntime as ort
 
-from realtime.processor import core_count, processor_name
+from realtime.networks.processor import core_count, processor_name
+from realtime.program.statistics_file import write_stats
 from realtime.sinks import check_output
-from realtime.statistics_file import write_stats
 
 DATA_VARIABLE = "STYLECAM_DATA"
 SIZES_WH = ((640, 480), (1280, 720))  # of live pictures, measured unless others are asked for

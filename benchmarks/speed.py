@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.ready_frames import fitted
 from benchmarks.reference import export_reference
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
-from realtime.interruption import answers_interruption
-from realtime.providers import PROVIDERS, Choice, create_session
+from realtime.networks.providers import PROVIDERS, Choice, create_session
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _DISCARDED = 1
 

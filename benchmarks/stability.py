@@ -18,17 +18,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
-from realtime.interruption import answers_interruption
+from realtime.program.interruption import answers_interruption
 from realtime.steadying import Steadier
 from realtime.stylizer import Stylizer
-from realtime.video_reader import VideoFileSource
+from realtime.video.reader import VideoFileSource
 
 FRAMES = 24
 WIDTH = 480

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from benchmarks.report import check_json, print_table, write_json
 from realtime.demo import DemoScene
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
-from realtime.interruption import answers_interruption
-from realtime.picture_files import write_picture
+from realtime.pictures.files import write_picture
+from realtime.program.interruption import answers_interruption
 
 _SIZES_WH = ((1920, 1080), (4000, 3000), (6000, 4000), (8000, 6000))
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"

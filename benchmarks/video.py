@@ -25,23 +25,23 @@ import cv2  # noqa: F401  (before PyAV)
 import numpy as np
 
 from benchmarks.report import DATA_VARIABLE, check_json, data_folder, print_table, write_json
-from realtime import argument_types
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
 from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
-from realtime.interruption import answers_interruption
-from realtime.local_files import ffmpeg_name
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.paint_ahead import share_cores
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 from realtime.studio import Studio
 from realtime.timing import RunTimes
-from realtime.video_encoder import VideoForm
-from realtime.video_reader import VideoFileSource
-from realtime.video_writer import VideoFileSink
+from realtime.video.encoder import VideoForm
+from realtime.video.local_files import ffmpeg_name
+from realtime.video.reader import VideoFileSource
+from realtime.video.writer import VideoFileSink
 
 # isort: split
 import av

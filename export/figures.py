@@ -16,7 +16,7 @@ from typing import Any
 from export.description import graph_sha256, tell
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import load_gallery, read_style
-from realtime.interruption import answers_interruption
+from realtime.program.interruption import answers_interruption
 
 FLICKER_CLIP = "people/asl_book.mkv"
 

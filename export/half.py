@@ -17,12 +17,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from export.description import MEASURED, put_network, read_description, write_metadata
 from export.parity import Parity, measure_precision, soft_frames
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import TIERS
-from realtime.interruption import answers_interruption
+from realtime.program.interruption import answers_interruption
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.generator import Generator
-from realtime.providers import Choice, create_session
+from realtime.networks.providers import Choice, create_session
 
 Frames = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 

@@ -26,15 +26,15 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from export.description import MEASURED, put_network, read_description, write_metadata
 from export.parity import Parity, measure_precision
 from models.images import load_image, resize_short_side
 from models.photos import list_photos, training_photos
-from realtime import argument_types
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
 from realtime.gallery import TIERS
-from realtime.interruption import answers_interruption
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
 
 _CALIBRATION_PHOTOS = 48
 _COMPARED_PHOTOS = 8

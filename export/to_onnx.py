@@ -16,7 +16,7 @@ from typing import Any
 import onnx
 import torch
 
-import realtime.quiet  # noqa: F401
+import realtime.program.quiet  # noqa: F401
 from export.description import earlier_description, put_network, tell_all, write_metadata
 from export.graph import FrameContract
 from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
@@ -25,7 +25,7 @@ from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import NEW_STYLE_NAME, SHIPPED, user_styles_folder
-from realtime.interruption import answers_interruption
+from realtime.program.interruption import answers_interruption
 
 OPSET = 18
 _PARITY_SIZES_HW = ((256, 320), (480, 640))

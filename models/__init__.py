@@ -1,5 +1,5 @@
 """Training in PyTorch: generators, VGG-19 losses, pictures. Never imports onnxruntime."""
 
-from realtime.packages import check_room
+from realtime.program.packages import check_room
 
 check_room("torch", "safetensors")

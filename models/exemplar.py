@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from realtime import argument_types
 from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
-from realtime.interruption import sigterm_as_ctrl_c
-from realtime.same_files import check_not_source, identities
+from realtime.program import argument_types
+from realtime.program.interruption import sigterm_as_ctrl_c
+from realtime.program.same_files import check_not_source, identities
 
 SHORT_SIDE = 512
 MOST_BYTES = 200_000
@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from models.devices import choose_device, enough_memory
-    from models.gatys_files import check_place, read_still, write_whole
-    from models.gatys_levels import SMALLEST_SIDE, resize
-    from models.gatys_objective import StylePicture
-    from models.gatys_paint import paint
-    from models.gatys_progress import ProgressBar
-    from models.gatys_settings import SIZES, GatysSettings
     from models.images import encode_image
+    from models.stills.files import check_place, read_still, write_whole
+    from models.stills.levels import SMALLEST_SIDE, resize
+    from models.stills.objective import StylePicture
+    from models.stills.paint import paint
+    from models.stills.progress import ProgressBar
+    from models.stills.settings import SIZES, GatysSettings
     from models.vgg import load_loss_network
 
     output = Path(args.output)

@@ -1,6 +1,6 @@
 """Paints a still by optimisation: python -m models.gatys CONTENT STYLE [STYLE ...] -o OUT.png.
 
-From Python: `models.gatys_paint.paint`. This module is what starts: it answers Ctrl-C while PyTorch loads.
+From Python: `models.stills.paint.paint`. This module is what starts: it answers Ctrl-C while PyTorch loads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import sys
 
 from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
-from realtime.interruption import sigterm_as_ctrl_c
+from realtime.program.interruption import sigterm_as_ctrl_c
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,8 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with sigterm_as_ctrl_c():
         try:
-            from models.gatys_arguments import build_parser
-            from models.gatys_run import run
+            from models.stills.arguments import build_parser
+            from models.stills.run import run
 
             return run(build_parser().parse_args(argv))
         except UserError as error:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from realtime.errors import OutputError, SourceError
-from realtime.local_files import ffmpeg_name
-from realtime.picture_files import read_on_white
-from realtime.quiet import silent_libraries
+from realtime.pictures.files import read_on_white
+from realtime.program.quiet import silent_libraries
+from realtime.video.local_files import ffmpeg_name
 
 
 def load_image(path: Path) -> Tensor:

@@ -25,8 +25,8 @@ from models.losses import (
     total_variation,
 )
 from models.vgg import LossNetwork
-from realtime.argument_types import LARGEST_SEED
 from realtime.errors import UserError
+from realtime.program.argument_types import LARGEST_SEED
 
 _STABILITY_RAMP = 0.3  # share of the training over which the stability term comes in
 _REPETITION_SHIFTS_PX = (  # rows, columns: along the axes and both diagonals, or rows of rings hide in what is left out

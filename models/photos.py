@@ -13,9 +13,9 @@ from pathlib import Path
 
 from models.images import picture_of, read_video, save_image, video_seconds
 from realtime.errors import OutputError, SourceError, UserError
-from realtime.folders import user_cache_folder
-from realtime.photo_choice import PhotoChooser, fit_for_training
-from realtime.picture_files import PICTURE_SUFFIXES
+from realtime.pictures.files import PICTURE_SUFFIXES
+from realtime.pictures.photo_choice import PhotoChooser, fit_for_training
+from realtime.program.folders import user_cache_folder
 
 EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and never trained on
 IMAGENETTE = "imagenette"

@@ -30,7 +30,7 @@ from models.train_arguments import SMALLEST_PAINTING, build_parser, given_settin
 from models.training import Training
 from models.vgg import load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
-from realtime.interruption import StopRequest, answers_interruption
+from realtime.program.interruption import StopRequest, answers_interruption
 
 
 def train(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from models.distil import STEPS as DISTIL_STEPS
 from models.generator import TIERS
 from models.objective import TrainingSettings
-from realtime import argument_types
+from realtime.program import argument_types
 
 SMALLEST_PAINTING = 64  # pixels of its short side
 

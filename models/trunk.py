@@ -23,7 +23,7 @@ from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import ModelFile, load_gallery, suggestion
-from realtime.interruption import answers_interruption
+from realtime.program.interruption import answers_interruption
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
 TRUNK_WORD = "trunk"  # stands for the shipped one on the command line

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-import realtime.quiet  # noqa: F401  (before cv2 is loaded)
-from realtime import argument_types
+import realtime.program.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime.capture import Capture, Policy
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.frame import Frame
-from realtime.interruption import stop_on_signals
-from realtime.photo_choice import Candidate, PhotoChooser, fit_for_training
-from realtime.picture_files import write_picture
+from realtime.pictures.files import write_picture
+from realtime.pictures.photo_choice import Candidate, PhotoChooser, fit_for_training
+from realtime.program import argument_types
+from realtime.program.interruption import stop_on_signals
 from realtime.sources import Source, choose_source
 
 _USUAL_SECONDS = 30.0

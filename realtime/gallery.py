@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.errors import ModelError
-from realtime.folders import user_data_folder
+from realtime.program.folders import user_data_folder
 
 SHIPPED = Path(__file__).resolve().parent.parent / "styles"
 TIERS = ("fast", "fine")

@@ -13,9 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from realtime.controls import ControlState
 from realtime.frame import Frame
+from realtime.networks.processor import core_count
+from realtime.networks.providers import NVIDIA_PROVIDERS, expected_provider
 from realtime.painter import PaintedFrame
-from realtime.processor import core_count
-from realtime.providers import NVIDIA_PROVIDERS, expected_provider
 from realtime.studio import Studio
 
 _MOST_LANES = 4  # each holds a frame and the network's working memory

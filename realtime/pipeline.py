@@ -12,13 +12,13 @@ from tqdm import tqdm
 from realtime.capture import Capture, CaptureState
 from realtime.controls import ControlState
 from realtime.frame import Frame
-from realtime.live_view import LiveView
-from realtime.notes import Note, no_note
-from realtime.outlets import Outlet, picture_for_others
+from realtime.live.size_control import SizeControl
+from realtime.live.view import LiveView
+from realtime.outlets.outlet import Outlet, picture_for_others
 from realtime.paint_ahead import PaintAhead
 from realtime.painter import PaintedFrame, Painter
+from realtime.program.notes import Note, no_note
 from realtime.sinks import Sink
-from realtime.size_control import SizeControl
 from realtime.timing import RunTimes
 
 _POLL_S = 0.05

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import cv2
 
-from realtime.displays import lets_in
 from realtime.errors import OutputError
 from realtime.frame import Image
-from realtime.notes import Note, no_note
-from realtime.picture_files import write_picture
-from realtime.shifted_keys import ShiftedKeys
+from realtime.live.displays import lets_in
+from realtime.live.shifted_keys import ShiftedKeys
+from realtime.pictures.files import write_picture
+from realtime.program.notes import Note, no_note
 
 WINDOW_NAME = "StyleCam"
 _LARGEST_WINDOW_WH = (1920, 1080)

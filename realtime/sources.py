@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from realtime.animation import AnimatedPicture, is_animated
 from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
-from realtime.excerpt import Excerpt, Scale
 from realtime.frame import Image
-from realtime.notes import Note, no_note
-from realtime.pace import Pace
-from realtime.picture_files import PICTURE_SUFFIXES, read_picture, scale_picture
+from realtime.live.pace import Pace
+from realtime.pictures.animation import AnimatedPicture, is_animated
+from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, scale_picture
+from realtime.program.notes import Note, no_note
+from realtime.video.excerpt import Excerpt, Scale
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
 _LARGEST_SHOWN_WH = (3840, 2160)  # no screen shows more of a still, and each of its frames is painted again
@@ -262,7 +262,7 @@ def choose_source(
         return PacedFile(animation) if as_camera else animation
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureSource(path, has_window, note, excerpt.scale)
-    from realtime.video_reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
+    from realtime.video.reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
 
     file = VideoFileSource(path, excerpt, note)
     return PacedFile(file) if as_camera else file

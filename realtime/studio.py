@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from realtime.gallery import Style
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 
 _KEPT = 4  # the style on show, its two neighbours, and the one before

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from realtime.arena import ARENA
 from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style, verify
-from realtime.gpu_session import GPU, GpuSession, Shape
-from realtime.layouts import KNOWN, Layout, fixed_size, recognise
-from realtime.memory import half_of_memory, share_of_memory
-from realtime.model_choice import ModelChoice, choose_file
-from realtime.placement import Placement
-from realtime.providers import NVIDIA_PROVIDERS, Choice, create_session, expected_provider, placement_of
-from realtime.tiles import measure_reach, paint_in_tiles, paint_smaller
+from realtime.networks.arena import ARENA
+from realtime.networks.gpu_session import GPU, GpuSession, Shape
+from realtime.networks.layouts import KNOWN, Layout, fixed_size, recognise
+from realtime.networks.memory import half_of_memory, share_of_memory
+from realtime.networks.model_choice import ModelChoice, choose_file
+from realtime.networks.placement import Placement
+from realtime.networks.providers import NVIDIA_PROVIDERS, Choice, create_session, expected_provider, placement_of
+from realtime.networks.tiles import measure_reach, paint_in_tiles, paint_smaller
 
 _CONTRACT_VERSION = "1"
 _LARGEST_STRIDE = 32

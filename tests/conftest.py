@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import realtime.quiet  # before OpenCV is loaded
+import realtime.program.quiet  # before OpenCV is loaded
 import realtime.sources  # noqa: F401  (OpenCV before PyAV: the other way round its windows hang)
 
 # isort: split

@@ -23,11 +23,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-import realtime.quiet  # noqa: F401  (before cv2 is loaded)
+import realtime.program.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime.errors import SourceError
 from realtime.frame import Frame, Image
 from realtime.gallery import ModelFile, Style
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.sinks import WindowSink
 from realtime.stylizer import Stylizer
 

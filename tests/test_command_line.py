@@ -22,7 +22,6 @@ import pytest
 from onnx import TensorProto
 
 from realtime import __version__
-from realtime.command_line import parse_arguments
 from realtime.errors import (
     EXIT_ARGUMENTS,
     EXIT_DONE,
@@ -31,6 +30,7 @@ from realtime.errors import (
     EXIT_OUTPUT,
     EXIT_SOURCE,
 )
+from realtime.program.command_line import parse_arguments
 from tests.fakes import (
     CLIP_FRAMES,
     FRAME_SHAPE,
@@ -558,7 +558,7 @@ def test_a_signal_while_networks_are_measured_ends_the_program_at_once(
     command: list[str], work: Path, environment: dict[str, str]
 ) -> None:
     measured = "lambda *_, **__: (print('measuring', flush=True), time.sleep(60))"
-    busy = f"import sys, time, realtime.calibration as c; c.calibrate = {measured}"
+    busy = f"import sys, time, realtime.networks.calibration as c; c.calibrate = {measured}"
     arguments = ["run_cam.py", *command[2:], "--source", "demo", "--headless"]
     code = f"{busy}; import runpy; sys.argv = {arguments!r}; runpy.run_path({command[1]!r}, run_name='__main__')"
     changed = environment | {"PYTHONPATH": str(ROOT)}

@@ -111,7 +111,7 @@ def test_program_starts_without_pyav_and_loads_opencv_before_it() -> None:
     # PyAV takes a fifth of a second to load, and where it is loaded before OpenCV, OpenCV's windows hang.
     code = (
         "import sys, run_cam\n"
-        "print('av' in sys.modules, 'cv2' in sys.modules, 'realtime.video_reader' in sys.modules)\n"
+        "print('av' in sys.modules, 'cv2' in sys.modules, 'realtime.video.reader' in sys.modules)\n"
         "from realtime.sources import choose_source\n"
         "choose_source('demo')\n"
         "print('av' in sys.modules)\n"

@@ -16,8 +16,8 @@ import av
 import numpy as np
 import pytest
 
-from realtime.command_line import parse_arguments
 from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_OUTPUT, EXIT_SOURCE
+from realtime.program.command_line import parse_arguments
 from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip, wait_until
 from tests.films import clicks_of, write_film
 from tests.program import TIME_LIMIT_S, RunCam

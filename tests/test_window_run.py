@@ -64,7 +64,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setattr(run_cam, "WindowSink", ScriptedWindow)
-    monkeypatch.setattr("realtime.live_view.draw_overlay", note)
+    monkeypatch.setattr("realtime.live.view.draw_overlay", note)
     yield found
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -199,7 +199,7 @@ def test_snapshot_that_fails_after_the_window_is_gone_is_told(
         wait_until(lambda: stage.windows[0].finished > 0)
         raise OutputError("folder shots: cannot be made (No space left on device)")
 
-    monkeypatch.setattr("realtime.snapshots.dated_path", fail)
+    monkeypatch.setattr("realtime.live.snapshots.dated_path", fail)
     stage.keys = [ord("s"), QUIT]
     assert start(styles_folder) == EXIT_DONE
     assert "no snapshot: folder shots: cannot be made (No space left on device)" in capsys.readouterr().err.splitlines()
@@ -222,7 +222,7 @@ def test_recording_from_the_start_holds_the_unmirrored_picture_and_is_counted(
     slope = np.tile(np.linspace(40, 215, 64).astype(np.uint8)[None, :, None], (48, 1, 3))
     source = MirroredCamera([[slope] * 100], frames_per_s=100)
     monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
-    monkeypatch.setattr("realtime.recorder._QUEUE_FRAMES", 200)
+    monkeypatch.setattr("realtime.outlets.recorder._QUEUE_FRAMES", 200)
     stats = tmp_path / "stats.json"
     folder = tmp_path / "recordings"
     code = start(styles_folder, "--record", "--recording-dir", str(folder), "--stats", str(stats))

@@ -28,7 +28,7 @@ from models.vgg import LossNetwork, VGGFeatures, convolution_shapes
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import load_gallery
-from realtime.providers import Choice, create_session
+from realtime.networks.providers import Choice, create_session
 from tests.fakes import style_of, write_style_onnx
 
 FLOW_FOLDER = data_folder() / "video" / "flow"

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.contact_sheets import change_of, fit_height, lay_out, main, read_photos
 from realtime.errors import EXIT_ARGUMENTS, EXIT_MODEL, EXIT_SOURCE
 from realtime.frame import Image
-from realtime.picture_files import read_picture, write_picture
+from realtime.pictures.files import read_picture, write_picture
 from tests.fakes import coloured_picture, flat_picture, write_clip, write_style
 
 

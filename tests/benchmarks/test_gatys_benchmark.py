@@ -12,8 +12,8 @@ import torch
 
 from benchmarks import gatys
 from benchmarks.loss_plot import draw_losses
-from models.gatys_settings import GatysSettings
-from tests.models.gatys_fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, photo, picture_file, weights_file
+from models.stills.settings import GatysSettings
+from tests.models.stills.fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, photo, picture_file, weights_file
 
 CURVE = [(1.0, 9.0), (5.0, 4.0), (10.0, 2.0)]
 

@@ -18,8 +18,8 @@ from benchmarks.ready_frames import FinishedRun, ReadyFrames, fitted, ready_pict
 from benchmarks.speed import Contender
 from realtime.errors import ModelError, UserError
 from realtime.gallery import ModelFile, Style
-from realtime.model_choice import ModelChoice
-from realtime.providers import Choice, create_session
+from realtime.networks.model_choice import ModelChoice
+from realtime.networks.providers import Choice, create_session
 from realtime.studio import Studio
 from tests.fakes import FakeStylizer, flat_picture, plain_style, style_of, write_style_onnx
 

@@ -19,7 +19,7 @@ from export.parity import soft_noise
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
 from realtime.gallery import read_style, verify
-from realtime.placement import read_placement
+from realtime.networks.placement import read_placement
 
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
 # From the list of kernels of onnxruntime's CUDA provider: what it runs in float16, and what it moves of any type.

@@ -22,8 +22,8 @@ from export.quantise import PhotoReader
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
 from models.images import load_image, save_image
-from realtime import argument_types
 from realtime.gallery import read_style, verify
+from realtime.program import argument_types
 
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
 

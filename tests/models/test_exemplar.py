@@ -11,22 +11,22 @@ import torch
 
 from models import exemplar
 from models.exemplar import fitting_jpeg, main
-from models.gatys_settings import GatysSettings
+from models.stills.settings import GatysSettings
 from realtime.errors import OutputError
-from tests.models.gatys_fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, picture_file, weights_file
+from tests.models.stills.fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, picture_file, weights_file
 
 
 @pytest.fixture
 def _shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first layers of VGG-19 alone: an exemplar in a second."""
-    import models.gatys_settings
+    import models.stills.settings
 
     class Shallow(GatysSettings):
         def __init__(self, **changes: object) -> None:
             layers = {"content_layers": CONTENT_LAYERS, "style_layers": STYLE_LAYERS, "precision": "float32"}
             super().__init__(**(layers | changes))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(models.gatys_settings, "GatysSettings", Shallow)
+    monkeypatch.setattr(models.stills.settings, "GatysSettings", Shallow)
 
 
 @pytest.mark.usefixtures("_shallow")
@@ -93,7 +93,7 @@ def test_wanting_memory_ends_with_2_and_names_what_to_lower(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("models.gatys_paint.paint", fail)
+    monkeypatch.setattr("models.stills.paint.paint", fail)
     monkeypatch.setattr("models.vgg.load_loss_network", lambda *_: SimpleNamespace(features=torch.nn.Identity()))
     source = picture_file(tmp_path / "painting.png", painting())
     assert main([str(source), "-o", str(tmp_path / "out.jpg"), "--quiet"]) == 2

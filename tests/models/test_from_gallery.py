@@ -17,7 +17,7 @@ from models.normalisation import take_over_statistics
 from models.trunk import load_start
 from realtime.errors import ModelError
 from realtime.gallery import ModelFile, load_gallery
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 from tests.fakes import noisy_picture, write_style_onnx
 

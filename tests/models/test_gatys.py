@@ -14,10 +14,10 @@ import cv2
 import pytest
 from PIL import Image
 
-from models import gatys_files
 from models.gatys import main
+from models.stills import files as gatys_files
 from tests.fakes import write_style
-from tests.models.gatys_fakes import painting, photo, picture_file, weights_file
+from tests.models.stills.fakes import painting, photo, picture_file, weights_file
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ["--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1=0.5"]

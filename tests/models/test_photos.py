@@ -19,7 +19,7 @@ from models.images import load_image, save_image
 from models.photos import EVALUATION_EVERY, evaluation_photos, list_photos, training_photos
 from realtime.errors import EXIT_SOURCE, OutputError, SourceError
 from tests.fakes import write_clip
-from tests.realtime.test_photo_choice import scene
+from tests.realtime.pictures.test_photo_choice import scene
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import pytest
 
 from realtime.collect import Limits, PhotoFolder, collect, main
 from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
-from realtime.photo_choice import Candidate
-from realtime.picture_files import read_picture
+from realtime.pictures.files import read_picture
+from realtime.pictures.photo_choice import Candidate
 from tests.fakes import MjpegServer, ScriptedSource, Step, noisy_picture, wait_until, write_clip
-from tests.realtime.test_photo_choice import scene
+from tests.realtime.pictures.test_photo_choice import scene
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

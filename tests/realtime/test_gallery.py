@@ -75,14 +75,14 @@ def test_later_folder_replaces_a_style_of_the_same_name(tmp_path: Path) -> None:
 
 
 def test_user_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("realtime.folders.platform.system", lambda: "Linux")
+    monkeypatch.setattr("realtime.program.folders.platform.system", lambda: "Linux")
     assert user_styles_folder() == tmp_path / "data_home" / "stylecam" / "styles"
     monkeypatch.delenv("XDG_DATA_HOME")
     assert user_styles_folder() == Path.home() / ".local" / "share" / "stylecam" / "styles"
-    monkeypatch.setattr("realtime.folders.platform.system", lambda: "Windows")
+    monkeypatch.setattr("realtime.program.folders.platform.system", lambda: "Windows")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     assert user_styles_folder() == tmp_path / "stylecam" / "styles"
-    monkeypatch.setattr("realtime.folders.platform.system", lambda: "Darwin")
+    monkeypatch.setattr("realtime.program.folders.platform.system", lambda: "Darwin")
     assert user_styles_folder() == Path.home() / "Library" / "Application Support" / "stylecam" / "styles"
 
 

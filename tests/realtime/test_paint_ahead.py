@@ -9,7 +9,7 @@ import pytest
 from realtime import paint_ahead
 from realtime.controls import ControlState
 from realtime.frame import Frame
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.paint_ahead import PaintAhead, share_cores, share_out
 from realtime.painter import PaintedFrame
 from realtime.studio import Studio

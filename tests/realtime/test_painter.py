@@ -14,7 +14,7 @@ from realtime.compositor import blend, keep_colours
 from realtime.controls import ControlState
 from realtime.errors import ModelError
 from realtime.gallery import Style
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.painter import _SETTLING_FRAMES, FADE_S, SIZE_FADE_S, Painter, paint_at
 from realtime.steadying import Steadier
 from realtime.studio import Studio

@@ -14,26 +14,26 @@ import pytest
 
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
-from realtime.errands import Errands
 from realtime.errors import ModelError, OutputError, SourceError
 from realtime.frame import Frame, Image
-from realtime.live_view import LiveView
-from realtime.messages import Messages
-from realtime.model_choice import ModelChoice
-from realtime.notes import Note, no_note
+from realtime.live.errands import Errands
+from realtime.live.messages import Messages
+from realtime.live.repaint import Repainter, RepaintSettings
+from realtime.live.size_control import SizeControl
+from realtime.live.snapshots import SnapshotFolder
+from realtime.live.view import LiveView
+from realtime.networks.model_choice import ModelChoice
+from realtime.outlets.recorder import Recorder
 from realtime.overlay import Hud
 from realtime.painter import PaintedFrame, Painter
 from realtime.pipeline import Pipeline, RunOptions, join_all
-from realtime.recorder import Recorder
-from realtime.repaint import Repainter, RepaintSettings
+from realtime.program.notes import Note, no_note
+from realtime.program.statistics_file import collect_stats, write_stats
 from realtime.sinks import Sink
-from realtime.size_control import SizeControl
-from realtime.snapshots import SnapshotFolder
-from realtime.statistics_file import collect_stats, write_stats
 from realtime.studio import Studio
 from realtime.timing import RunTimes
-from realtime.video_job import VideoJob, VideoOptions
-from realtime.video_reader import VideoFileSource
+from realtime.video.job import VideoJob, VideoOptions
+from realtime.video.reader import VideoFileSource
 from tests.fakes import (
     CLIP_FRAMES,
     SMALL_WH,
@@ -478,7 +478,7 @@ def test_loss_is_shown_and_the_picture_returns(monkeypatch: pytest.MonkeyPatch) 
         messages.append(hud.message)
         return shown
 
-    monkeypatch.setattr("realtime.live_view.draw_overlay", note)
+    monkeypatch.setattr("realtime.live.view.draw_overlay", note)
     monkeypatch.setattr("realtime.pipeline._POLL_S", 0.002)
     monkeypatch.setattr("realtime.capture._LONGEST_BACK_OFF_S", 0.002)
 

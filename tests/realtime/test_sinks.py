@@ -28,7 +28,7 @@ from realtime.sinks import (
     display_problem,
     window_size,
 )
-from realtime.video_writer import VideoFileSink
+from realtime.video.writer import VideoFileSink
 from tests.fakes import coloured_picture, noisy_picture
 
 NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
@@ -215,7 +215,7 @@ def test_window_that_was_closed_is_not_opened_again(monkeypatch: pytest.MonkeyPa
 def test_display_that_refuses_the_user(monkeypatch: pytest.MonkeyPatch, handle: int, refused: bool) -> None:
     library = MagicMock()
     library.XOpenDisplay.return_value = handle
-    monkeypatch.setattr("realtime.displays._load_x11", lambda: library)
+    monkeypatch.setattr("realtime.live.displays._load_x11", lambda: library)
     monkeypatch.setattr("realtime.sinks._answers", lambda _: True)
     monkeypatch.setenv("DISPLAY", ":7")
     assert display_problem() == ("the display :7 refuses this user (XAUTHORITY)" if refused else None)
@@ -224,7 +224,7 @@ def test_display_that_refuses_the_user(monkeypatch: pytest.MonkeyPatch, handle: 
 
 @on_x11
 def test_display_is_taken_as_it_is_where_nobody_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.displays._load_x11", MagicMock(side_effect=OSError))
+    monkeypatch.setattr("realtime.live.displays._load_x11", MagicMock(side_effect=OSError))
     monkeypatch.setattr("realtime.sinks._answers", lambda _: True)
     monkeypatch.setenv("DISPLAY", ":7")
     assert display_problem() is None

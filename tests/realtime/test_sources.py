@@ -16,16 +16,15 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.animation import AnimatedPicture
 from realtime.cameras import CameraSource, StreamSource
 from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
-from realtime.excerpt import Excerpt
-from realtime.inputs import plan_work
-from realtime.pace import Pace
-from realtime.picture_files import write_picture
-from realtime.picture_sequence import PictureSequence
+from realtime.live.pace import Pace
+from realtime.pictures.animation import AnimatedPicture
+from realtime.pictures.files import write_picture
+from realtime.pictures.sequence import PictureSequence
+from realtime.program.inputs import plan_work
 from realtime.sources import (
     DemoSource,
     PacedFile,
@@ -33,7 +32,8 @@ from realtime.sources import (
     Source,
     choose_source,
 )
-from realtime.video_reader import VideoFileSource
+from realtime.video.excerpt import Excerpt
+from realtime.video.reader import VideoFileSource
 from tests.fakes import (
     SMALL_WH,
     FakeClock,

@@ -9,7 +9,7 @@ import pytest
 
 from realtime.errors import ModelError
 from realtime.gallery import Style
-from realtime.model_choice import ModelChoice
+from realtime.networks.model_choice import ModelChoice
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 from tests.fakes import SMALL_WH, FakeStylizer, plain_style, wait_until

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 
 from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
 from realtime.gallery import ModelFile, Style, read_style
-from realtime.layouts import parse_range
-from realtime.model_choice import ModelChoice
+from realtime.networks.layouts import parse_range
+from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 from tests.fakes import (
     FRAME_SHAPE,
@@ -308,7 +308,7 @@ def rich_style(tmp_path: Path) -> Style:
 def test_bytes_are_taken_on_a_processor_that_is_good_at_them(
     rich_style: Style, monkeypatch: pytest.MonkeyPatch, has_fast_int8: bool
 ) -> None:
-    monkeypatch.setattr("realtime.model_choice.has_fast_int8", lambda: has_fast_int8)
+    monkeypatch.setattr("realtime.networks.model_choice.has_fast_int8", lambda: has_fast_int8)
     stylizer = Stylizer(rich_style, CPU)
     assert (stylizer.tier, stylizer.precision) == ("fast", "int8" if has_fast_int8 else "fp32")
 

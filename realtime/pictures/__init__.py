@@ -1,0 +1,1 @@
+"""Picture files: stills, folders of them as films, animations, colour profiles."""

@@ -1,0 +1,68 @@
+"""What a run reports about itself: the figures of --stats, and their file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from realtime.capture import Capture
+from realtime.errors import OutputError
+from realtime.outlets.outlet import collect_figures
+from realtime.painter import Painter
+from realtime.pipeline import Pipeline
+from realtime.timing import RunTimes
+
+
+def collect_stats(
+    pipeline: Pipeline, capture: Capture, painter: Painter, times: RunTimes, style: str, started_s: float
+) -> dict[str, Any]:
+    """What --stats writes.
+
+    Args:
+        started_s: monotonic seconds at which the process started.
+    """
+    first = times.first_shown_s
+    return {
+        "frames_in": pipeline.frames_in,
+        "frames_styled": pipeline.frames_styled,
+        "frames_dropped": capture.frames_dropped,
+        "damaged_packets": getattr(capture.source, "damaged_packets", 0),
+        "start_s": round(first - started_s, 3) if first is not None else None,
+        "seconds": round(times.seconds, 3),
+        "fps": round(times.fps, 3),
+        "latency_ms": times.latencies_ms(),
+        "stage_ms": times.stage_medians_ms(),
+        "provider": painter.stylizer.provider,
+        "precision": painter.stylizer.precision,
+        "tier": painter.stylizer.tier,
+        "style": style,
+        "source_wh": pipeline.source_wh,
+        "processed_wh": painter.smallest_processed_wh,
+        "output_wh": pipeline.output_wh,
+        **collect_figures(pipeline.outlets),
+    }
+
+
+def write_stats(path: Path, stats: dict[str, Any], option: str = "--stats") -> None:
+    """Writes figures as JSON, whole or not at all.
+
+    Args:
+        option: by which the path was given, for messages.
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = json.dumps(stats, indent=2) + "\n"
+    partial = path.with_name(path.name + ".partial")
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe, which is written to, not replaced
+            path.write_text(text, encoding="utf-8")
+            return
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise OutputError(f"{option} {path}: cannot be written ({error.strerror})") from None

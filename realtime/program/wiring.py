@@ -1,0 +1,67 @@
+"""What a command line asks of each stage: the arguments turned into sources, sinks and their settings."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from realtime.errors import UserError
+from realtime.networks.calibration import Goal
+from realtime.networks.model_choice import ModelChoice
+from realtime.painter import Painter
+from realtime.pictures.sequence import NumberedPictures, PictureSequence
+from realtime.program.inputs import Sequence, Single, is_numbered, is_still
+from realtime.program.notes import Note
+from realtime.sinks import PictureSink, Sink
+from realtime.sources import PacedFile, PictureSource, Source, choose_source
+from realtime.video.excerpt import Excerpt
+
+if TYPE_CHECKING:
+    from realtime.video.job import VideoJob
+
+
+def wanted_network(args: argparse.Namespace) -> ModelChoice:
+    """Which network the user asks for."""
+    return ModelChoice(args.tier, args.precision, args.provider, args.model_range)
+
+
+def goal_of(args: argparse.Namespace) -> Goal:
+    """Rate and size that "auto" chooses for."""
+    return Goal(args.target_fps, args.processing_size or args.size or Goal.size_wh)
+
+
+def source_of(args: argparse.Namespace, work: Single | Sequence, has_window: bool, note: Note) -> Source:
+    """Where the frames come from.
+
+    Raises:
+        UserError: there is no such source, or an option does not go with it.
+    """
+    excerpt = Excerpt(args.start or 0.0, args.end, args.scale)
+    if isinstance(work, Single):
+        as_still = args.output is not None and is_still(args.output)
+        wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
+        return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
+    if not excerpt.is_whole:
+        raise UserError(f"--start, --end: only for video files, found {len(work.pictures)} pictures")
+    one_size = args.output is None or not is_numbered(args.output)
+    film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
+    return PacedFile(film) if args.live else film
+
+
+def picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
+    """The file or the numbered files that painted pictures go to."""
+    if is_numbered(args.output):
+        return NumberedPictures(args.output, args.overwrite)
+    alpha = (lambda: source.alpha) if isinstance(source, PictureSource) else (lambda: None)
+    return PictureSink(args.output, args.overwrite, alpha, note)
+
+
+def video_job(args: argparse.Namespace, source: Source, painter: Painter, note: Note) -> VideoJob:
+    """The plan of a painted video file."""
+    from realtime.video.job import VideoJob, VideoOptions  # PyAV takes a fifth of a second to load: only for files
+
+    is_limited, is_steady = args.max_frames is not None, args.steady and args.strength > 0
+    options = VideoOptions(args.codec, args.encoder, args.crf, args.overwrite, args.resume, args.fps, is_limited, is_steady)
+    look = {name: getattr(args, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
+    look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
+    return VideoJob(args.output, source, options, look, note)

@@ -1,0 +1,164 @@
+"""One painted video from beginning to end: what is asked for, what an earlier run left of it, and the sink it goes to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from realtime.errors import OutputError, UserError
+from realtime.program.notes import Note
+from realtime.sinks import check_output
+from realtime.sources import Source
+from realtime.steadying import frames_to_repeat
+from realtime.video.assembly import Soundtrack
+from realtime.video.codecs import choose_encoding
+from realtime.video.encoder import VideoForm
+from realtime.video.parts import count_frames
+from realtime.video.reader import VideoFileSource
+from realtime.video.repeatable import Repeatable
+from realtime.video.resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
+from realtime.video.writer import VideoFileSink
+
+_CODECS_WITH_PIXEL_ASPECT = ("h264", "hevc")  # in their own data; of the others it would have to stand in the container
+_LIVE_TICK = Fraction(1, 90000)  # a camera's frames come when they come
+_RATE_OF_UNKNOWN = 30.0
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """What the command line says about a video file.
+
+    codec, encoder, crf: None for what the output's name asks for.
+    resume: go on with what an earlier run left.
+    fps: of a source that states no rate.
+    is_limited: the run may end before its source does.
+    is_steady: a painted picture depends on those before it too.
+    """
+
+    codec: str | None = None
+    encoder: str | None = None
+    crf: int | None = None
+    overwrite: bool = False
+    resume: bool = False
+    fps: float | None = None
+    is_limited: bool = False
+    is_steady: bool = False
+
+
+class VideoJob:
+    """A video to be written: made before its source is opened, since that decides which frames are read.
+
+    frames_done: frames that an earlier run painted and this one need not.
+    frames_repeated: the last of those, which the source gives again, so that averages over time go on where they were.
+
+    Args:
+        path: of the output.
+        source: not yet open; told to leave out the frames that are done.
+        look: everything beside the source that the painted pictures depend on, for comparing with an earlier run.
+    Raises:
+        UserError: options that do not go together.
+        OutputError: the file cannot be written, or cannot be continued with these settings.
+    """
+
+    def __init__(self, path: Path, source: Source, options: VideoOptions, look: dict[str, Any], note: Note) -> None:
+        self._path, self._source, self._options, self._note = path, source, options, note
+        self._sink: VideoFileSink | None = None
+        self._begins_again = False  # what an earlier run left goes once there is something to put in its place
+        self._encoding = choose_encoding(path, options.codec, options.encoder, options.crf)
+        self._unfinished = self._take_up(look)
+        self.frames_done = self._unfinished.frames
+        self.frames_repeated = frames_to_repeat(self.frames_done) if options.is_steady else 0
+        check_output(path, options.overwrite or any(part.path == path for part in self._unfinished.parts))
+        if isinstance(source, Repeatable):
+            source.skipped_frames = self.frames_done - self.frames_repeated
+
+    def open_sink(self) -> VideoFileSink:
+        """The sink for the painted pictures; the source must be open.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        if self._begins_again:
+            discard_unfinished(self._path)
+        source = self._source
+        soundtrack = None
+        if isinstance(source, VideoFileSource):
+            form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours, source.pixel_aspect)
+            if form.pixel_aspect and form.pixel_aspect != 1 and self._encoding.codec not in _CODECS_WITH_PIXEL_ASPECT:
+                kept = " and ".join(_CODECS_WITH_PIXEL_ASPECT)
+                self._note(f"--output {self._path}: the pixels' shape is lost; {kept} keep it")
+            soundtrack = Soundtrack(
+                source.path, source.origin_s, bool(source.excerpt.start_s), source.end_s, self._options.is_limited
+            )
+        else:
+            tick = _LIVE_TICK if source.is_live else getattr(source, "time_base", None)
+            form = VideoForm(_rate(source, self._options.fps), tick)
+        self._sink = VideoFileSink(
+            self._path,
+            form,
+            self._options.overwrite,
+            encoding=self._encoding,
+            soundtrack=soundtrack,
+            unfinished=self._unfinished,
+            note=self._note,
+        )
+        return self._sink
+
+    def describe_kept(self) -> str:
+        """What there is after an interruption, for the user."""
+        frames = self._sink.frames_written if self._sink is not None else 0
+        if not frames:
+            return "no frame was written"
+        hint = "; --resume goes on" if self._unfinished.settings is not None else ""
+        return f"{frames} frames are in {self._path}{hint}"
+
+    def _take_up(self, look: dict[str, Any]) -> UnfinishedVideo:
+        """What is there already; a fresh start where there is nothing or nothing is to be kept."""
+        settings = self._settings(self._source, look) if isinstance(self._source, Repeatable) else None
+        if self._options.resume:
+            if settings is None:
+                raise UserError(
+                    f"--resume: only for films read from files (a video, several pictures, an animation) and not played as a "
+                    f"camera; not for {self._source.description}"
+                )
+            found = find_unfinished(self._path, settings)
+            if found is not None:
+                if found.frames:
+                    self._note(f"--output {self._path}: going on after {found.frames} frames")
+                return found
+        elif is_unfinished(self._path):
+            if not self._options.overwrite:
+                go_on = "--resume to go on, " if settings is not None else ""
+                raise OutputError(f"--output {self._path}: broken off by an earlier run; add {go_on}--overwrite to begin again")
+            self._begins_again = True
+        fresh = UnfinishedVideo(self._path, settings)
+        left = fresh.new_part
+        if not self._options.overwrite and os.path.exists(left) and count_frames(left):  # a crash leaves it, without notes
+            raise OutputError(
+                f"--output {self._path}: {left.name} of an earlier run lies beside it; "
+                "move it away, or add --overwrite to replace it"
+            )
+        return fresh
+
+    def _settings(self, source: Repeatable, look: dict[str, Any]) -> dict[str, Any]:
+        encoding = self._encoding
+        return {
+            **source.frame_settings(),
+            **look,
+            "steady": self._options.is_steady,
+            "codec": encoding.codec,
+            "encoder": encoding.encoder,
+            "crf": encoding.crf,
+            "encoder options": encoding.options(),
+            "PyAV": av.__version__,
+        }
+
+
+def _rate(source: Source, asked_fps: float | None) -> Fraction:
+    rate: Fraction | None = getattr(source, "average_rate", None)
+    return rate or Fraction(source.fps or asked_fps or _RATE_OF_UNKNOWN).limit_denominator(1001) or Fraction(1, 1001)

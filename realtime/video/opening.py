@@ -1,0 +1,57 @@
+"""Opens a video file and finds the stream that is shown, or says in a line why there is none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.stream import Disposition
+
+from realtime.errors import SourceError
+from realtime.video.local_files import ffmpeg_name
+
+av.logging.set_level(None)
+
+_LARGEST_SIDE = 16384
+
+
+def open_video(path: Path) -> tuple[Any, Any]:
+    """The opened container and its video stream: the first that is no cover picture.
+
+    Raises:
+        SourceError: with the reason.
+    """
+    description = f"video {path}"
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"{description}: cannot be read ({'permission denied' if os.path.exists(path) else 'no such file'})")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{description}: the file is empty")
+    try:
+        container: Any = av.open(ffmpeg_name(path), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{description}: not a video that can be read ({_reason(error)})") from None
+    shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    problem = _problem_of(shown[0]) if shown else "holds no video stream"
+    if problem:
+        container.close()
+        raise SourceError(f"{description}: {problem}")
+    shown[0].thread_type = "AUTO"
+    return container, shown[0]
+
+
+def _problem_of(stream: Any) -> str:
+    """Why a video stream cannot be decoded; empty where it can."""
+    context = stream.codec_context
+    if context is None:
+        return "its video is in a format that is not known here"
+    if not 0 < max(context.width, context.height) <= _LARGEST_SIDE:
+        return f"its pictures are {context.width}x{context.height}; expected 1 to {_LARGEST_SIDE} pixels on a side"
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,107 @@
+"""Styles that appear while the program runs: noticed once, when they are whole."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from realtime.live import gallery_watch
+from realtime.live.gallery_watch import Arrival, GalleryWatch
+from tests.fakes import wait_until, write_style
+
+
+def arrivals(watch: GalleryWatch) -> list[Arrival]:
+    """What has been noticed since the last call."""
+    found = []
+    while not watch.arrived.empty():
+        found.append(watch.arrived.get())
+    return found
+
+
+def names_after_checks(watch: GalleryWatch, checks: int = 2) -> list[str]:
+    """Names of the styles that are noticed by a number of looks."""
+    for _ in range(checks):
+        watch.check()
+    return [arrival.style.name for arrival in arrivals(watch) if arrival.style is not None]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> GalleryWatch:
+    """A watch over a folder that has one style, and one that does not exist yet; its thread does not run."""
+    write_style(tmp_path / "styles", "old")
+    watch = GalleryWatch([tmp_path / "styles", tmp_path / "later"], ["old"])
+    watch.start()
+    watch.close()
+    return watch
+
+
+def test_known_styles_are_not_announced(watch: GalleryWatch) -> None:
+    assert names_after_checks(watch, 3) == []
+
+
+def test_new_style_is_noticed_once(watch: GalleryWatch, tmp_path: Path) -> None:
+    write_style(tmp_path / "styles", "new")
+    watch.check()
+    assert arrivals(watch) == []  # it may still be in the making
+    assert names_after_checks(watch) == ["new"]
+    assert names_after_checks(watch, 3) == []
+
+
+def test_folder_may_appear_later(watch: GalleryWatch, tmp_path: Path) -> None:
+    write_style(tmp_path / "later", "new")
+    assert names_after_checks(watch) == ["new"]
+
+
+def test_style_that_is_being_written_is_waited_for(watch: GalleryWatch, tmp_path: Path) -> None:
+    folder = write_style(tmp_path / "styles", "new")
+    for size in range(1, 4):
+        (folder / "fast.int8.onnx").write_bytes(b"x" * size)
+        watch.check()
+        assert arrivals(watch) == []
+    assert names_after_checks(watch, 1) == ["new"]
+
+
+def test_changed_style_is_noticed(watch: GalleryWatch, tmp_path: Path) -> None:
+    description = tmp_path / "styles" / "old" / "style.json"
+    description.write_text(json.dumps(json.loads(description.read_text()) | {"title": "Another title"}))
+    watch.check()
+    watch.check()
+    assert [arrival.style.title for arrival in arrivals(watch) if arrival.style] == ["Another title"]
+
+
+def test_style_that_came_while_the_gallery_was_loading_is_new(tmp_path: Path) -> None:
+    write_style(tmp_path, "old")
+    write_style(tmp_path, "new")
+    watch = GalleryWatch([tmp_path], ["old"])
+    watch.start()
+    watch.close()
+    assert names_after_checks(watch) == ["new"]
+
+
+def test_unusable_style_is_told_once(watch: GalleryWatch, tmp_path: Path) -> None:
+    (tmp_path / "styles" / "new").mkdir()
+    (tmp_path / "styles" / "new" / "style.json").write_text("no json")
+    for _ in range(4):
+        watch.check()
+    found = arrivals(watch)
+    assert len(found) == 1
+    assert found[0].style is None
+    assert "cannot be read as JSON" in found[0].problem
+
+
+def test_style_that_goes_is_no_news(watch: GalleryWatch, tmp_path: Path) -> None:
+    (tmp_path / "styles" / "old" / "style.json").unlink()
+    assert names_after_checks(watch) == []
+
+
+def test_thread_looks_by_itself_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery_watch, "_EVERY_S", 0.01)
+    watch = GalleryWatch([tmp_path], [])
+    watch.start()
+    write_style(tmp_path, "new")
+    wait_until(lambda: not watch.arrived.empty())
+    watch.close()
+    assert not any(thread.name == "gallery watch" for thread in threading.enumerate())

@@ -1,0 +1,262 @@
+"""Recordings: true times, whole files however they end, drops that are counted, failures that are told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from realtime.errors import OutputError
+from realtime.outlets.recorder import Recorder
+from realtime.outlets.recording_file import RecordingFile
+from tests.fakes import SMALL_WH, flat_picture, read_clip, wait_until
+
+NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def times_s(path: Path) -> list[float]:
+    """When each frame of a file is to be seen."""
+    with av.open(str(path)) as container:
+        return [float(frame.time or 0.0) for frame in container.decode(video=0)]
+
+
+class Scene:
+    """A recorder and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told: list[str] = []
+        self.recorder = Recorder(folder, self.told.append, now=lambda: NOON)
+
+    def begin(self) -> None:
+        """Begins and waits until frames are taken."""
+        self.recorder.begin("night sky")
+        session = self.recorder._session
+        assert session is not None
+        wait_until(lambda: session._is_ready or session.has_failed)
+
+    def offer_all(self, pictures: list[Any], rate: float = 10.0) -> None:
+        """Offers pictures, each after the one before was written."""
+        for number, picture in enumerate(pictures, start=1):
+            self.recorder.offer(picture, 50.0 + number / rate)
+            wait_until(lambda: self.taken_in() or not self.recorder.is_on)
+
+    def taken_in(self) -> bool:
+        """Whether everything offered was written or dropped."""
+        session = self.recorder._session
+        return session is None or session._frames.empty()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path / "recordings")
+    yield made
+    made.recorder.close()
+    wait_until(lambda: not any(thread.name == "recorder" for thread in threading.enumerate()))
+
+
+def test_recording_holds_every_frame_at_its_true_time(scene: Scene, tmp_path: Path) -> None:
+    scene.begin()
+    stamps = [7.0, 7.04, 7.3, 7.31, 9.5]  # as uneven as a camera's
+    for number, stamp in enumerate(stamps):
+        scene.recorder.offer(flat_picture(20 + 40 * number), stamp)
+    scene.recorder.close()
+    path = tmp_path / "recordings" / "2026-07-05_12-00-00_night_sky.mp4"
+    assert times_s(path) == pytest.approx([0.0, 0.04, 0.3, 0.31, 2.5], abs=1e-3)
+    assert [round(float(picture.mean()) / 40 - 0.5) for picture in read_clip(path)] == [0, 1, 2, 3, 4]
+    assert scene.recorder.figures() == {"files": 1, "frames_written": 5, "frames_dropped": 0}
+    assert scene.told == [f"recorded {path.name}: 2.5 s, 0.0 MB"]
+
+
+def test_colours_come_back(tmp_path: Path) -> None:
+    quarters = np.array([[[40, 200, 90], [200, 60, 30]], [[0, 0, 220], [128, 128, 128]]], np.uint8)
+    patches = np.kron(quarters, np.ones((48, 80, 1)))
+    file = RecordingFile(tmp_path / "out.mp4", (160, 96))
+    file.write(patches.astype(np.uint8), 0.0)
+    file.close()
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.colorspace, frame.color_range) == (1, 1)  # BT.709, limited: told, not left to be guessed
+        back = frame.reformat(src_colorspace=1, src_color_range=1, format="bgr24").to_ndarray()
+    middles = back.astype(int)[24::48, 40::80]
+    assert np.abs(middles - quarters).max() <= 5  # BT.601 in its place would be twenty levels off
+
+
+def test_odd_sizes_gain_a_row_and_a_column(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "out.mp4", (63, 47))
+    file.write(flat_picture(99, (63, 47)), 0.0)
+    file.close()
+    assert read_clip(tmp_path / "out.mp4")[0].shape == (48, 64, 3)
+
+
+def test_two_frames_of_one_time_stay_in_order(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "out.mp4", SMALL_WH)
+    for at_s in (0.0, 0.5, 0.5, 0.4):
+        file.write(flat_picture(9), at_s)
+    file.close()
+    found = times_s(tmp_path / "out.mp4")
+    assert len(found) == 4
+    assert found == sorted(found)
+
+
+def test_file_of_a_killed_program_plays_up_to_its_last_two_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    code = (
+        "import os, signal, sys; import numpy as np; from pathlib import Path\n"
+        "from realtime.outlets.recording_file import RecordingFile\n"
+        f"file = RecordingFile(Path({str(path)!r}), (64, 48))\n"
+        "for n in range(100): file.write(np.full((48, 64, 3), n, np.uint8), n / 20)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert times_s(path)[-1] >= 4.95 - 2.0
+    assert times_s(path)[0] == 0.0
+
+
+def test_camera_that_changes_its_size_goes_on_in_another_file(scene: Scene, tmp_path: Path) -> None:
+    scene.begin()
+    scene.offer_all([flat_picture(10), flat_picture(20), flat_picture(30, (96, 64)), flat_picture(40, (96, 64))])
+    scene.recorder.close()
+    first, second = sorted((tmp_path / "recordings").iterdir(), key=lambda path: len(path.name))
+    assert [picture.shape for picture in read_clip(first)] == [(48, 64, 3)] * 2
+    assert [picture.shape for picture in read_clip(second)] == [(64, 96, 3)] * 2
+    assert times_s(second)[0] == 0.0
+    assert any(f"goes on in {second.name}" in line for line in scene.told)
+    assert scene.recorder.figures() == {"files": 2, "frames_written": 4, "frames_dropped": 0}
+
+
+def test_frames_the_encoder_has_no_time_for_are_counted_and_shown(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    write = RecordingFile.write
+
+    def wait_and_write(file: RecordingFile, picture_bgr: Any, at_s: float) -> None:
+        gate.wait(20.0)
+        write(file, picture_bgr, at_s)
+
+    monkeypatch.setattr(RecordingFile, "write", wait_and_write)
+    scene.begin()
+    for number in range(30):
+        scene.recorder.offer(flat_picture(number), number / 10)
+    dropped = scene.recorder.figures()["frames_dropped"]
+    assert 20 <= dropped <= 22  # eight wait in the queue, one may be under way
+    assert f"{dropped} dropped" in scene.recorder.status()
+    gate.set()
+    scene.recorder.close()
+    assert scene.recorder.figures() == {"files": 1, "frames_written": 30 - dropped, "frames_dropped": dropped}
+    assert f"{dropped} frames dropped" in scene.told[-1]
+
+
+def test_status_tells_time_and_size(scene: Scene) -> None:
+    assert scene.recorder.status() == ""
+    scene.begin()
+    scene.offer_all([flat_picture(number) for number in range(3)], rate=1 / 31)
+    wait_until(lambda: scene.recorder.status().startswith("REC 1:02"))
+    assert scene.recorder.status().endswith(" MB")
+    scene.recorder.end()
+    assert scene.recorder.status() == ""
+
+
+class FullDisk:
+    """In place of a file: has room for so many bytes."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, data: Any) -> int:
+        """Writes what fits."""
+        left = self._room - self._file.tell()
+        if left <= 0:
+            raise OSError(28, "No space left on device")
+        return int(self._file.write(data[:left]))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", [50, 6_000, 25_000])
+def test_full_disk_ends_the_recording_and_leaves_what_plays(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr("builtins.open", _open_on_full_disk(room))
+    scene.begin()
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        scene.offer_all([rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)], rate=1 / (number / 10 + 0.1))
+        if not scene.recorder.is_on:
+            break
+    wait_until(lambda: not scene.recorder.is_on)
+    wait_until(lambda: bool(scene.told))
+    monkeypatch.undo()
+    assert "recording stopped: 2026-07-05_12-00-00_night_sky.mp4: cannot be written (No space left on device)" in scene.told[0]
+    figures = scene.recorder.figures()
+    kept = figures["frames_written"]
+    path = tmp_path / "recordings" / "2026-07-05_12-00-00_night_sky.mp4"
+    assert (len(read_clip(path)) if kept else 0) == kept
+    assert kept > 0 or room < 10_000
+    assert figures["frames_dropped"] > 0
+
+
+def test_index_that_does_not_fit_leaves_the_fragments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.mp4"
+    file = RecordingFile(path, SMALL_WH)
+    for number in range(25):
+        file.write(flat_picture(number), number / 10)
+    file._disk._file = FullDisk(file._disk._file, file.bytes + 10)  # type: ignore[assignment]
+    with pytest.raises(OutputError, match="No space left"):
+        file.close()
+    assert len(read_clip(path)) == file.frames == 20
+
+
+def _open_on_full_disk(room: int) -> Any:
+    really_open = open
+
+    def open_it(path: Any, *arguments: Any, **named: Any) -> Any:
+        file = really_open(path, *arguments, **named)
+        return FullDisk(file, room) if str(path).endswith(".mp4") else file
+
+    return open_it
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="whoever is root may write everywhere")
+def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    scene = Scene(tmp_path / "closed" / "recordings")
+    scene.recorder.begin("night")
+    wait_until(lambda: bool(scene.told))
+    assert "cannot be made (Permission denied)" in scene.told[0]
+
+
+def test_file_where_the_folder_should_be_is_told_and_frames_are_ignored(tmp_path: Path) -> None:
+    (tmp_path / "recordings").touch()
+    scene = Scene(tmp_path / "recordings")
+    scene.begin()
+    wait_until(lambda: bool(scene.told))
+    scene.recorder.offer(flat_picture(0), 1.0)
+    assert scene.told[0].startswith("recording stopped: folder ")
+    assert not scene.recorder.is_on
+    assert scene.recorder.status() == ""
+    scene.recorder.close()
+
+
+def test_recorder_that_is_never_asked_makes_nothing(scene: Scene, tmp_path: Path) -> None:
+    scene.recorder.offer(flat_picture(0), 1.0)
+    scene.recorder.close()
+    assert not (tmp_path / "recordings").exists()
+
+
+def test_recording_without_a_frame_leaves_no_file(scene: Scene, tmp_path: Path) -> None:
+    scene.begin()
+    scene.recorder.close()
+    assert scene.told == ["nothing was recorded"]
+    assert list((tmp_path / "recordings").iterdir()) == []

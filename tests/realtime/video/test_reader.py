@@ -1,0 +1,242 @@
+"""Video files: every frame once, odd sizes, damage in the middle and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import PIL.Image
+import pytest
+
+from realtime.errors import SourceError
+from realtime.frame import Image
+from realtime.sources import PacedFile
+from realtime.video.excerpt import Excerpt
+from realtime.video.reader import VideoFileSource
+from tests.fakes import (
+    CLIP_FRAMES,
+    CLIP_RATE,
+    SMALL_WH,
+    clip_index,
+    clip_picture,
+    coloured_picture,
+    cut_short,
+    damage_packet,
+    write_clip,
+)
+from tests.films import rotate_film, write_film
+
+
+def read_all(source: VideoFileSource, indices: list[int] | None = None) -> list[tuple[Image, float]]:
+    """Opens a source and reads to its end.
+
+    Args:
+        indices: gets the number of each frame as it comes.
+    """
+    source.open()
+    found = []
+    while (read := source.read()) is not None:
+        assert read[1] is not None
+        found.append((read[0], read[1]))
+        if indices is not None:
+            indices.append(clip_index(read[0]))
+    return found
+
+
+def test_every_frame_comes_once_in_order_at_its_time(clip: Path) -> None:
+    found = read_all(VideoFileSource(clip))
+    assert [clip_index(picture) for picture, _ in found] == list(range(CLIP_FRAMES))
+    assert [at_s for _, at_s in found] == pytest.approx([index / CLIP_RATE for index in range(CLIP_FRAMES)])
+
+
+def test_header_tells_rate_and_count(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    source.open()
+    assert source.fps == CLIP_RATE
+    assert source.average_rate == CLIP_RATE
+    assert source.frame_count == CLIP_FRAMES
+    source.close()
+
+
+def test_colours_are_bgr(tmp_path: Path) -> None:
+    shown = coloured_picture((128, 96))
+    source = VideoFileSource(write_clip(tmp_path / "colours.mp4", pictures=[shown] * 3))
+    picture, _ = read_all(source)[0]
+    assert np.abs(picture.astype(int) - shown).mean() < 4
+
+
+def test_matroska_is_read_too(tmp_path: Path) -> None:
+    assert len(read_all(VideoFileSource(write_clip(tmp_path / "clip.mkv")))) == CLIP_FRAMES
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
+def test_time_begins_at_zero_where_the_file_begins_later(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"late.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=CLIP_RATE)
+        stream.width, stream.height = SMALL_WH
+        stream.pix_fmt = "yuv420p"
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(clip_picture(index), format="bgr24")
+            frame.pts = index + 30
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    found = read_all(VideoFileSource(path))
+    assert [clip_index(picture) for picture, _ in found] == list(range(5))
+    assert [at_s for _, at_s in found] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4], abs=0.002)
+
+
+def test_file_cut_short_gives_its_frames_and_then_the_reason(clip: Path, tmp_path: Path) -> None:
+    source = VideoFileSource(cut_short(clip, tmp_path / "cut.mp4"))
+    seen: list[int] = []
+    with pytest.raises(SourceError, match=r"ends damaged after \d+ frames, .* of 2\.0 seconds"):
+        read_all(source, seen)
+    assert 0 < len(seen) < CLIP_FRAMES
+    assert seen == list(range(len(seen)))
+
+
+def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", every_frame_alone=True)
+    source = VideoFileSource(damage_packet(whole, tmp_path / "damaged.mp4", 10))
+    indices = [clip_index(picture) for picture, _ in read_all(source)]
+    assert indices == [index for index in range(CLIP_FRAMES) if index != 10]
+    assert source.damaged_packets == 1
+
+
+def test_whole_file_counts_no_damage(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    read_all(source)
+    assert source.damaged_packets == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"Dear diary, ", "not a video"),
+        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00", "not a video"),
+    ],
+)
+def test_file_that_is_no_video(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=reason):
+        VideoFileSource(path).open()
+
+
+def test_file_with_sound_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(SourceError, match="holds no video stream"):
+        VideoFileSource(path).open()
+
+
+@pytest.mark.parametrize("fault", ["vanished", "a folder"])
+def test_file_that_cannot_be_opened(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "clip.mp4"
+    if fault == "a folder":
+        path.mkdir()
+    with pytest.raises(SourceError):
+        VideoFileSource(path).open()
+
+
+def test_animation_whose_last_picture_is_held_is_whole(tmp_path: Path) -> None:
+    pictures = [PIL.Image.fromarray(clip_picture(index)) for index in range(4)]
+    pictures[0].save(tmp_path / "held.gif", save_all=True, append_images=pictures[1:], duration=[100, 100, 100, 3000])
+    assert len(read_all(VideoFileSource(tmp_path / "held.gif"))) == 4
+
+
+def test_film_whose_last_picture_is_held_is_whole(clip: Path, tmp_path: Path) -> None:
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "held.mp4"), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        last = max(packets, key=lambda packet: packet.pts or 0)
+        last.duration = round(5 / last.time_base)
+        for packet in packets:
+            packet.stream = stream
+            output.mux(packet)
+    assert len(read_all(VideoFileSource(tmp_path / "held.mp4"))) == CLIP_FRAMES
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_file_cut_short_is_noticed_from_a_later_start_too(tmp_path: Path, suffix: str) -> None:
+    whole = write_clip(tmp_path / f"whole.{suffix}", every_frame_alone=True)
+    assert len(read_all(VideoFileSource(whole, Excerpt(start_s=0.5)))) == CLIP_FRAMES - 5
+    with av.open(str(whole)) as container:
+        tenth = [packet.pos for packet in container.demux(video=0) if packet.size][10]
+    assert tenth is not None
+    cut = VideoFileSource(cut_short(whole, tmp_path / f"cut.{suffix}", tenth / whole.stat().st_size), Excerpt(start_s=0.5))
+    with pytest.raises(SourceError, match=r"ends damaged after \d+ frames, .* of 2\.0 seconds"):
+        read_all(cut)
+
+
+def test_frames_that_are_passed_over_can_be_given_up(clip: Path) -> None:
+    source = VideoFileSource(clip)
+    source.skipped_frames = 10
+    source.open()
+    source.cancel()
+    assert source.read() is None
+
+
+@pytest.mark.parametrize("paced", [False, True])
+def test_way_to_a_late_start_can_be_given_up(clip: Path, monkeypatch: pytest.MonkeyPatch, paced: bool) -> None:
+    file = VideoFileSource(clip, Excerpt(start_s=1.5))
+    source = PacedFile(file) if paced else file
+    decode, decoded = VideoFileSource._decode, []
+
+    def decode_and_interrupt(self: VideoFileSource) -> Iterator[Any]:
+        for frame in decode(self):
+            decoded.append(frame)
+            if len(decoded) == 3:
+                source.cancel()
+            yield frame
+
+    monkeypatch.setattr(VideoFileSource, "_decode", decode_and_interrupt)
+    source.open()
+    assert source.read() is None
+    assert len(decoded) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("in.mp4", "libx264", "yuv420p"),
+        ("in.mkv", "libx264", "yuv420p"),
+        ("in.mov", "prores_ks", "yuv422p10le"),  # the container alone holds it
+    ],
+)
+def test_shape_of_pixels_is_known_whoever_holds_it(tmp_path: Path, name: str, codec: str, pixel_format: str) -> None:
+    pictures = [coloured_picture((96, 64))] * 2
+    film = write_film(tmp_path / name, pictures, codec=codec, pixel_format=pixel_format, pixel_aspect=Fraction(4, 3))
+    source = VideoFileSource(film)
+    source.open()
+    assert source.pixel_aspect == pytest.approx(Fraction(4, 3), rel=0.01)
+    source.close()
+
+
+@pytest.mark.parametrize(("matrix", "aspect"), [((0, -1, 1, 0), Fraction(3, 4)), ((-1, 0, 0, -1), Fraction(4, 3))])
+def test_shape_of_pixels_is_turned_with_the_picture(
+    tmp_path: Path, matrix: tuple[int, int, int, int], aspect: Fraction
+) -> None:
+    film = write_film(tmp_path / "in.mp4", [coloured_picture((96, 64))] * 2, pixel_aspect=Fraction(4, 3))
+    source = VideoFileSource(rotate_film(film, matrix))
+    source.open()
+    assert source.pixel_aspect == aspect
+    source.close()
+
+
+@pytest.mark.parametrize("name", ["in.wmv", "in.avi", "in.mkv", "in.mp4"])
+def test_sound_that_goes_on_behind_the_pictures_is_no_damage(tmp_path: Path, name: str) -> None:
+    codec, sound = "wmv2" if name == "in.wmv" else "mpeg4", "aac" if name == "in.mp4" else "pcm_s16le"
+    pictures = [coloured_picture((96, 64))] * 25
+    film = write_film(tmp_path / name, pictures, codec=codec, matrix=None, sound=sound, sound_s=4.0)
+    assert len(read_all(VideoFileSource(film))) == 25
