@@ -49,7 +49,7 @@ from realtime.painter import Painter  # noqa: E402
 from realtime.pipeline import Pipeline, RunOptions, join_all  # noqa: E402
 from realtime.program.batch import Existing, Report, paint_batch  # noqa: E402
 from realtime.program.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
-from realtime.program.inputs import Batch, Job, Sequence, Single, is_still, is_video, make_folder, plan_work  # noqa: E402
+from realtime.program.inputs import Batch, Job, PictureFilm, Single, is_still, is_video, make_folder, plan_work  # noqa: E402
 from realtime.program.interruption import stop_on_signals  # noqa: E402
 from realtime.program.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 def run_one(
     args: argparse.Namespace,
-    work: Single | Sequence,
+    work: Single | PictureFilm,
     studio: Studio,
     first_style: int,
     report: Report,

@@ -22,8 +22,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import check_json, print_table, write_json
+from benchmarks.report import check_json, print_table, size_text, write_json
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.gallery import PRECISIONS
 from realtime.live.repaint_worker import RepaintWorker
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
@@ -45,7 +46,16 @@ def measure(case: str, args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         stats = Path(folder) / "stats.json"
         command = [sys.executable, str(_PROGRAM), "--source", "demo", "--live", "--headless", "--stats", str(stats)]
-        command += ["--size", args.size, "--processing-size", args.size, "--fps", str(args.fps), "--precision", args.precision]
+        command += [
+            "--size",
+            size_text(args.size),
+            "--processing-size",
+            size_text(args.size),
+            "--fps",
+            str(args.fps),
+            "--precision",
+            args.precision,
+        ]
         command += ["--max-frames", str(round(args.fps * args.seconds))]
         if case == "recording":
             command += ["--record", "--recording-dir", folder]
@@ -128,12 +138,12 @@ def _memory_mb(pid: int) -> float | None:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.beside")
-    parser.add_argument("--size", default="640x480")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.beside", description=__doc__)
+    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
     parser.add_argument("--fps", type=argument_types.positive, default=30.0, help="of the demo camera")
     parser.add_argument("--seconds", type=argument_types.positive, default=20.0, help="of each run")
     parser.add_argument("--rounds", type=argument_types.count, default=3)
-    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="int8")
     parser.add_argument("--repaint", type=Path, nargs=2, metavar=("PHOTO", "PAINTING"), help="measure a re-painting too")
     parser.add_argument("--vgg", type=Path, help="for the re-painting")
     parser.add_argument("--json", type=Path)

@@ -27,7 +27,7 @@ from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import TIERS, GeneratorSettings, build_generator
 from realtime.demo import DemoScene
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
@@ -82,7 +82,7 @@ def measure(candidates: list[GeneratorSettings], sizes_wh: Sequence[tuple[int, i
             folder = Path(name) / str(number)
             folder.mkdir()
             for precision, path in export_candidate(settings, folder, photos).items():
-                sessions[number, precision], _ = create_session(path, Choice("cpu"), path.name)
+                sessions[number, precision], _ = create_session(path, SessionSettings("cpu"), path.name)
     shapes, rows = [_describe(settings) for settings in candidates], []
     for size_wh in sizes_wh:
         frame = np.random.default_rng(0).integers(0, 256, (1, size_wh[1], size_wh[0], 3), np.uint8)
@@ -126,7 +126,7 @@ def _times(contenders: dict[tuple[int, str], Contender], number: int) -> dict[st
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.candidates")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.candidates", description=__doc__)
     parser.add_argument(
         "--shape",
         action="append",

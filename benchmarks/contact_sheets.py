@@ -183,7 +183,8 @@ def make_sheets(
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.contact_sheets")
+    raw = argparse.RawDescriptionHelpFormatter  # the list of sheets stays a list
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.contact_sheets", description=__doc__, formatter_class=raw)
     number = argument_types.count
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--photos", nargs="+", metavar="FOLDER|FILE", help="photographs: folders, patterns or files")

@@ -88,7 +88,7 @@ def _session(model: ModelFile, threads: int, spins: bool) -> ort.InferenceSessio
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cores")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cores", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
     parser.add_argument("--frames", type=argument_types.count, default=150)

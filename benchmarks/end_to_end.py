@@ -59,7 +59,7 @@ def _alone_fps(stylizer: Stylizer, pictures: list[Image], frames: int) -> float:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
     parser.add_argument("--tier", default="auto", choices=("auto", *TIERS))

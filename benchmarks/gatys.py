@@ -30,7 +30,7 @@ from models.stills.paint import Progress, paint
 from models.stills.run import style_picture
 from models.stills.settings import PRESETS, GatysSettings
 from models.vgg import VGGFeatures, load_loss_network
-from realtime.errors import OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
@@ -193,8 +193,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--vgg", metavar="FILE")
     parser.add_argument("--seed", type=argument_types.seed, default=0)
-    parser.add_argument("--json", metavar="FILE", default="gatys.json")
-    parser.add_argument("--plot", metavar="FILE", default="gatys.png", help="losses over time")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--plot", metavar="FILE", help="PNG of the losses over time")
     parser.add_argument("--pictures", metavar="FOLDER", help="keep both pictures there")
     return parser
 
@@ -242,17 +242,18 @@ def run(args: argparse.Namespace) -> int:
     peak = "unknown" if memory is None else f"{memory} MB"
     print(f"{found['time_ratio']:.3f} of the time, peak memory of the fast preset {peak}")
     curves = {side.name: side.curve for side in (published, fast)}
-    write_plot(
-        Path(args.plot), draw_losses({f"{name}, {args.size} px": curve for name, curve in curves.items()}, [_GOAL_SECONDS])
-    )
+    if args.plot:
+        plotted = {f"{name}, {args.size} px": curve for name, curve in curves.items()}
+        write_plot(Path(args.plot), draw_losses(plotted, [_GOAL_SECONDS]))
     if args.pictures:
         for side in (fast, published):
             path = Path(args.pictures) / f"{side.name}.png"
             write_whole(path, encode_still(path, side.picture, 8, {}))
     content_of = {"content": content_path.name, "style": style_path.name, "losses": args.losses, "size": args.size}
     threads = {"torch": str(torch.__version__), "threads": torch.get_num_threads(), "device": args.device}
-    write_json(Path(args.json), threads | content_of | found | {"curves": curves})
-    return 0
+    if args.json:
+        write_json(Path(args.json), threads | content_of | found | {"curves": curves})
+    return EXIT_DONE
 
 
 def _check_places(args: argparse.Namespace) -> None:
@@ -263,7 +264,7 @@ def _check_places(args: argparse.Namespace) -> None:
         except OSError as error:
             raise OutputError(f"--pictures {args.pictures}: cannot be made ({error.strerror})") from None
         check_place(Path(args.pictures) / "published.png", overwrite=True)
-    for place in (args.json, args.plot):
+    for place in filter(None, (args.json, args.plot)):
         check_place(Path(place), overwrite=True)
 
 

@@ -29,7 +29,7 @@ from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import TIERS, ModelFile, find_style, load_gallery
 from realtime.networks.gpu_session import GpuSession, PreparedRun, Shape
 from realtime.networks.probe import problem_of
-from realtime.networks.providers import Choice, create_session, placement_of
+from realtime.networks.providers import SessionSettings, create_session, placement_of
 from realtime.paint_ahead import LANES_ON_GPU
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
@@ -58,7 +58,7 @@ def onnx_steps(model: ModelFile, precision: str, provider: str, shape: Shape, fr
     for graph in (True, False):
         for channels_last in (True, False):
             name = f"{precision}{' graph' if graph else ''}{' NHWC' if channels_last else ''}"
-            session = _gpu_session(model, Choice(provider, precision=precision, channels_last=channels_last), graph)
+            session = _gpu_session(model, SessionSettings(provider, precision=precision, channels_last=channels_last), graph)
             prepared = session.prepare(shape)
             if graph and not prepared.uses_graph:
                 lines.append(f"{name}: no CUDA graph could be recorded")
@@ -67,18 +67,18 @@ def onnx_steps(model: ModelFile, precision: str, provider: str, shape: Shape, fr
             steps[name] = _without_copies(prepared)
             steps[f"{name}, with copies"] = _with_copies(session, frame)
             in_lanes = _gpu_session(
-                model, Choice(provider, precision=precision, channels_last=channels_last), graph, LANES_ON_GPU
+                model, SessionSettings(provider, precision=precision, channels_last=channels_last), graph, LANES_ON_GPU
             )
             steps[f"{name}, with copies, {LANES_ON_GPU} at a time"] = _in_lanes(in_lanes, frame)
     return steps, lines
 
 
-def _gpu_session(model: ModelFile, choice: Choice, graph: bool, lanes: int = 1) -> GpuSession:
+def _gpu_session(model: ModelFile, choice: SessionSettings, graph: bool, lanes: int = 1) -> GpuSession:
     data = model.path.read_bytes()
 
     def make(shape: Shape, uses_graph: bool) -> Any:
         sizes = dict(zip(("batch", "height", "width"), shape, strict=False))
-        wanted = Choice(choice.provider, 0, sizes, uses_graph and graph, choice.precision, choice.channels_last)
+        wanted = SessionSettings(choice.provider, 0, sizes, uses_graph and graph, choice.precision, choice.channels_last)
         return create_session(data, wanted, model.path.name)[0]
 
     return GpuSession(make, lambda session: placement_of(session, choice.provider), lanes=lanes)
@@ -102,7 +102,7 @@ def reference_step(size_wh: tuple[int, int], provider: str, folder: Path) -> Ste
     """The reference network in float32 as everyone ships it, from and to the processor's memory."""
     path = folder / f"reference_{size_wh[0]}.onnx"
     export_reference(path, size_wh)
-    session, _ = create_session(path, Choice(provider), path.name)
+    session, _ = create_session(path, SessionSettings(provider), path.name)
     planes = np.zeros((1, 3, size_wh[1], size_wh[0]), np.float32)
     return lambda: session.run(None, {"image": planes})
 
@@ -170,7 +170,7 @@ def measure(args: argparse.Namespace, size_wh: tuple[int, int]) -> tuple[list[di
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--tier", default="auto", choices=("auto", *TIERS))
     parser.add_argument("--provider", default="cuda", choices=("cuda", "tensorrt"))

@@ -44,7 +44,7 @@ def measure(size: str, fps: int, frames: int, options: list[str]) -> dict[str, A
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point; arguments after -- are handed to run_cam.py."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--frames", type=argument_types.count, default=300)
     parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
     parser.add_argument("--json", type=Path)

@@ -83,7 +83,7 @@ def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
     parser.add_argument("--styles", type=argument_types.count, default=12, metavar="N")
     parser.add_argument("--frames", type=argument_types.count, default=20_000)

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 from realtime.networks.exact_sums import keep_sums_exact
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 
 _SIDE = 2048  # of the square matrices: 8.6 thousand million multiply-adds
 _MACS = re.compile(r"([\d.]+) kMAC per pixel")
@@ -26,7 +26,7 @@ def macs_per_pixel(session: ort.InferenceSession) -> float | None:
     return float(found[1]) * 1000 if found else None
 
 
-def peak_macs(precision: str, choice: Choice, runs: int = 5) -> float:
+def peak_macs(precision: str, choice: SessionSettings, runs: int = 5) -> float:
     """Multiply-adds a second in one product of two big matrices: what onnxruntime's best kernels reach on this machine.
 
     Args:

@@ -17,7 +17,7 @@ import numpy as np
 import realtime.program.quiet  # noqa: F401
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
-from realtime.gallery import SHIPPED, load_gallery
+from realtime.gallery import DESCRIPTION, SHIPPED, load_gallery
 from realtime.networks.model_choice import ModelChoice
 from realtime.pictures.files import write_picture
 from realtime.program.interruption import answers_interruption
@@ -48,7 +48,7 @@ def banner(photo: Image, paintings: Sequence[Image]) -> Image:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.previews")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.previews", description=__doc__)
     parser.add_argument("--photo", type=Path, required=True)
     args = parser.parse_args(argv)
     try:
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
             raise SourceError(f"--photo {args.photo}: cannot be read as a picture")
         pictures: list[Image] = [np.asarray(photo, np.uint8)]
         for style in load_gallery():
-            if style.models and (SHIPPED / style.name / "style.json").is_file():
+            if style.models and (SHIPPED / style.name / DESCRIPTION).is_file():
                 pictures.append(Stylizer(style, ModelChoice(precision="fp32")).style(pictures[0]))
                 write_picture(SHIPPED / style.name / "preview.jpg", pictures[-1])
         write_picture(_BANNER, banner(pictures[0], pictures[1:]))

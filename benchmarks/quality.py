@@ -117,7 +117,7 @@ def paintings_of(styles: list[Style], folder: Path, named: bool) -> dict[str, Pa
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery that have a painting")
     parser.add_argument("--content", type=Path, default=data_folder() / "content")
     parser.add_argument("--paintings", type=Path, default=data_folder() / "styles", metavar="DIR", help="holds NAME.jpg")

@@ -24,7 +24,7 @@ from benchmarks.reference import export_reference
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
 from realtime.gallery import find_style, load_gallery
-from realtime.networks.providers import PROVIDERS, Choice, create_session
+from realtime.networks.providers import PROVIDERS, SessionSettings, create_session
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
@@ -65,8 +65,8 @@ class Contender:
         return float(np.median(self.milliseconds))
 
 
-def measure(style_name: str | None, size_wh: tuple[int, int], choice: Choice, rounds: int) -> list[dict[str, Any]]:
-    """Rows for the reference and each file of the style's fast tier."""
+def measure(style_name: str | None, size_wh: tuple[int, int], choice: SessionSettings, rounds: int) -> list[dict[str, Any]]:
+    """Rows for the reference and each file of the style."""
     styles, number = find_style(load_gallery(), style_name)
     random = np.random.default_rng(0)
     frame = random.integers(0, 256, (1, size_wh[1], size_wh[0], 3), np.uint8)
@@ -105,7 +105,7 @@ def _operators(style_name: str | None, threads: int) -> dict[str, dict[str, floa
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
     parser.add_argument("--provider", default="cpu", choices=PROVIDERS)
@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         check_json(args.json)
         rows = []
         for size_wh in args.size or SIZES_WH:
-            rows += measure(args.style, size_wh, Choice(args.provider, args.threads), args.rounds)
+            rows += measure(args.style, size_wh, SessionSettings(args.provider, args.threads), args.rounds)
         shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
         write_json(args.json, {"speed": rows, "operators": shares})
     except UserError as error:

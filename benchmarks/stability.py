@@ -126,7 +126,7 @@ def _read_picture(path: Path) -> Image:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stability")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stability", description=__doc__)
     parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery")
     parser.add_argument("--videos", type=Path, default=data_folder() / "video")
     add_arguments(parser)

@@ -59,7 +59,7 @@ def _run(command: list[str]) -> tuple[int, int]:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stills")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stills", description=__doc__)
     parser.add_argument("--style", help="default: the first of the gallery")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)

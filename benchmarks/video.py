@@ -298,7 +298,7 @@ def _make_folder(folder: Path) -> None:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.video")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.video", description=__doc__)
     parser.add_argument("--suffix", default=".mp4", help="kind of file to write (default .mp4)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files there")
     parser.add_argument("--rates", action="store_true", help="only: painting against decoding, styling, encoding alone")

@@ -14,11 +14,9 @@ from typing import Any
 import onnx
 
 from realtime.errors import ModelError, OutputError
-from realtime.gallery import read_style
+from realtime.gallery import DESCRIPTION, LAST_PLACE, read_style
 
-_NAME = "style.json"
-_DEFAULT_ORDER = 1000
-_FACTS = ("name", "title", "artist", "year", "licence")
+FACTS = ("name", "title", "artist", "year", "licence")  # that every style has
 MEASURED = ("style_error", "content_error", "flicker", "warp_error")  # of one network, not of those made from it
 
 
@@ -28,12 +26,12 @@ def read_description(folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: missing, not JSON, or without a field that every style has.
     """
-    path = folder / _NAME
+    path = folder / DESCRIPTION
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"style {path}: cannot be read as JSON ({error}); export the style again") from None
-    missing = [key for key in _FACTS if key not in found] if isinstance(found, dict) else ["fields"]
+    missing = [key for key in FACTS if key not in found] if isinstance(found, dict) else ["fields"]
     if missing:
         raise ModelError(f"style {path}: has no {', '.join(missing)}; export the style again")
     return dict(found)
@@ -45,7 +43,7 @@ def earlier_description(folder: Path) -> dict[str, Any]:
     Raises:
         OutputError: it is there and cannot be read.
     """
-    path = folder / _NAME
+    path = folder / DESCRIPTION
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if os.path.lexists(path) else {}
     except (ValueError, RecursionError):
@@ -82,7 +80,7 @@ def put_network(
         tiers[tier] = {}  # the other precisions were made from the network that is replaced
     tiers.setdefault(tier, {})[precision] = file_entry(partial) | {"file": name} | (parity or {})
     recipes = _mapping(style.get("recipe")) | ({tier: recipe} if recipe else {})
-    kept = {key: style[key] for key in _FACTS} | {"order": style.get("order", _DEFAULT_ORDER)}
+    kept = {key: style[key] for key in FACTS} | {"order": style.get("order", LAST_PLACE)}
     replace_network(folder, kept | {"tiers": tiers, "recipe": recipes}, partial, name)
     return folder / name
 
@@ -93,11 +91,11 @@ def replace_network(folder: Path, style: dict[str, Any], partial: Path, name: st
     Raises:
         OutputError: they cannot be written; what was there is as before.
     """
-    described = folder / f"{_NAME}.partial"
+    described = folder / f"{DESCRIPTION}.partial"
     try:
         described.write_text(json.dumps(style, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(partial, folder / name)
-        os.replace(described, folder / _NAME)
+        os.replace(described, folder / DESCRIPTION)
     except OSError as error:
         with contextlib.suppress(OSError):
             described.unlink()
@@ -112,7 +110,7 @@ def tell(folder: Path, tier: str, precision: str, words: dict[str, str], figures
         OutputError: the style cannot be written; what was there is as before.
     """
     style = read_description(folder)
-    name = read_style(folder / _NAME).models[tier][precision].path.name  # checked: a name, not a path elsewhere
+    name = read_style(folder / DESCRIPTION).models[tier][precision].path.name  # checked: a name, not a path elsewhere
     partial = folder / f".{name}"
     try:
         shutil.copyfile(folder / name, partial)
@@ -133,8 +131,8 @@ def tell_all(folder: Path) -> None:
         OutputError: the style cannot be written.
     """
     style = read_description(folder)
-    facts = {key: str(style[key]) for key in _FACTS}
-    for tier, networks in read_style(folder / _NAME).models.items():
+    facts = {key: str(style[key]) for key in FACTS}
+    for tier, networks in read_style(folder / DESCRIPTION).models.items():
         for precision, model in networks.items():
             if not _tells(model.path, facts):
                 tell(folder, tier, precision, facts)

@@ -15,7 +15,7 @@ from typing import Any
 
 from export.description import graph_sha256, tell
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
-from realtime.gallery import load_gallery, read_style
+from realtime.gallery import DESCRIPTION, load_gallery, read_style
 from realtime.program.interruption import answers_interruption
 
 FLICKER_CLIP = "people/asl_book.mkv"
@@ -74,7 +74,7 @@ def folders_of(measured: list[Measured], styles: Path | None) -> dict[str, Path]
     if styles is None:
         gallery = {style.name: style for style in load_gallery()}
     else:
-        gallery = {name: read_style(styles / name / "style.json") for name in {entry.style for entry in measured}}
+        gallery = {name: read_style(styles / name / DESCRIPTION) for name in {entry.style for entry in measured}}
     folders = {}
     for entry in measured:
         if entry.style not in gallery:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.generator import Generator
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 
 Frames = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -56,7 +56,7 @@ def measure_parity(generator: Generator, path: Path, sizes_hw: Sequence[tuple[in
 
 
 def _session(path: Path) -> ort.InferenceSession:
-    return create_session(path, Choice("cpu"), path.name)[0]
+    return create_session(path, SessionSettings("cpu"), path.name)[0]
 
 
 def _to_frame(painted: Tensor) -> Tensor:

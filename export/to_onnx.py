@@ -17,14 +17,15 @@ import onnx
 import torch
 
 import realtime.program.quiet  # noqa: F401
-from export.description import earlier_description, put_network, tell_all, write_metadata
+from export.description import FACTS, earlier_description, put_network, tell_all, write_metadata
 from export.graph import FrameContract
 from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_parity
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import Generator
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
-from realtime.gallery import NEW_STYLE_NAME, SHIPPED, user_styles_folder
+from realtime.gallery import DESCRIPTION, LAST_PLACE, NEW_STYLE_NAME, SHIPPED, user_styles_folder
+from realtime.networks.layouts import CONTRACT_VERSION
 from realtime.program.interruption import answers_interruption
 
 OPSET = 18
@@ -90,7 +91,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
     content = load_checkpoint(run)
     generator = generator_from_checkpoint(content)
     tier = generator.settings.tier
-    if os.path.exists(folder / "style.json") and not replace and not _lacks(folder, tier):
+    if os.path.exists(folder / DESCRIPTION) and not replace and not _lacks(folder, tier):
         raise OutputError(f"style {folder}: exists already; add --overwrite to replace it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,8 +107,8 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
                 f"export: onnxruntime differs from PyTorch by up to {parity.largest} grey levels "
                 f"({parity.mean:.3f} in the mean), allowed are {LARGEST_DIFFERENCE} and {MEAN_DIFFERENCE}"
             )
-        metadata = {key: str(style[key]) for key in ("name", "title", "artist", "year", "licence")}
-        metadata |= {"contract": "1", "tier": tier, "precision": "fp32", "stride": str(generator.stride)}
+        metadata = {key: str(style[key]) for key in FACTS}
+        metadata |= {"contract": CONTRACT_VERSION, "tier": tier, "precision": "fp32", "stride": str(generator.stride)}
         metadata["generator"] = describe(generator)
         write_metadata(partial, metadata)
         found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
@@ -124,7 +125,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
 
 def _unstated(name: str) -> dict[str, Any]:
     """What a style says of itself where neither the command line nor an earlier export does."""
-    return {"title": name.replace("_", " ").capitalize(), "artist": "", "year": "", "licence": "", "order": 1000}
+    return {"title": name.replace("_", " ").capitalize(), "artist": "", "year": "", "licence": "", "order": LAST_PLACE}
 
 
 def _lacks(folder: Path, tier: str) -> bool:
@@ -153,7 +154,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--licence")
     parser.add_argument("--order", type=int, help="place in the gallery, which also numbers the keys; default: 1000, the end")
     parser.add_argument("--styles", type=Path, metavar="DIR", help="default: your own gallery; --shipped for the project's")
-    parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--shipped", action="store_true", help="write into the project's own styles/")
     parser.add_argument("--overwrite", action="store_true")
     return parser
 

@@ -12,7 +12,7 @@ import torch
 
 from models.generator import Generator, build_generator, settings_from_dict
 from models.normalisation import InstanceNormalisation
-from realtime.errors import ModelError, OutputError
+from realtime.errors import ModelError, OutputError, first_line
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT = "stylecam-checkpoint-1"
@@ -76,8 +76,7 @@ def generator_from_checkpoint(content: dict[str, Any]) -> Generator:
         generator = build_generator(settings_from_dict(dict(content["settings"])))
         generator.load_state_dict(content["generator"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise ModelError(f"checkpoint: its generator cannot be rebuilt ({first_line})") from None
+        raise ModelError(f"checkpoint: its generator cannot be rebuilt ({first_line(error)})") from None
     if not all(bool(torch.isfinite(value).all()) for value in generator.state_dict().values()):
         raise ModelError("checkpoint: its generator holds values that are not finite")
     spreads = [norm.spread for norm in generator.modules() if isinstance(norm, InstanceNormalisation)]

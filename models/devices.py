@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from realtime.errors import UserError
+from realtime.errors import UserError, first_line
 
 _KNOWN = re.compile(r"cpu|cuda(?::(\d+))?")
 # What PyTorch, CUDA's libraries and the system say in a RuntimeError where memory is wanting.
@@ -41,8 +41,7 @@ def choose_device(wanted: str, local_rank: int = 0) -> torch.device:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:  # a driver of another version, or a GPU that is another program's alone
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"--device {wanted}: does not answer ({reason}); try --device cpu") from None
+        raise UserError(f"--device {wanted}: does not answer ({first_line(error)}); try --device cpu") from None
     return device
 
 

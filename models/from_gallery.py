@@ -16,7 +16,7 @@ from torch import Tensor
 from models.cells import reversed_colours
 from models.checkpoint import generator_from_checkpoint
 from models.generator import CELLS, TIER_NAMES, Generator, GeneratorSettings
-from realtime.errors import ModelError
+from realtime.errors import ModelError, first_line
 from realtime.gallery import ModelFile, Style, verify
 
 _PREFIX = "generator."  # of the weights' names in the graph
@@ -54,7 +54,7 @@ def generator_of_file(model: ModelFile) -> Generator:
     except ModelError:
         raise
     except Exception as error:  # a damaged file makes protobuf, onnx, NumPy and PyTorch raise all kinds
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        reason = first_line(error, longest=120)
         raise ModelError(f"--from {model.path}: not a float32 network written by python -m export.to_onnx ({reason})") from None
 
 

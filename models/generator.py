@@ -29,16 +29,14 @@ BORDER = 16  # pixels by which a frame's edge is repeated before the network, an
 class GeneratorSettings:
     """Shape of a generator: widths in channels, one number per resolution, and the side of a cell in pixels.
 
-    The defaults are those of checkpoints that do not tell.
-
     normalised: with instance normalisation after each convolution but the last.
     """
 
-    tier: str = "fast"
-    stem_width: int = 32
-    trunk_width: int = 64
-    blocks: int = 5
-    cell: int = 4
+    tier: str
+    stem_width: int
+    trunk_width: int
+    blocks: int
+    cell: int
     normalised: bool = False
 
     def __post_init__(self) -> None:
@@ -58,6 +56,9 @@ TIERS: dict[str, GeneratorSettings] = {
     "fast": GeneratorSettings("fast", stem_width=16, trunk_width=32, blocks=4, cell=2),
     "fine": GeneratorSettings("fine", stem_width=32, trunk_width=64, blocks=5, cell=2, normalised=True),
 }
+
+# What checkpoints mean that do not tell: the first shape.
+_UNTOLD: dict[str, Any] = asdict(GeneratorSettings("fast", stem_width=32, trunk_width=64, blocks=5, cell=4))
 
 
 def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -151,8 +152,7 @@ def build_generator(settings: GeneratorSettings) -> Generator:
 
 def settings_from_dict(found: dict[str, Any]) -> GeneratorSettings:
     """Settings out of a checkpoint, which is foreign input: unknown names and sizes are refused."""
-    known = asdict(GeneratorSettings())
-    unknown = sorted(set(found) - set(known))
+    unknown = sorted(set(found) - set(_UNTOLD))
     if unknown:
         raise ValueError(f"unknown generator settings {', '.join(unknown)}")
-    return GeneratorSettings(**found)
+    return GeneratorSettings(**(_UNTOLD | found))

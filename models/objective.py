@@ -142,7 +142,7 @@ class PerceptualLoss:
 
 
 class Repetition:
-    """How much more often than the painting's do patterns come again some pixels away, along eight directions.
+    """How much more often than in the painting patterns repeat some pixels away, along eight directions.
 
         L_repetition = mean_l |C_d(y) - C_d(a)|_F^2 / |C_0(a)|_F^2      (see models.losses.shifted_covariance)
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from models.images import picture_of, read_video, save_image, video_seconds
-from realtime.errors import OutputError, SourceError, UserError
+from realtime.errors import OutputError, SourceError, UserError, first_line
 from realtime.pictures.files import PICTURE_SUFFIXES
 from realtime.pictures.photo_choice import PhotoChooser, fit_for_training
 from realtime.program.folders import user_cache_folder
@@ -105,7 +105,7 @@ def imagenette_photos() -> list[Path]:
     except UserError:
         raise
     except Exception as error:  # urllib, tarfile and torchvision each raise their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        reason = first_line(error)
         raise SourceError(
             f"content {IMAGENETTE}: cannot be downloaded into {root} ({reason}); "
             "check the network, or give a folder or a video of your own"

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, first_line, tell_mistake
 from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.program.interruption import answers_interruption
 
@@ -70,7 +70,7 @@ def load_trunk(path: Path) -> Generator:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"trunk {path}: not a safetensors file ({str(error).splitlines()[0]})") from None
+        raise ModelError(f"trunk {path}: not a safetensors file ({first_line(error)})") from None
     if metadata.get("format") != _FORMAT:
         raise ModelError(f"trunk {path}: expected the format {_FORMAT!r}; write one with python -m models.trunk RUN")
     try:

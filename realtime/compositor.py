@@ -12,7 +12,7 @@ def blend(photo: Image, painted: Image, strength: float) -> Image:
     """A mix of photo and painting.
 
     Args:
-        strength: 0 gives the photo, bit by bit, 1 the painting.
+        strength: 0 gives the photo unchanged, 1 the painting.
     """
     if strength <= 0:
         return photo

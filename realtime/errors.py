@@ -35,6 +35,12 @@ class OutputError(UserError):
     exit_code = EXIT_OUTPUT
 
 
+def first_line(error: BaseException, longest: int = 160) -> str:
+    """What an exception says, as much of it as fits into a message of one line; its type's name where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0][:longest] if text else type(error).__name__
+
+
 def tell_mistake(error: UserError) -> int:
     """Prints a user's mistake as every program does, one line on stderr, and returns its exit code."""
     print(f"error: {error}", file=sys.stderr)

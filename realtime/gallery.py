@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from realtime.errors import ModelError
+from realtime.errors import ModelError, first_line
 from realtime.program.folders import user_data_folder
 
 SHIPPED = Path(__file__).resolve().parent.parent / "styles"
 TIERS = ("fast", "fine")
 PRECISIONS = ("fp32", "fp16", "int8")
+DESCRIPTION = "style.json"
 EXEMPLAR = "exemplar.jpg"
+LAST_PLACE = 1000  # in the gallery's order, of styles that name none
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
 NEW_STYLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")  # stricter for those we make: safe on every file system
 _MAX_JSON_BYTES = 1_000_000
@@ -80,13 +82,13 @@ def load_gallery(extra: Path | None = None) -> list[Style]:
     """
     if extra is not None and not os.path.isdir(extra):
         raise ModelError(f"--styles {extra}: not a folder; expected one with a folder for each style")
-    if extra is not None and next(extra.glob("*/style.json"), None) is None:
+    if extra is not None and next(extra.glob(f"*/{DESCRIPTION}"), None) is None:
         print(f"warning: --styles {extra}: no styles there; expected a folder with style.json for each", file=sys.stderr)
     styles: dict[str, Style] = {}
     for folder in (SHIPPED, user_styles_folder(), extra):
         if folder is None or not os.path.isdir(folder):
             continue
-        for description in sorted(folder.glob("*/style.json")):
+        for description in sorted(folder.glob(f"*/{DESCRIPTION}")):
             try:
                 style = read_style(description)
             except ModelError as error:
@@ -152,7 +154,7 @@ def read_style(description: Path) -> Style:
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"style {description}: cannot be read as JSON ({str(error).splitlines()[0]})") from None
+        raise ModelError(f"style {description}: cannot be read as JSON ({first_line(error)})") from None
     try:
         models = {
             tier: {
@@ -172,7 +174,7 @@ def read_style(description: Path) -> Style:
             artist=str(found["artist"]),
             year=str(found["year"]),
             licence=str(found["licence"]),
-            order=int(found.get("order", 1000)),
+            order=int(found.get("order", LAST_PLACE)),
             models=models,
         )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:

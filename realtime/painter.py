@@ -82,7 +82,7 @@ class Painter:
         self._sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # of the last frame, and at which it was painted
 
     def prepare(self, frame_wh: tuple[int, int]) -> None:
-        """Paints nothing at a size that is expected, until no run needs new memory: a camera does not wait for that."""
+        """Paints black frames of a size that is expected, until no run needs new memory: a camera does not wait for that."""
         size_wh = self.processing_size(frame_wh, share=1.0)
         if size_wh[0] * size_wh[1] <= _LARGEST_PREPARED:
             for _ in range(_RUNS_TO_PREPARE):

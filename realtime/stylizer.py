@@ -12,19 +12,18 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from realtime.errors import ModelError
+from realtime.errors import ModelError, first_line
 from realtime.frame import Image
 from realtime.gallery import Style, verify
 from realtime.networks.arena import ARENA
 from realtime.networks.gpu_session import GPU, GpuSession, Shape
-from realtime.networks.layouts import KNOWN, Layout, fixed_size, recognise
+from realtime.networks.layouts import CONTRACT_VERSION, KNOWN, Layout, fixed_size, recognise
 from realtime.networks.memory import half_of_memory, share_of_memory
 from realtime.networks.model_choice import ModelChoice, choose_file
 from realtime.networks.placement import Placement
-from realtime.networks.providers import NVIDIA_PROVIDERS, Choice, create_session, expected_provider, placement_of
+from realtime.networks.providers import NVIDIA_PROVIDERS, SessionSettings, create_session, expected_provider, placement_of
 from realtime.networks.tiles import measure_reach, paint_in_tiles, paint_smaller
 
-_CONTRACT_VERSION = "1"
 _LARGEST_STRIDE = 32
 # What a network may take for itself at once, pictures painted at the same time included while memory is short; a larger
 # picture is painted in tiles.
@@ -150,10 +149,10 @@ class Stylizer:
             return
         self.style(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
 
-    def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, Choice, str]:
+    def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, SessionSettings, str]:
         """Bytes of the chosen file, what its session shall run on, and its name for messages."""
         model = style.models[self.tier][self.precision]
-        return verify(model), Choice(choice.provider, choice.threads, precision=self.precision), model.path.name
+        return verify(model), SessionSettings(choice.provider, choice.threads, precision=self.precision), model.path.name
 
     def placement(self, size_wh: tuple[int, int]) -> Placement | None:
         """Which nodes the provider runs at a size; None on the processor, which runs all, and where it cannot be told."""
@@ -174,7 +173,7 @@ class Stylizer:
         height, width = (-(-side // self.stride) * self.stride for side in size_wh[::-1])
         return (1, height, width, 3)
 
-    def _gpu_session(self, data: bytes, wanted: Choice, name: str) -> GpuSession:
+    def _gpu_session(self, data: bytes, wanted: SessionSettings, name: str) -> GpuSession:
         dimensions = self._input.shape[:3]
 
         def make(shape: Shape, uses_graph: bool) -> Any:
@@ -218,9 +217,9 @@ class Stylizer:
     def _read_stride(self, metadata: dict[str, str], name: str) -> int:
         if self._layout is not Layout.FRAME:
             return 4
-        if metadata.get("contract", _CONTRACT_VERSION) != _CONTRACT_VERSION:
+        if metadata.get("contract", CONTRACT_VERSION) != CONTRACT_VERSION:
             raise ModelError(
-                f"model {name}: contract {metadata['contract']!r}, this program knows {_CONTRACT_VERSION!r}; update it"
+                f"model {name}: contract {metadata['contract']!r}, this program knows {CONTRACT_VERSION!r}; update it"
             )
         text = metadata.get("stride", str(_LARGEST_STRIDE))
         if not text.isdigit() or int(text) < 1 or _LARGEST_STRIDE % int(text):
@@ -240,8 +239,7 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
-        raise ModelError(f"model: the network failed ({reason})") from None
+        raise ModelError(f"model: the network failed ({first_line(error)})") from None
 
 
 def _pad(image_bgr: Image, stride: int) -> Image:

@@ -16,7 +16,7 @@ from realtime.frame import Image
 from realtime.live.gallery_watch import GalleryWatch
 from realtime.live.messages import Messages
 from realtime.live.repaint import Repainter, RepaintStatus
-from realtime.live.snapshots import Snapshot, SnapshotFolder, Wanted
+from realtime.live.snapshots import OnSaved, Snapshot, SnapshotFolder
 from realtime.outlets.recorder import Recorder
 from realtime.painter import PaintedFrame, Painter
 from realtime.studio import Studio
@@ -97,7 +97,7 @@ class Errands:
         """How far the re-painting is, and what it looks like."""
         return self._repainter.status
 
-    def _save_snapshot(self, painted: PaintedFrame, state: ControlState, then: Wanted | None) -> None:
+    def _save_snapshot(self, painted: PaintedFrame, state: ControlState, then: OnSaved | None) -> None:
         photo = painted.frame.image_bgr
         self._snapshots.save(self._at_full_size(painted, state), photo, self._style_name(painted.style), then)
 

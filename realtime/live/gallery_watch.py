@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime.errors import ModelError
-from realtime.gallery import Style, read_style
+from realtime.gallery import DESCRIPTION, Style, read_style
 
 _EVERY_S = 1.5
-_DESCRIPTION = "style.json"
 
 Signature = tuple[tuple[str, int, int], ...]  # name, time of change in ns and bytes of each file
 
@@ -64,7 +63,7 @@ class GalleryWatch:
                 continue
             self._taken[folder] = found
             try:
-                self.arrived.put(Arrival(read_style(folder / _DESCRIPTION)))
+                self.arrived.put(Arrival(read_style(folder / DESCRIPTION)))
             except ModelError as error:
                 self.arrived.put(Arrival(None, str(error)))
 
@@ -75,7 +74,7 @@ class GalleryWatch:
     def _look(self) -> dict[Path, Signature]:
         found = {}
         for base in self._folders:
-            for description in base.glob(f"*/{_DESCRIPTION}"):
+            for description in base.glob(f"*/{DESCRIPTION}"):
                 signature = _signature(description.parent)
                 if signature is not None:
                     found[description.parent] = signature
@@ -84,7 +83,7 @@ class GalleryWatch:
     def _is_known(self, folder: Path) -> bool:
         """Whether the gallery has a style already; one that came while it was loading is new."""
         try:
-            return read_style(folder / _DESCRIPTION).name in self._known
+            return read_style(folder / DESCRIPTION).name in self._known
         except ModelError:
             return True  # the gallery has said so
 

@@ -33,7 +33,7 @@ class Snapshot:
         return original_of(self.path) if self.path is not None else None
 
 
-Wanted = Callable[[Snapshot], None]
+OnSaved = Callable[[Snapshot], None]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class _Job:
     paint: Callable[[], Image]
     photo: Image
     style_name: str
-    then: Wanted | None
+    then: OnSaved | None
 
 
 class SnapshotFolder:
@@ -60,7 +60,7 @@ class SnapshotFolder:
         self.done: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def save(self, paint: Callable[[], Image], photo: Image, style_name: str, then: Wanted | None = None) -> None:
+    def save(self, paint: Callable[[], Image], photo: Image, style_name: str, then: OnSaved | None = None) -> None:
         """Asks for a snapshot; it is not taken where too many wait already, which is told as any other failure.
 
         Args:

@@ -9,6 +9,7 @@ import numpy as np
 
 from realtime.errors import ModelError, UserError
 
+CONTRACT_VERSION = "1"  # of our own files, in their metadata
 KNOWN = (
     "uint8 [batch, height, width, 3] (StyleCam), float32 [batch, 3, height, width] (fast-neural-style) "
     "or float32 [batch, height, width, 3] (AnimeGAN)"

@@ -15,7 +15,7 @@ from typing import Any
 
 import onnxruntime as ort
 
-from realtime.errors import ModelError
+from realtime.errors import ModelError, first_line
 from realtime.networks import faults
 from realtime.networks.arena import ARENA
 from realtime.networks.exact_sums import keep_sums_exact
@@ -38,7 +38,7 @@ ort.disable_telemetry_events()  # Windows has events of its own; see realtime/__
 
 
 @dataclass(frozen=True)
-class Choice:
+class SessionSettings:
     """What a session shall run on.
 
     threads: 0 for onnxruntime's own choice, one for each physical core.
@@ -57,7 +57,7 @@ class Choice:
     channels_last: bool | None = None
 
 
-def create_session(model: bytes | Path, choice: Choice, name: str) -> tuple[ort.InferenceSession, str]:
+def create_session(model: bytes | Path, choice: SessionSettings, name: str) -> tuple[ort.InferenceSession, str]:
     """A session on the wanted provider.
 
     Args:
@@ -120,7 +120,7 @@ def _candidates(provider: str) -> list[str]:
     return [*candidates, "cpu"]
 
 
-def _try_session(source: bytes | str, provider: str, choice: Choice, name: str) -> ort.InferenceSession | None:
+def _try_session(source: bytes | str, provider: str, choice: SessionSettings, name: str) -> ort.InferenceSession | None:
     """A session whose first provider is the wanted one; None where that does not load."""
     if provider != "cpu" and _ORT_NAMES[provider] not in ort.get_available_providers():
         return None
@@ -133,12 +133,11 @@ def _try_session(source: bytes | str, provider: str, choice: Choice, name: str) 
     except Exception as error:  # onnxruntime's own exception types have no common base but Exception
         if provider != "cpu":
             return None
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise ModelError(f"model {name}: onnxruntime cannot load it ({reason})") from None
+        raise ModelError(f"model {name}: onnxruntime cannot load it ({first_line(error)})") from None
     return session if _SHORT_NAMES.get(session.get_providers()[0]) == provider else None
 
 
-def _session_options(choice: Choice, provider: str) -> ort.SessionOptions:
+def _session_options(choice: SessionSettings, provider: str) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = choice.threads
     options.log_severity_level = 4
@@ -155,7 +154,7 @@ def _session_options(choice: Choice, provider: str) -> ort.SessionOptions:
     return options
 
 
-def _providers(provider: str, choice: Choice) -> list[Any]:
+def _providers(provider: str, choice: SessionSettings) -> list[Any]:
     """The wanted provider with its options, and those that take over the nodes it does not know."""
     graph = _switch(choice.cuda_graph)
     half = choice.precision == "fp16"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from realtime.errors import OutputError
+from realtime.errors import OutputError, first_line
 from realtime.frame import Image
 from realtime.outlets.outlet import Figures
 from realtime.pictures.sequence import fit_on_black
@@ -103,7 +103,7 @@ class VirtualCamera:
         except Exception as error:  # a virtual camera that fails must never end the live picture
             with self._changed:
                 self._is_over = True
-            self._tell(f"virtual camera stopped: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            self._tell(f"virtual camera stopped: {first_line(error)}")
         finally:
             self._camera.close()
 

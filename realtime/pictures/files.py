@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from realtime.errors import OutputError, SourceError
+from realtime.errors import OutputError, SourceError, first_line
 from realtime.frame import Image
 from realtime.networks.memory import available_bytes
 from realtime.pictures.colour_profiles import to_srgb
@@ -69,7 +69,7 @@ def read_picture(path: Path, note: Note = no_note) -> Picture:
         try:
             return _convert(opened, note)
         except Exception as error:  # Pillow raises whatever its plugins stumble over: struct.error, zlib.error, ...
-            raise SourceError(f"picture {path}: damaged or cut short ({_first_line(error)}); nothing was made of it") from None
+            raise SourceError(f"picture {path}: damaged or cut short ({first_line(error)}); nothing was made of it") from None
 
 
 def read_on_white(path: Path) -> Image:
@@ -125,7 +125,7 @@ def open_picture(path: Path) -> Iterator[PIL.Image.Image]:
             ) from None
         except Exception as error:  # as above; an OSError may be the disk's or a plugin's
             reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) and error.strerror else None
-            raise SourceError(f"picture {path}: {reason or f'not a picture that can be read ({_first_line(error)})'}") from None
+            raise SourceError(f"picture {path}: {reason or f'not a picture that can be read ({first_line(error)})'}") from None
         yield opened
 
 
@@ -166,7 +166,7 @@ def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None, note
         with contextlib.suppress(OSError):
             partial.unlink()
         # The encoders see a full disk as a failure of their own.
-        reason = getattr(error, "strerror", None) or f"{_first_line(error)}; is the disk full?"
+        reason = getattr(error, "strerror", None) or f"{first_line(error)}; is the disk full?"
         raise OutputError(f"picture {path}: cannot be written ({reason})") from None
 
 
@@ -226,8 +226,3 @@ def check_size(path: Path, size_wh: tuple[int, int]) -> None:
     if available is not None and pixels * _BYTES_PER_PIXEL > available:
         needed = f"about {pixels * _BYTES_PER_PIXEL / 1e9:.1f} GB of memory"
         raise SourceError(f"{found} and needs {needed}, found {available / 1e9:.1f} free; make it smaller first")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:160] if text else type(error).__name__

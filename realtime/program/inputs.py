@@ -30,13 +30,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Single:
-    """One source, as it always was."""
+    """One source: a camera, a stream, a file, the demo."""
 
     source: str
 
 
 @dataclass(frozen=True)
-class Sequence:
+class PictureFilm:
     """Pictures that are the frames of one film."""
 
     pictures: tuple[Path, ...]
@@ -49,7 +49,7 @@ class Batch:
     jobs: tuple[Job, ...]
 
 
-Work = Single | Sequence | Batch
+Work = Single | PictureFilm | Batch
 
 
 def plan_work(sources: list[str], output: Path | None) -> Work:
@@ -80,7 +80,7 @@ def plan_work(sources: list[str], output: Path | None) -> Work:
         raise UserError(
             f"--output {output}: one picture for {len(files)}; give a folder, a numbered name as in %04d.png, or a video"
         )
-    return Sequence(tuple(files))
+    return PictureFilm(tuple(files))
 
 
 def expand(text: str) -> list[Path] | None:

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Collection
 
-from realtime.errors import ModelError, tell_mistake
+from realtime.errors import ModelError, first_line, tell_mistake
 
 _PACKAGES = {  # the module's name, and what it is installed as
     "numpy": "numpy",
@@ -58,7 +58,7 @@ def check_room(*modules: str, programs: Collection[str] | None = None) -> None:
 
 
 def _describe(package: str, error: ImportError) -> str:
-    reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+    reason = first_line(error)
     if reason.startswith(("libGL", "libgthread")):  # a Linux without a desktop
         return f"packages: {package} does not load ({reason}); apt install libgl1 libglib2.0-0"
     return f"packages: {package} does not load ({reason}); {_PIP} --force-reinstall {package}"

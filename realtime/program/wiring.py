@@ -10,7 +10,7 @@ from realtime.networks.calibration import Goal
 from realtime.networks.model_choice import ModelChoice
 from realtime.painter import Painter
 from realtime.pictures.sequence import NumberedPictures, PictureSequence
-from realtime.program.inputs import Sequence, Single, is_numbered, is_still
+from realtime.program.inputs import PictureFilm, Single, is_numbered, is_still
 from realtime.program.notes import Note
 from realtime.sinks import PictureSink, Sink
 from realtime.sources import PacedFile, PictureSource, Source, choose_source
@@ -30,7 +30,7 @@ def goal_of(args: argparse.Namespace) -> Goal:
     return Goal(args.target_fps, args.processing_size or args.size or Goal.size_wh)
 
 
-def source_of(args: argparse.Namespace, work: Single | Sequence, has_window: bool, note: Note) -> Source:
+def source_of(args: argparse.Namespace, work: Single | PictureFilm, has_window: bool, note: Note) -> Source:
     """Where the frames come from.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any
 
 from realtime.errors import OutputError
 from realtime.video.parts import Part, count_frames, picture_size, whole_frames
-from realtime.video.side_files import beside, listed_parts, notes_path, part_path
+from realtime.video.side_files import beside, listed_parts, part_path, resume_file_path
 
 _VERSION = 1
 
@@ -57,7 +57,7 @@ class UnfinishedVideo:
         if running is not None:
             listed.append(_listed(running, None))
         text = json.dumps({"version": _VERSION, "settings": self.settings, "parts": listed}, indent=2)
-        path = notes_path(self.output)
+        path = resume_file_path(self.output)
         partial = path.with_name(path.name + ".partial")
         try:
             partial.write_text(text + "\n", encoding="utf-8")
@@ -69,7 +69,7 @@ class UnfinishedVideo:
 
     def forget(self) -> None:
         """Removes the notes: the output is complete."""
-        notes_path(self.output).unlink(missing_ok=True)
+        resume_file_path(self.output).unlink(missing_ok=True)
 
 
 def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo | None:
@@ -78,7 +78,7 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
     Raises:
         OutputError: it was made with other settings, or the notes cannot be read.
     """
-    path = notes_path(output)
+    path = resume_file_path(output)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         version, before = found["version"], dict(found["settings"])
@@ -101,14 +101,14 @@ def find_unfinished(output: Path, settings: dict[str, Any]) -> UnfinishedVideo |
 
 def is_unfinished(output: Path) -> bool:
     """Whether notes of a broken-off run lie beside an output."""
-    return os.path.exists(notes_path(output))  # Path.exists raises where a name is too long
+    return os.path.exists(resume_file_path(output))  # Path.exists raises where a name is too long
 
 
 def network_before(outputs: Iterable[Path]) -> str | None:
     """SHA-256 of the network by which the first of the outputs that was broken off was painted; None where none was."""
     for output in outputs:
         try:
-            settings = json.loads(notes_path(output).read_text(encoding="utf-8"))["settings"]
+            settings = json.loads(resume_file_path(output).read_text(encoding="utf-8"))["settings"]
             return str(settings["network"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -120,7 +120,7 @@ def discard_unfinished(output: Path) -> None:
     for path in listed_parts(output):
         if path != output:
             path.unlink(missing_ok=True)
-    notes_path(output).unlink(missing_ok=True)
+    resume_file_path(output).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

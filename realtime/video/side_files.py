@@ -12,7 +12,7 @@ def part_path(output: Path, number: int) -> Path:
     return output.with_name(f"{output.name}.partial" if number == 1 else f"{output.name}.{number}.partial")
 
 
-def notes_path(output: Path) -> Path:
+def resume_file_path(output: Path) -> Path:
     """The small file that --resume needs, beside the output."""
     return output.with_name(output.name + ".resume.json")
 
@@ -36,7 +36,7 @@ def beside(output: Path, name: str) -> Path:
 def listed_parts(output: Path) -> list[Path]:
     """The parts that the notes name, the output itself perhaps among them; none where there are no notes to be read."""
     try:
-        listed = json.loads(notes_path(output).read_text(encoding="utf-8"))["parts"]
+        listed = json.loads(resume_file_path(output).read_text(encoding="utf-8"))["parts"]
         return [beside(output, str(part["file"])) for part in listed]
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -46,6 +46,6 @@ def side_files(output: Path) -> list[Path]:
     """Every file beside an output that a run may write over or remove."""
     listed = listed_parts(output)
     numbered = [part_path(output, number) for number in range(1, len(listed) + 2)]
-    notes = notes_path(output)
+    notes = resume_file_path(output)
     made = [*numbered, *listed, finishing_path(output), notes, part_path(notes, 1)]
     return [path for path in dict.fromkeys(made) if path != output]

@@ -28,7 +28,7 @@ from models.vgg import LossNetwork, VGGFeatures, convolution_shapes
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import load_gallery
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 from tests.fakes import style_of, write_style_onnx
 
 FLOW_FOLDER = data_folder() / "video" / "flow"
@@ -365,7 +365,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_exported_reference_takes_floats_of_a_fixed_size(reference: Path) -> None:
-    session, provider = create_session(reference, Choice("cpu", 1), "reference")
+    session, provider = create_session(reference, SessionSettings("cpu", 1), "reference")
     assert provider == "cpu"
     assert session.get_inputs()[0].shape == [1, 3, 32, 40]
     assert session.get_inputs()[0].type == "tensor(float)"
@@ -375,7 +375,7 @@ def test_the_exported_reference_takes_floats_of_a_fixed_size(reference: Path) ->
 
 
 def test_the_first_run_of_a_turn_is_not_counted(reference: Path) -> None:
-    session, _ = create_session(reference, Choice("cpu", 1), "reference")
+    session, _ = create_session(reference, SessionSettings("cpu", 1), "reference")
     contender = Contender("reference", session, np.zeros((1, 3, 32, 40), np.float32))
     contender.take_turn(2)
     contender.take_turn(1)
@@ -398,7 +398,7 @@ def byte_model(path: Path) -> Path:
 def test_speed_is_given_beside_the_reference(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "export_reference", lambda path, _: path.write_bytes(reference.read_bytes()))
     monkeypatch.setattr(speed, "load_gallery", list)
-    rows = speed.measure(str(byte_model(tmp_path / "unchanged.onnx")), (40, 32), Choice("cpu", 1), rounds=2)
+    rows = speed.measure(str(byte_model(tmp_path / "unchanged.onnx")), (40, 32), SessionSettings("cpu", 1), rounds=2)
     assert [row["network"] for row in rows] == ["reference fp32", "fast fp32"]
     assert rows[0]["times_reference"] == 1.0
     assert all(row["size_wh"] == (40, 32) and row["ms"] >= 0 for row in rows)

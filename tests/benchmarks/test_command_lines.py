@@ -31,7 +31,7 @@ def test_an_interruption_ends_with_130(name: str, monkeypatch: pytest.MonkeyPatc
     assert capsys.readouterr().err.startswith("interrupted")
 
 
-@pytest.mark.parametrize("name", ["candidates", "cores", "end_to_end", "gpu", "memory", "speed"])
+@pytest.mark.parametrize("name", ["beside", "candidates", "cores", "end_to_end", "gpu", "memory", "speed"])
 @pytest.mark.parametrize("size", ["abc", "640", "8x8"])
 def test_a_wrong_size_ends_with_2(name: str, size: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

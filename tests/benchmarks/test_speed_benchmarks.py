@@ -19,11 +19,11 @@ from benchmarks.speed import Contender
 from realtime.errors import ModelError, UserError
 from realtime.gallery import ModelFile, Style
 from realtime.networks.model_choice import ModelChoice
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 from realtime.studio import Studio
 from tests.fakes import FakeStylizer, flat_picture, plain_style, style_of, write_style_onnx
 
-CPU = Choice("cpu", threads=1)
+CPU = SessionSettings("cpu", threads=1)
 
 
 @pytest.fixture
@@ -232,9 +232,9 @@ def test_steps_take_turns_and_medians(clock: Any) -> None:
 def test_gpu_steps_run_where_tensors_are_bound(tiny: Style, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the processor, which binds tensors in the same manner and records no graph."""
     session_type = gpu.GpuSession
-    made: list[Choice] = []
+    made: list[SessionSettings] = []
 
-    def on_processor(model: bytes, choice: Choice, name: str) -> tuple[Any, str]:
+    def on_processor(model: bytes, choice: SessionSettings, name: str) -> tuple[Any, str]:
         made.append(choice)
         if choice.cuda_graph:
             raise RuntimeError("no CUDA graphs here")

@@ -28,7 +28,7 @@ from realtime.frame import Image
 from realtime.gallery import read_style, user_styles_folder, verify
 
 ROOT = Path(__file__).resolve().parents[2]
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
 FACTS = ["--title", "The Wave", "--artist", "Hokusai", "--year", "1831", "--licence", "public domain", "--order", "7"]
 
 

@@ -21,7 +21,7 @@ from models.generator import GeneratorSettings, build_generator
 from realtime.gallery import read_style, verify
 from realtime.networks.placement import read_placement
 
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
 # From the list of kernels of onnxruntime's CUDA provider: what it runs in float16, and what it moves of any type.
 CUDA_IN_FLOAT16 = frozenset({"Add", "Cast", "Clip", "Conv", "InstanceNormalization", "Pad", "Relu", "Round"})
 CUDA_MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})

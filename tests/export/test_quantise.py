@@ -25,7 +25,7 @@ from models.images import load_image, save_image
 from realtime.gallery import read_style, verify
 from realtime.program import argument_types
 
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1)
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
 
 
 def soft_photo(seed: int, height: int = 64, width: int = 96) -> torch.Tensor:

@@ -18,7 +18,7 @@ from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_c
 from models.generator import GeneratorSettings, build_generator
 from realtime.errors import ModelError, OutputError
 
-NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1)
+NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4)
 
 
 class Trap:
@@ -211,7 +211,7 @@ def test_weights_that_are_not_finite_are_refused(value: float) -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_a_spread_that_nothing_can_be_divided_by_is_refused(value: float) -> None:
-    shape = GeneratorSettings("fine", stem_width=4, trunk_width=8, blocks=1, normalised=True)
+    shape = GeneratorSettings("fine", stem_width=4, trunk_width=8, blocks=1, cell=4, normalised=True)
     weights = build_generator(shape).state_dict()
     weights["down_norm.spread"][2] = value
     with pytest.raises(ModelError, match="spread is not above zero"):

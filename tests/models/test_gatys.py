@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,7 @@ from PIL import Image
 
 from models.gatys import main
 from models.stills import files as gatys_files
-from tests.fakes import write_style
+from tests.fakes import wait_until, write_style
 from tests.models.stills.fakes import painting, photo, picture_file, weights_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,8 +274,6 @@ def test_a_reader_that_goes_ends_it_without_a_word(desk: Desk) -> None:
         assert worker.stdout is not None and worker.stderr is not None
         worker.stdout.readline()
         worker.stdout.close()
-        until = time.monotonic() + 60
-        while worker.poll() is None and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_until(lambda: worker.poll() is not None, timeout_s=60)
         assert worker.poll() == 130
         assert "Traceback" not in worker.stderr.read()

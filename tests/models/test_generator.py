@@ -15,7 +15,7 @@ from models.cells import CellMap, EvenConvolution, depth_to_space, space_to_dept
 from models.folding import count_parameters, fold, kilo_macs_per_pixel
 from models.generator import BORDER, CELLS, TIERS, Generator, GeneratorSettings, build_generator, settings_from_dict
 
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=12, blocks=1)
+NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=12, blocks=1, cell=4)
 
 
 def narrow_generator(seed: int = 0) -> Generator:
@@ -271,7 +271,7 @@ def test_the_fine_tier_keeps_its_bounds() -> None:
 
 def test_the_surroundings_of_a_photo_paint_its_middle_as_its_own_border_nearly_does() -> None:
     torch.manual_seed(0)
-    generator = build_generator(GeneratorSettings(stem_width=8, trunk_width=8, blocks=1))
+    generator = build_generator(GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4))
     wide = torch.rand(1, 3, 96, 96)
     with torch.no_grad():
         nn.init.normal_(generator.paint.weight, std=0.05)

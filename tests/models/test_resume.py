@@ -64,7 +64,7 @@ def brightness(monkeypatch: pytest.MonkeyPatch) -> type[Brightness]:
     fresh = type("FreshBrightness", (Brightness,), {})
     monkeypatch.setattr(training, "PerceptualLoss", fresh)
     monkeypatch.setattr(train, "load_loss_network", lambda *_: LossNetwork(nn.Identity(), "0" * 64, "none"))
-    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1))
+    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4))
     return fresh
 
 

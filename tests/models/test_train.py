@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -46,10 +45,11 @@ from models.train_arguments import build_parser, given_settings
 from models.training import Training
 from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
 from realtime.errors import SourceError, UserError
+from tests.fakes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)  # torchvision's, of the convolutions
-NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1)
+NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4)
 TERMS = ("style", "content", "tv", "stability", "repetition")
 CPU = torch.device("cpu")
 
@@ -294,7 +294,7 @@ def test_in_bfloat16_the_terms_are_nearly_those_of_float32(
     small_vgg_file: Path, painting: Path, views: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    generator = build_generator(GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1))
+    generator = build_generator(GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1, cell=4))
     terms, seen = {}, []
     for pays in (False, True):
         monkeypatch.setattr(objective, "bfloat16_pays", lambda _, pays=pays: pays)
@@ -326,7 +326,7 @@ def test_in_bfloat16_the_terms_are_nearly_those_of_float32(
 def test_a_few_dozen_steps_lower_the_loss(
     arguments: list[str], small_vgg_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1))
+    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=16, trunk_width=16, blocks=1, cell=4))
     options = ["--steps", "60", "--learning-rate", "1e-2", "--stability-weight", "0.001", "--vgg", str(small_vgg_file)]
     assert train.main([*arguments, *options]) == 0
     rows = read_log(tmp_path / "run")
@@ -786,7 +786,7 @@ def test_a_generator_of_other_widths_is_not_resumed(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train.main([*arguments, "--steps", "1"]) == 0
-    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=5, trunk_width=4, blocks=1))
+    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=5, trunk_width=4, blocks=1, cell=4))
     code, said = error_of([*arguments, "--steps", "2", "--resume"], capsys)
     assert code == 2
     assert "trains another generator" in said
@@ -874,9 +874,7 @@ def test_an_interrupted_training_keeps_a_checkpoint_and_ends_with_130(
     command = [sys.executable, "-m", "models.train", *arguments, "--minutes", "60", "--vgg", str(vgg_file)]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 300
-        while not (run / "log.tsv").exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: (run / "log.tsv").exists() or process.poll() is not None, timeout_s=300)
         assert not (run / CHECKPOINT_NAME).exists()
         process.send_signal(number)
         _, said = process.communicate(timeout=300)
@@ -944,7 +942,7 @@ def test_the_loss_network_holds_every_layer_that_training_needs(vgg_file: Path) 
 
 
 def test_view_painter_paints_the_first_view_raw_and_the_second_as_live() -> None:
-    generator = build_generator(GeneratorSettings(stem_width=8, trunk_width=8, blocks=1))
+    generator = build_generator(GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4))
     wide, second = torch.rand(1, 3, 96, 96), torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         first_painted, second_painted = ViewPainter(generator)(wide, second)

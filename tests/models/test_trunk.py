@@ -14,7 +14,7 @@ from models.generator import TIERS, Generator, GeneratorSettings, build_generato
 from models.trunk import TRUNK_WORD, load_start, load_trunk, main, save_trunk
 from realtime.errors import ModelError, OutputError
 
-SMALL = GeneratorSettings(stem_width=8, trunk_width=8, blocks=1)
+SMALL = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
 
 
 def test_a_trunk_paints_as_the_generator_it_was_made_of(tmp_path: Path) -> None:

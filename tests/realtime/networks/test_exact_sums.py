@@ -13,7 +13,7 @@ import pytest
 
 from realtime.networks import exact_sums
 from realtime.networks.exact_sums import SUMS_ONNX, sums_are_exact
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 
 ENTRY = "session.x64quantprecision"
 
@@ -41,7 +41,7 @@ def test_the_slower_way_is_taken_where_sums_are_cut_off_alone(
     monkeypatch: pytest.MonkeyPatch, inversion_onnx: Path, is_exact: bool
 ) -> None:
     monkeypatch.setattr(exact_sums, "sums_are_exact", lambda: is_exact)
-    session, _ = create_session(inversion_onnx, Choice("cpu"), "inversion")
+    session, _ = create_session(inversion_onnx, SessionSettings("cpu"), "inversion")
     options = session.get_session_options()
     if is_exact:
         with pytest.raises(RuntimeError, match="does not have"):

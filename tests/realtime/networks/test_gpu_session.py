@@ -17,7 +17,7 @@ from realtime.errors import ModelError
 from realtime.networks.gpu_session import GPU, KEPT_SIZES, GpuSession, Shape
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.placement import Placement
-from realtime.networks.providers import Choice, create_session
+from realtime.networks.providers import SessionSettings, create_session
 from realtime.stylizer import Stylizer
 from tests.fakes import noisy_picture, style_of
 
@@ -32,7 +32,7 @@ def maker(model: Path, made: list[tuple[Shape, bool]], graphs: bool = True) -> C
         if uses_graph and not graphs:
             raise RuntimeError("This session cannot use the graph capture feature")
         sizes = dict(zip(("batch", "height", "width"), shape, strict=False))
-        return create_session(model.read_bytes(), Choice("cpu", threads=1, sizes=sizes), "tiny")[0]
+        return create_session(model.read_bytes(), SessionSettings("cpu", threads=1, sizes=sizes), "tiny")[0]
 
     return make
 
@@ -190,9 +190,9 @@ def test_nothing_runs_while_a_run_is_recorded(watched: tuple[Callable[[Shape, bo
 
 
 def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Choice] = []
+    asked: list[SessionSettings] = []
 
-    def pretend(model: bytes, choice: Choice, name: str) -> tuple[Any, str]:
+    def pretend(model: bytes, choice: SessionSettings, name: str) -> tuple[Any, str]:
         asked.append(choice)
         session, _ = create_session(model, replace(choice, provider="cpu"), name)
         return session, "cuda"
@@ -212,7 +212,9 @@ def test_stylizer_on_a_gpu_goes_through_it(inversion_onnx: Path, monkeypatch: py
     stylizer.warm_up((32, 32))
     assert stylizer.is_ready_at((32, 32))
     del asked[-1]
-    assert asked[-1] == Choice("cuda", sizes={"batch": 1, "height": 52, "width": 68}, cuda_graph=True, precision="fp32")
+    assert asked[-1] == SessionSettings(
+        "cuda", sizes={"batch": 1, "height": 52, "width": 68}, cuda_graph=True, precision="fp32"
+    )
 
 
 def test_picture_without_a_session_of_its_own_waits_while_a_run_is_recorded(inversion_onnx: Path) -> None:

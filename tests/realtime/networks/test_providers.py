@@ -15,7 +15,7 @@ from realtime.errors import ModelError
 from realtime.networks import providers
 from realtime.networks.faults import Installation
 from realtime.networks.nvidia import Driver, Gpu
-from realtime.networks.providers import PROVIDERS, Choice, create_session, why_not
+from realtime.networks.providers import PROVIDERS, SessionSettings, create_session, why_not
 from tests.fakes import noisy_picture, write_style_onnx
 
 
@@ -37,7 +37,7 @@ def gpu_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def test_processor_always_runs(inversion_onnx: Path) -> None:
-    session, provider = create_session(inversion_onnx.read_bytes(), Choice("cpu", threads=1), "inversion")
+    session, provider = create_session(inversion_onnx.read_bytes(), SessionSettings("cpu", threads=1), "inversion")
     assert provider == "cpu"
     assert session.get_providers() == ["CPUExecutionProvider"]
     batch = noisy_picture()[np.newaxis]
@@ -45,12 +45,12 @@ def test_processor_always_runs(inversion_onnx: Path) -> None:
 
 
 def test_path_does_as_well_as_bytes(inversion_onnx: Path) -> None:
-    _, provider = create_session(inversion_onnx, Choice("cpu"), "inversion")
+    _, provider = create_session(inversion_onnx, SessionSettings("cpu"), "inversion")
     assert provider == "cpu"
 
 
 def test_automatic_choice_names_the_provider_that_executes(inversion_onnx: Path) -> None:
-    session, provider = create_session(inversion_onnx.read_bytes(), Choice("auto"), "inversion")
+    session, provider = create_session(inversion_onnx.read_bytes(), SessionSettings("auto"), "inversion")
     assert provider in PROVIDERS[1:]
     assert provider in session.get_providers()[0].lower()
 
@@ -59,7 +59,7 @@ def test_automatic_choice_without_a_driver_is_the_processor(inversion_onnx: Path
     available = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr("realtime.networks.providers.driver_loads", lambda: False)
     monkeypatch.setattr("realtime.networks.providers.ort.get_available_providers", lambda: available)
-    _, provider = create_session(inversion_onnx.read_bytes(), Choice("auto"), "inversion")
+    _, provider = create_session(inversion_onnx.read_bytes(), SessionSettings("auto"), "inversion")
     assert provider == "cpu"
 
 
@@ -71,7 +71,7 @@ def test_gpu_asked_for_without_a_driver_is_refused_with_the_reason(
     monkeypatch.setattr("realtime.networks.providers.driver_loads", lambda: False)
     monkeypatch.setattr("realtime.networks.providers.ort.get_available_providers", lambda: available)
     with pytest.raises(ModelError, match=f"--provider {provider}: does not load here .no NVIDIA driver.*--provider cpu"):
-        create_session(inversion_onnx.read_bytes(), Choice(provider), "inversion")
+        create_session(inversion_onnx.read_bytes(), SessionSettings(provider), "inversion")
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt", "coreml"])
@@ -80,7 +80,7 @@ def test_provider_that_is_not_built_in_is_refused_with_the_reason(
 ) -> None:
     monkeypatch.setattr("realtime.networks.providers.ort.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ModelError, match="built without it"):
-        create_session(inversion_onnx.read_bytes(), Choice(provider), "inversion")
+        create_session(inversion_onnx.read_bytes(), SessionSettings(provider), "inversion")
 
 
 def test_silent_fall_back_to_the_processor_is_noticed(inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,14 +95,14 @@ def test_silent_fall_back_to_the_processor_is_noticed(inversion_onnx: Path, monk
     monkeypatch.setattr("realtime.networks.providers.driver_loads", lambda: True)
     monkeypatch.setattr("realtime.networks.providers.ort.get_available_providers", lambda: available)
     with pytest.raises(ModelError, match="--provider cuda: does not load here"):
-        create_session(inversion_onnx.read_bytes(), Choice("cuda"), "inversion")
-    _, provider = create_session(inversion_onnx.read_bytes(), Choice("auto"), "inversion")
+        create_session(inversion_onnx.read_bytes(), SessionSettings("cuda"), "inversion")
+    _, provider = create_session(inversion_onnx.read_bytes(), SessionSettings("auto"), "inversion")
     assert provider == "cpu"
 
 
 def test_file_that_is_no_model(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ModelError, match="model junk: onnxruntime cannot load it") as caught:
-        create_session(b"junk", Choice("cpu"), "junk")
+        create_session(b"junk", SessionSettings("cpu"), "junk")
     assert len(str(caught.value).splitlines()) == 1
     assert capfd.readouterr() == ("", "")  # onnxruntime itself stays silent
 
@@ -139,7 +139,7 @@ def test_gpu_that_lies_idle_is_warned_of_once(
     monkeypatch.setattr("realtime.networks.providers.ort.InferenceSession", fail_on_gpu)
     gpu_machine.extend(f"libcudnn.so.{major}" for major in (8, 9, 10))
     for _ in range(2):
-        _, provider = create_session(inversion_onnx.read_bytes(), Choice("auto"), "inversion")
+        _, provider = create_session(inversion_onnx.read_bytes(), SessionSettings("auto"), "inversion")
         assert provider == "cpu"
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
@@ -150,7 +150,7 @@ def test_gpu_that_lies_idle_is_warned_of_once(
 def test_processor_asked_for_gives_no_warning(
     inversion_onnx: Path, gpu_machine: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create_session(inversion_onnx.read_bytes(), Choice("cpu"), "inversion")
+    create_session(inversion_onnx.read_bytes(), SessionSettings("cpu"), "inversion")
     assert capsys.readouterr().err == ""
 
 
@@ -173,7 +173,7 @@ def made_with(monkeypatch: pytest.MonkeyPatch, gpu_machine: list[str]) -> dict[s
 
 @pytest.mark.parametrize(("precision", "nhwc"), [("fp16", "1"), ("fp32", "0")])
 def test_cuda_gets_its_options(made_with: dict[str, Any], precision: str, nhwc: str) -> None:
-    create_session(b"", Choice("cuda", cuda_graph=True, precision=precision), "any")
+    create_session(b"", SessionSettings("cuda", cuda_graph=True, precision=precision), "any")
     assert made_with["providers"]["CUDAExecutionProvider"] == {
         "cudnn_conv_algo_search": "HEURISTIC",
         "prefer_nhwc": nhwc,
@@ -187,7 +187,7 @@ def test_tensorrt_keeps_engines_and_timings_in_the_users_cache(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("realtime.program.folders.platform.system", lambda: "Linux")
-    create_session(b"", Choice("tensorrt", precision="fp16"), "any")
+    create_session(b"", SessionSettings("tensorrt", precision="fp16"), "any")
     options = made_with["providers"]["TensorrtExecutionProvider"]
     folder = tmp_path / "stylecam" / "tensorrt"
     assert folder.is_dir()
@@ -203,7 +203,7 @@ def test_tensorrt_works_without_a_place_for_its_cache(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setattr("realtime.program.folders.platform.system", lambda: "Linux")
-    create_session(b"", Choice("tensorrt"), "any")
+    create_session(b"", SessionSettings("tensorrt"), "any")
     options = made_with["providers"]["TensorrtExecutionProvider"]
     assert options["trt_engine_cache_enable"] == "0"
     assert "trt_engine_cache_path" not in options
@@ -211,5 +211,5 @@ def test_tensorrt_works_without_a_place_for_its_cache(
 
 def test_sizes_that_are_fixed_leave_no_shape_to_compute(tmp_path: Path) -> None:
     path = write_style_onnx(tmp_path / "tiny.onnx")
-    session, _ = create_session(path, Choice("cpu", sizes={"batch": 1, "height": 8, "width": 12}), "tiny")
+    session, _ = create_session(path, SessionSettings("cpu", sizes={"batch": 1, "height": 8, "width": 12}), "tiny")
     assert session.get_inputs()[0].shape == [1, 8, 12, 3]

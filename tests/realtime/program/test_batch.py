@@ -11,7 +11,7 @@ import pytest
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
 from realtime.program.batch import Existing, Report, is_done, paint_batch
 from realtime.program.inputs import Batch, Job
-from realtime.video.side_files import notes_path
+from realtime.video.side_files import resume_file_path
 
 NEITHER = Existing()
 JOBS = tuple(Job(Path(f"{name}.png"), Path(f"painted/{name}.png")) for name in "abcd")
@@ -109,7 +109,7 @@ def test_bug_is_not_taken_for_a_bad_file() -> None:
 def test_what_is_done_and_what_was_broken_off(tmp_path: Path) -> None:
     for name in ("photo.png", "whole.mp4", "broken.mp4"):
         (tmp_path / name).touch()
-    notes_path(tmp_path / "broken.mp4").touch()
+    resume_file_path(tmp_path / "broken.mp4").touch()
     assert is_done(tmp_path / "photo.png")
     assert is_done(tmp_path / "whole.mp4")
     assert not is_done(tmp_path / "broken.mp4")

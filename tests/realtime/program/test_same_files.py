@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from realtime.errors import OutputError
-from realtime.program.inputs import Batch, Job, Sequence, Single, Work, plan_work
+from realtime.program.inputs import Batch, Job, PictureFilm, Single, Work, plan_work
 from realtime.program.same_files import check_apart, check_not_source, identities
 
 
@@ -37,7 +37,7 @@ def test_other_outputs_are_fine(output: str | None) -> None:
 
 def test_numbered_pictures_onto_themselves() -> None:
     work = plan_work(["%d.png"], Path("%d.png"))
-    assert isinstance(work, Sequence)
+    assert isinstance(work, PictureFilm)
     with pytest.raises(OutputError, match="source itself"):
         check_apart(work, Path("%d.png"), None)
     with pytest.raises(OutputError, match="source itself"):

@@ -16,7 +16,7 @@ from realtime.video.codecs import Encoding
 from realtime.video.encoder import PartFile, VideoForm
 from realtime.video.parts import Part, count_frames, trim_part, whole_frames
 from realtime.video.resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished, network_before
-from realtime.video.side_files import notes_path
+from realtime.video.side_files import resume_file_path
 from realtime.video.writer import VideoFileSink, check_whole
 from tests.fakes import clip_index, coloured_picture, read_clip, write_clip
 
@@ -143,7 +143,7 @@ def test_nothing_there_is_nothing_to_continue(tmp_path: Path) -> None:
 )
 def test_notes_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "out.mp4"
-    notes_path(path).write_text(text)
+    resume_file_path(path).write_text(text)
     with pytest.raises(OutputError, match="use --overwrite without --resume to start over"):
         find_unfinished(path, {})
     assert find_unfinished(tmp_path / "other.mp4", {}) is None
@@ -162,9 +162,9 @@ def test_part_that_was_replaced_is_noticed(tmp_path: Path, frames: int, says_byt
     path = tmp_path / "out.mp4"
     write(sink_for(path, "h264"), 0, 4, complete=False)
     if not says_bytes:  # as earlier versions wrote
-        notes = json.loads(notes_path(path).read_text())
+        notes = json.loads(resume_file_path(path).read_text())
         assert notes["parts"][0].pop("bytes") == path.stat().st_size
-        notes_path(path).write_text(json.dumps(notes))
+        resume_file_path(path).write_text(json.dumps(notes))
     assert find_unfinished(path, SETTINGS) is not None
     other = write_clip(tmp_path / "other.mp4", frames=frames).read_bytes()
     path.write_bytes(other)
@@ -189,7 +189,7 @@ def test_beginning_again_removes_what_was_left(tmp_path: Path) -> None:
     for name in ("out.mp4", "out.mp4.partial", "out.mp4.2.partial", "precious.mp4"):
         (tmp_path / name).write_bytes(b"x")
     listed = [{"file": name, "frames": 1} for name in ("out.mp4", "out.mp4.partial", "out.mp4.2.partial")]
-    notes_path(path).write_text(json.dumps({"version": 1, "settings": {}, "parts": listed}))
+    resume_file_path(path).write_text(json.dumps({"version": 1, "settings": {}, "parts": listed}))
     discard_unfinished(path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.mp4", "precious.mp4"]
 
@@ -233,7 +233,7 @@ def test_file_that_lost_its_end_is_noticed(tmp_path: Path) -> None:
 def test_network_of_what_was_broken_off_is_known(tmp_path: Path) -> None:
     outputs = [tmp_path / name for name in ("complete.mp4", "damaged.mp4", "old.mp4", "out.mp4")]
     assert network_before(outputs) is None
-    notes_path(outputs[1]).write_text("{")
-    notes_path(outputs[2]).write_text('{"settings": {}}')
+    resume_file_path(outputs[1]).write_text("{")
+    resume_file_path(outputs[2]).write_text('{"settings": {}}')
     UnfinishedVideo(outputs[3], SETTINGS | {"network": "ab12"}).remember([])
     assert network_before(outputs) == "ab12"
