@@ -177,12 +177,17 @@ def run_one(
         rate = SizeControl(args.target_fps)
         tell = no_note if args.quiet else print_note  # each time: a source may be lost more than once
         pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets, tell)
-        try:
-            pipeline.run()
-        finally:
-            messages.on_terminal = True  # the window is gone
-            join_all(*(outlet.close for outlet in outlets))
+
+        def run_to_the_end() -> None:
+            try:
+                pipeline.run()
+            finally:
+                messages.on_terminal = True  # the window is gone
+
+        def report_figures() -> None:
             report(collect_stats(pipeline, capture, painter, times, styles[painter.style].name, _STARTED_S))
+
+        join_all(run_to_the_end, *(outlet.close for outlet in outlets), report_figures)
     finally:
         join_all(*closing, *(outlet.close for outlet in outlets))
     for problem in snapshots.problems():  # of those asked for just before the end

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
 from realtime.program import argument_types
-from realtime.program.interruption import sigterm_as_ctrl_c
+from realtime.program.interruption import signals_as_ctrl_c
 from realtime.program.same_files import check_not_source, identities
 
 SHORT_SIDE = 512
@@ -117,7 +117,7 @@ def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with sigterm_as_ctrl_c():
+    with signals_as_ctrl_c():
         try:
             run(build_parser().parse_args(argv))
         except UserError as error:

@@ -9,14 +9,14 @@ import os
 import sys
 
 from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
-from realtime.program.interruption import sigterm_as_ctrl_c
+from realtime.program.interruption import signals_as_ctrl_c
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     # Threads that wait for each other must not spin: the live picture needs the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with sigterm_as_ctrl_c():
+    with signals_as_ctrl_c():
         try:
             from models.stills.arguments import build_parser
             from models.stills.run import run

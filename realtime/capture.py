@@ -73,6 +73,9 @@ class Capture:
         self._error: Exception | None = None
         self._generation = 0
         self._thread: threading.Thread | None = None
+        self._lost_at_s: float | None = None  # until a frame has come again: opening alone proves nothing
+        self._back_off_s = _FIRST_BACK_OFF_S
+        self._is_reading = False  # the source is open, and a frame is waited for
         self._last_frame_s = 0.0
         self._last_change_s = 0.0
         self._last_image: Image | None = None
@@ -192,6 +195,7 @@ class Capture:
             if lost and not self._open_again(generation, close_first=False):
                 return
             while self._is_current(generation):
+                self._is_reading = True
                 found = self.source.read()
                 if found is None or self._is_frozen(found[0]):
                     if not self._is_current(generation):
@@ -220,6 +224,7 @@ class Capture:
             self._delivered += 1
             self._intervals_s.append(now - self._last_frame_s)
             self._last_frame_s = now
+            self._lost_at_s, self._back_off_s = None, _FIRST_BACK_OFF_S
             self.state = CaptureState.RUNNING
             self._changed.notify_all()
 
@@ -244,23 +249,19 @@ class Capture:
 
     def _open_again(self, generation: int, close_first: bool) -> bool:
         """Waits for the source to return. False when the waiting was ended."""
-        lost_at_s = self._clock()
         with self._changed:
             if self._is_current(generation):
-                self.state = CaptureState.LOST
-                self._changed.notify_all()
+                self._is_reading = False
+                self._lose()
         if close_first:
             self.source.close()
-        back_off_s = _FIRST_BACK_OFF_S
         while self._is_current(generation):
-            waited_s = self._clock() - lost_at_s
-            if self._retry_s is not None and waited_s >= self._retry_s:
-                reason = f"{self.source.description}: lost, and not back within {self._retry_s:g} seconds"
-                self._finish(generation, SourceError(reason))
+            if self._has_waited_enough():
+                self._give_up(generation)
                 return False
-            if self._stop.wait(back_off_s):
+            if self._stop.wait(self._back_off_s):
                 return False
-            back_off_s = min(2 * back_off_s, _LONGEST_BACK_OFF_S)
+            self._back_off_s = min(2 * self._back_off_s, _LONGEST_BACK_OFF_S)
             try:
                 self.source.open()
             except UserError:
@@ -270,15 +271,34 @@ class Capture:
             return True
         return False
 
+    def _lose(self) -> None:
+        """From here on the source is lost, and has been since the first time that no frame came after opening it."""
+        self.state = CaptureState.LOST
+        if self._lost_at_s is None:
+            self._lost_at_s = self._clock()
+        self._changed.notify_all()
+
+    def _has_waited_enough(self) -> bool:
+        lost_at_s = self._lost_at_s
+        return self._retry_s is not None and lost_at_s is not None and self._clock() - lost_at_s >= self._retry_s
+
+    def _give_up(self, generation: int) -> None:
+        reason = f"{self.source.description}: lost, and not back within {self._retry_s:g} seconds"
+        self._finish(generation, SourceError(reason))
+
     def _watch(self) -> None:
-        """Replaces a reader that hangs inside a driver; the old thread is left behind."""
+        """Replaces a reader that hangs inside a driver, and gives up where opening hangs too; old threads are left behind."""
         with self._changed:
-            hangs = self.state is CaptureState.RUNNING and self._clock() - self._last_frame_s > self._freeze_s
-            if not hangs or not self.source.can_return or self._stop.is_set():
+            if self._stop.is_set() or self.is_over or not self.source.can_return:
+                return
+            if self._has_waited_enough():
+                self._give_up(self._generation)
+                return
+            if not self._is_reading or self._clock() - self._last_frame_s <= self._freeze_s:
                 return
             self._generation += 1
-            self.state = CaptureState.LOST
-            self._changed.notify_all()
+            self._is_reading = False
+            self._lose()
         self._start_thread(lost=True)
 
     def _finish(self, generation: int, error: Exception | None) -> None:

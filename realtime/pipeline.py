@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from realtime.capture import Capture, CaptureState
 from realtime.controls import ControlState
+from realtime.errors import UserError, tell_mistake
 from realtime.frame import Frame
 from realtime.live.size_control import SizeControl
 from realtime.live.view import LiveView
@@ -85,6 +86,7 @@ class Pipeline:
         self.state, self._times, self._options, self._stop = state, times, options, stop
         self._size_control, self._note = size_control, note
         self._file_started_s: float | None = None
+        self._waited_s = 0.0  # for the next frame so far
         self._lost_at_s: float | None = None
         self._loss_told = False
         self._first_captured_s: float | None = None
@@ -181,11 +183,14 @@ class Pipeline:
         return at_limit or (self._capture.is_exhausted and not self.frames_put_back)
 
     def _next_frame(self) -> Frame | None:
-        with self._times.stage("capture"):
-            frame = self._capture.get(_POLL_S)
+        began_s = self._times.clock()
+        frame = self._capture.get(_POLL_S)
+        self._waited_s += self._times.clock() - began_s
         if frame is None:
             self._wait_for_source()
             return None
+        self._times.stage_took("capture", self._waited_s)
+        self._waited_s = 0.0
         if self._loss_told:
             self._note(f"{self._capture.source.description}: is back")
         self._lost_at_s, self._loss_told = None, False
@@ -268,12 +273,14 @@ class Pipeline:
 
 
 def join_all(*ends: Callable[[], None]) -> None:
-    """Calls each, in order, even where one raises; the first error is raised at the end."""
+    """Calls each, in order, even where one raises; the first error is raised at the end, users' mistakes after it are told."""
     first_error: Exception | None = None
     for end in ends:
         try:
             end()
         except Exception as error:
+            if first_error is not None and isinstance(error, UserError):
+                tell_mistake(error)
             first_error = first_error or error
     if first_error is not None:
         raise first_error

@@ -1,4 +1,4 @@
-"""The styles that are warm: sessions made and run once off the live path, so that a swap costs no frame."""
+"""The styles that are warm: sessions made and tried off the live path, so that a swap costs no frame."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Studio:
             try:
                 stylizer = self.ready(number) or self._make(style, self._choice)
                 assert self._size_wh is not None
-                stylizer.warm_up(self._size_wh)
+                stylizer.make_ready(self._size_wh)
             except Exception as error:  # one style's failure must not keep the others from being made
                 with self._lock:
                     if self.styles[number] is style:

@@ -33,6 +33,7 @@ _WORKING_BYTES_ON_GPU = 4 * 2**30
 # Johnson et al. 835; at later ones it takes less (see arena.py).
 _BYTES_PER_PIXEL = {"fast": 88, "fine": 200}
 _BYTES_PER_PIXEL_OF_FOREIGN = 900
+_TINY_SIDE = 64  # pixels; a multiple of every stride
 
 
 class _Limits(NamedTuple):
@@ -148,6 +149,19 @@ class Stylizer:
                 self._gpu.prepare(self._shape_of(size_wh))
             return
         self.style(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
+
+    def make_ready(self, size_wh: tuple[int, int]) -> None:
+        """What a style needs that is not on show yet, with as little as possible taken from the one that is.
+
+        On a processor that is a run on a tiny picture, which finds a network that fails: memory is shared and laid out for
+        the style on show, and a whole frame beside it would cost it one of its own.
+        """
+        if self.provider != "cpu" or self._layout is not Layout.FRAME or self._fixed_hw is not None:
+            self.warm_up(size_wh)
+            return
+        tiny = np.zeros((1, _TINY_SIDE, _TINY_SIDE, 3), np.uint8)
+        with _named_errors():  # without the arena's options: another shape would give back what the style on show computes in
+            self._session.run([self._output_name], {self._input.name: tiny})
 
     def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, SessionSettings, str]:
         """Bytes of the chosen file, what its session shall run on, and its name for messages."""

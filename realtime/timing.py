@@ -34,7 +34,11 @@ class RunTimes:
         """Times a stage of one frame."""
         started = self.clock()
         yield
-        self._stages_ms[name].append((self.clock() - started) * 1000)
+        self.stage_took(name, self.clock() - started)
+
+    def stage_took(self, name: str, seconds: float) -> None:
+        """Notes the time of a stage of one frame that came in pieces."""
+        self._stages_ms[name].append(seconds * 1000)
 
     def frame_shown(self, captured_at_s: float) -> None:
         """A frame has reached its sink: counts it and its latency."""

@@ -241,6 +241,8 @@ class FakeStylizer(Stylizer):
         """Remembers the size."""
         self.warmed_wh.append(size_wh)
 
+    make_ready = warm_up
+
 
 def plain_style(name: str, order: int = 0) -> Style:
     """A style without files, for fake stylizers."""

@@ -601,6 +601,30 @@ def test_interruption_finishes_the_file(
     assert stats_of(work / "stats.json")["frames_styled"] == len(painted)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_report_that_cannot_be_written_does_not_hide_what_went_wrong_before(run_cam: RunCam, clip: Path, work: Path) -> None:
+    damaged = cut_short(clip, work / "damaged.mp4")
+    outcome = run_cam("--source", damaged, "--headless", "--stats", "/dev/full")
+    assert outcome.code == EXIT_SOURCE
+    assert "damaged.mp4" in outcome.errors
+    assert "--stats /dev/full" in outcome.errors
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals of POSIX")
+def test_a_closed_terminal_finishes_the_recording(command: list[str], work: Path, environment: dict[str, str]) -> None:
+    arguments = ["--source", "demo", "--live", "--size", "64x64", "--headless", "--record"]
+    with subprocess.Popen([*command, *arguments], cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            wait_until(lambda: any(path.stat().st_size > 0 for path in work.glob("recordings/*.mp4")), timeout_s=120.0)
+            program.send_signal(signal.SIGHUP)
+            program.communicate(timeout=TIME_LIMIT_S)
+        finally:
+            program.kill()
+    (recording,) = work.glob("recordings/*.mp4")
+    assert program.returncode == EXIT_INTERRUPTED
+    assert len(read_clip(recording)) >= 1
+
+
 def test_port_in_use_is_one_line(run_cam: RunCam) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -46,7 +46,7 @@ class LiveView:
         self._errands, self._messages = errands, messages
         self._times, self._source = times, source
         self._last_shown: Image | None = None
-        self._warned: set[int] = set()
+        self._warned_of: tuple[int, str] | None = None  # style and what is wrong with it, said while it is wanted
         self.frames_dropped = 0
 
     def show(self, painted: PaintedFrame) -> None:
@@ -109,9 +109,10 @@ class LiveView:
     def _warn_of_style(self) -> None:
         wanted = self.state.style
         problem = self._studio.failure(wanted)
-        if problem is not None and wanted not in self._warned:
-            self._warned.add(wanted)
-            self._messages.say(problem)
+        found = None if problem is None else (wanted, problem)
+        if found is not None and found != self._warned_of:
+            self._messages.say(found[1])
+        self._warned_of = found
 
     def _details(self, picture: Image, processed_wh: tuple[int, int] | None) -> tuple[str, ...]:
         stages, latency, stylizer = self._times.stage_medians_ms(), self._times.latencies_ms(), self._painter.stylizer

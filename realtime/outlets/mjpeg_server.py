@@ -6,6 +6,7 @@ nobody looks. A viewer always gets the newest picture, so a slow one skips some 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import os
@@ -26,6 +27,7 @@ from realtime.outlets.outlet import Figures
 LOOPBACK = "127.0.0.1"
 _BOUNDARY = "stylecam-frame"
 _SEND_S = 5.0  # a viewer that has not taken a picture for so long is hung up on
+_REQUEST_S = 5.0  # and so is one who has not said in this time what is wanted, however slowly it is being said
 _FIRST_PICTURE_S = 3.0
 _LOOK_S = 1.0  # without a picture after which a viewer is looked for
 _MOST_CONNECTIONS = 32
@@ -134,10 +136,7 @@ class _Server(ThreadingHTTPServer):
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # gone already
+            _hang_up_on(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A viewer that goes away is no error."""
@@ -149,8 +148,21 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = _SEND_S
 
+    def setup(self) -> None:
+        """A connection is there, and a request is waited for."""
+        super().setup()
+        self._deadline = threading.Timer(_REQUEST_S, _hang_up_on, (self.connection,))
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def finish(self) -> None:
+        """The connection is over."""
+        self._deadline.cancel()
+        super().finish()
+
     def do_GET(self) -> None:
         """The page, the stream, or one picture."""
+        self._deadline.cancel()
         path = self.path.partition("?")[0]
         if not _is_own_name(self.headers.get("Host", ""), self.server.own_names):
             # A page elsewhere whose name was pointed at this machine must not see the camera (DNS rebinding).
@@ -232,6 +244,11 @@ def _open_server(port: int, address: str, slot: JpegSlot) -> _Server:
             raise OutputError(f"{where}: this port is not allowed; try one above 1023, as in --serve 8090") from None
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{where}: cannot listen there ({reason}); expected an address of this machine") from None
+
+
+def _hang_up_on(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # gone already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _has_left(connection: socket.socket) -> bool:

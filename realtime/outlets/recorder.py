@@ -164,6 +164,7 @@ class _Session:
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             kept = f"; {self.frames_written} frames are kept" if self.frames_written else ""
             self.tell(f"recording stopped: {reason}{kept}")
+            self._empty_queue()
 
     def _record(self) -> None:
         # PyAV takes a fifth of a second to load: only for those who record.
@@ -193,6 +194,12 @@ class _Session:
                 with suppress(UserError):  # the first failure is the one to tell
                     file.close()
             raise
+
+    def _empty_queue(self) -> None:
+        """Lets go of pictures that nobody will write; sessions are remembered until the program ends."""
+        with suppress(queue.Empty):
+            while True:
+                self._frames.get_nowait()
 
     def _close(self, file: RecordingFile) -> None:
         file.close()

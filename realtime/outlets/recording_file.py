@@ -51,7 +51,7 @@ class RecordingFile:
         except OSError as error:
             raise _unwritable(path, error) from None
         self._container: Any = av.open(self._disk, "w", format="mp4", options=_CONTAINER_OPTIONS)
-        self._stream = self._add_stream(size_wh)
+        self._stream: Any = self._add_stream(size_wh)
 
     @property
     def bytes(self) -> int:
@@ -90,10 +90,12 @@ class RecordingFile:
         if self._is_closed:
             return
         self._is_closed = True
+        container, stream = self._container, self._stream
+        self._container = self._stream = None  # an encoder holds some 20 MB, and files are remembered until the program ends
         try:
             if self._disk.failure is None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
+                container.mux(stream.encode(None))
+            container.close()
         finally:
             self._disk.close()
         self._check_disk()

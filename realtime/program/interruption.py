@@ -1,19 +1,22 @@
-"""Ctrl-C and SIGTERM end a program in one way: what it cleans up is cleaned up, 130, no traceback."""
+"""Ctrl-C, SIGTERM and a closed terminal end a program in one way: what it cleans up is cleaned up, 130, no traceback."""
 
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from realtime.errors import EXIT_INTERRUPTED
 
 _Arguments = ParamSpec("_Arguments")
+_Handlers = dict[int, Any]
+_HANGUP: int | None = getattr(signal, "SIGHUP", None)  # a terminal's window was closed; Windows has none
 
 
 def answers_interruption(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
@@ -21,7 +24,7 @@ def answers_interruption(main: Callable[_Arguments, int]) -> Callable[_Arguments
 
     @functools.wraps(main)
     def interruptible(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
-        with sigterm_as_ctrl_c():
+        with signals_as_ctrl_c():
             try:
                 return main(*args, **kwargs)
             except KeyboardInterrupt:
@@ -32,40 +35,63 @@ def answers_interruption(main: Callable[_Arguments, int]) -> Callable[_Arguments
 
 
 @contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt meanwhile, in the main thread: for programs with something of their own to say."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+def signals_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM and a closed terminal raise KeyboardInterrupt meanwhile, in the main thread: for programs with something of
+    their own to say."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    before = _answer(interrupt, but=signal.SIGINT)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        _restore(before)
 
 
 class StopRequest:
-    """From here on Ctrl-C and SIGTERM ask, where the work under way is to be finished first."""
+    """From here on Ctrl-C, SIGTERM and a closed terminal ask, where the work under way is to be finished first."""
 
     def __init__(self) -> None:
         self.requested = False
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = _answer(self._ask)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+    def _ask(self) -> None:
         self.requested = True
 
     def restore(self) -> None:
         """Puts the handlers back that were there before."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        _restore(self._before)
 
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """From here on Ctrl-C and SIGTERM set an event, and nothing else."""
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
+    """From here on Ctrl-C, SIGTERM and a closed terminal set an event, and nothing else."""
+    _answer(stop.set)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _answer(ask: Callable[[], None], but: int | None = None) -> _Handlers:
+    """Calls ask at each ending signal; returns the handlers that were there before."""
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if number == _HANGUP:
+            _silence(terminals)
+        ask()
+
+    # nohup lets a program ignore its terminal's end, and it shall.
+    hangup = (_HANGUP,) if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN else ()
+    return {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, *hangup) if number != but}
+
+
+def _restore(before: _Handlers) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _silence(terminals: list[int]) -> None:
+    """What is still said to a terminal that is gone is lost, and must not end the cleaning up."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in terminals:
+            os.dup2(nowhere, stream)
+        os.close(nowhere)

@@ -83,6 +83,8 @@ def _write(
         options = {"movflags": "faststart", "movie_timescale": _film_ticks(first)} if FORMATS[suffix] in FRAGMENTED else {}
         output: Any = opened.enter_context(av.open(ffmpeg_name(made), "w", format=FORMATS[suffix], container_options=options))
         pictures = output.add_stream_from_template(first.streams.video[0], opaque=True)
+        if first.streams.video[0].average_rate:  # Matroska writes it down; left alone it takes H.264's tick for it
+            pictures.codec_context.framerate = first.streams.video[0].average_rate
         if first.streams.video[0].codec_context.codec.canonical_name == "hevc" and FORMATS[suffix] in FRAGMENTED:
             pictures.codec_context.codec_tag = "hvc1"
         counted = _Counter()
@@ -111,16 +113,36 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
             # Every GIF counts from zero.
             late = round((part.start_s - parts[0].start_s) / tick) if container.format.name == "gif" else 0
             packets = (packet for packet in container.demux(video=0) if packet.size)
-            for packet in itertools.islice(packets, part.frames):
+            for packet in _with_decoding_times(itertools.islice(packets, part.frames)):
                 counted.frames += 1
                 packet.pts += late
-                dts = packet.pts if packet.dts is None else packet.dts + late
+                dts = packet.dts + late
                 if dts * tick <= last_s:
                     dts = min(packet.pts, round(last_s / tick) + 1)
                 packet.dts = dts
                 last_s = dts * tick
                 packet.stream = stream
                 yield last_s, 0, packet
+
+
+def _with_decoding_times(packets: Iterator[Any]) -> Iterator[Any]:
+    """The same packets, those without a decoding time given one: just before the first known one, as many ticks as there are.
+
+    Matroska holds none, and where pictures are reordered FFmpeg cannot guess the first few.
+    """
+    unknown: list[Any] = []
+    for packet in packets:
+        if packet.dts is None:
+            unknown.append(packet)
+            continue
+        for ahead, waiting in zip(range(len(unknown), 0, -1), unknown, strict=True):
+            waiting.dts = min(waiting.pts, packet.dts - ahead)
+        yield from unknown
+        unknown.clear()
+        yield packet
+    for packet in unknown:
+        packet.dts = packet.pts
+        yield packet
 
 
 def _others(source: Any, tracks: dict[int, Track], soundtrack: Soundtrack, holds_negative_times: bool) -> Iterator[Timed]:

@@ -13,9 +13,11 @@ from realtime.errors import SourceError
 from realtime.frame import Frame
 from tests.fakes import (
     Block,
+    End,
     FakeClock,
     ScriptedSource,
     Session,
+    Step,
     camera_that_changes_size,
     camera_that_hangs,
     file_of,
@@ -204,6 +206,54 @@ def test_retry_ends_the_waiting_with_an_error(start_capture: StartCapture, clock
     wait_until(lambda: capture.is_over)
     with pytest.raises(SourceError, match="lost, and not back within 5 seconds"):
         capture.get(1.0)
+
+
+@pytest.mark.parametrize("comes_back_as", [[End()], [Block()]], ids=["giving nothing", "hanging"])
+def test_source_that_opens_and_gives_no_frame_is_waited_for_no_longer(
+    start_capture: StartCapture, clock: FakeClock, comes_back_as: list[Step]
+) -> None:
+    source = ScriptedSource([[flat_picture(1)], comes_back_as], can_return=True, is_live=True)
+    capture = start_capture(source, Policy.NEWEST, retry_s=20.0, clock=clock, freeze_s=5.0)
+    fetch(capture)
+    for reads in (3, 4, 5, 6):  # each time the reader that hangs is replaced
+        wait_until(lambda reads=reads: capture.get(0.001) is None and source.reads >= reads)
+        assert capture.state is CaptureState.LOST
+        clock.advance(5.1)
+    wait_until(lambda: capture.get(0.001) is None and capture.is_over)
+    with pytest.raises(SourceError, match="lost, and not back within 20 seconds"):
+        capture.get(1.0)
+
+
+def test_source_whose_opening_hangs_is_waited_for_no_longer(start_capture: StartCapture, clock: FakeClock) -> None:
+    source = ScriptedSource([[flat_picture(1)]], can_return=True, is_live=True)
+    capture = start_capture(source, Policy.NEWEST, retry_s=20.0, clock=clock)
+    source.open = source._released.wait  # type: ignore[assignment]
+    fetch(capture)
+    wait_until(lambda: capture.state is CaptureState.LOST)
+    clock.advance(20.0)
+    assert capture.get(0.001) is None
+    with pytest.raises(SourceError, match="lost, and not back within 20 seconds"):
+        capture.get(1.0)
+
+
+def test_waits_between_openings_grow_to_a_limit_and_begin_anew_with_a_frame(
+    start_capture: StartCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = SourceError("away")
+    source = ScriptedSource([[flat_picture(1)], away, away, away, away, [flat_picture(2)], away], can_return=True, is_live=True)
+    waits: list[float] = []
+    stop_wait = threading.Event.wait
+
+    def note(event: threading.Event, timeout_s: float | None = None) -> bool:
+        if threading.current_thread().name == "capture" and timeout_s is not None:
+            waits.append(timeout_s)
+        return stop_wait(event, timeout_s)
+
+    monkeypatch.setattr(threading.Event, "wait", note)
+    capture = start_capture(source, Policy.NEWEST)
+    assert [int(fetch(capture).image_bgr[0, 0, 0]) for _ in range(2)] == [1, 2]
+    wait_until(lambda: source.opened >= 7)
+    assert waits[:6] == [0.001, 0.002, 0.002, 0.002, 0.002, 0.001]
 
 
 def test_stop_ends_the_waiting_for_a_lost_source(start_capture: StartCapture, monkeypatch: pytest.MonkeyPatch) -> None:

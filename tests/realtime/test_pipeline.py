@@ -48,6 +48,7 @@ from tests.fakes import (
     file_of,
     file_that_fails,
     flat_picture,
+    frame_of,
     plain_style,
     read_clip,
     wait_until,
@@ -627,6 +628,20 @@ def test_report_of_a_camera_adds_up() -> None:
     assert 0 <= stats["frames_in"] - stats["frames_styled"] - stats["frames_dropped"] <= 2
 
 
+def test_waiting_for_a_frame_is_one_stage_in_however_many_pieces(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(file_of(3), ListSink(), clock=clock, options=RunOptions(max_frames=2))
+    pictures = iter([None, None, None, flat_picture(1), None, flat_picture(2)])
+
+    def get(_timeout_s: float) -> Frame | None:
+        clock.advance(0.05)
+        picture = next(pictures)
+        return None if picture is None else frame_of(picture)
+
+    monkeypatch.setattr(run.capture, "get", get)
+    run.pipeline.run()
+    assert run.stats()["stage_ms"]["capture"] == pytest.approx(150.0)  # the median of 200 and 100
+
+
 def test_report_of_nothing_can_be_written(tmp_path: Path) -> None:
     run = Run(file_of(0), ListSink())
     run.pipeline.run()
@@ -644,7 +659,7 @@ def test_report_that_cannot_be_written(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- the end
 
 
-def test_everything_is_closed_even_where_one_fails() -> None:
+def test_everything_is_closed_even_where_one_fails(capsys: pytest.CaptureFixture[str]) -> None:
     closed: list[str] = []
 
     def fail(name: str) -> Callable[[], None]:
@@ -657,3 +672,4 @@ def test_everything_is_closed_even_where_one_fails() -> None:
     with pytest.raises(OutputError, match="first"):
         join_all(lambda: closed.append("before"), fail("first"), fail("second"), lambda: closed.append("after"))
     assert closed == ["before", "first", "second", "after"]
+    assert capsys.readouterr().err == "error: second\n"

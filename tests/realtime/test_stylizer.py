@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
 from realtime.gallery import ModelFile, Style, read_style
+from realtime.networks.arena import ARENA
 from realtime.networks.layouts import parse_range
 from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
@@ -101,6 +102,36 @@ def test_warm_up_runs_at_the_size(inversion_onnx: Path) -> None:
     stylizer = stylizer_of(inversion_onnx)
     stylizer.warm_up((70, 30))
     np.testing.assert_array_equal(stylizer.style(noisy_picture((70, 30))), 255 - noisy_picture((70, 30)))
+
+
+def test_made_ready_beside_another_style_it_takes_none_of_that_ones_memory(
+    inversion_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_show, next_one = stylizer_of(inversion_onnx), stylizer_of(inversion_onnx)
+    on_show.style(noisy_picture((64, 48)))
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(ARENA, "options_for", lambda shape: asked.append(shape))
+    next_one.make_ready((64, 48))
+    assert asked == []  # nothing of the arena is given back or laid out anew
+    np.testing.assert_array_equal(next_one.style(noisy_picture((64, 48))), 255 - noisy_picture((64, 48)))
+
+
+def test_made_ready_finds_a_network_that_fails(tmp_path: Path) -> None:
+    shape = ["batch", "height", "width", 3]
+    nodes = [helper.make_node("Reshape", ["frame", "size"], ["styled"])]
+    size = helper.make_node("Constant", [], ["size"], value=helper.make_tensor("size", TensorProto.INT64, [4], [1, 7, 7, 3]))
+    values = [("frame", TensorProto.UINT8, shape)], [("styled", TensorProto.UINT8, shape)]
+    stylizer = stylizer_of(write_nodes_onnx(tmp_path / "fails.onnx", [size, *nodes], *values))
+    with pytest.raises(ModelError, match="the network failed"):
+        stylizer.make_ready((64, 48))
+
+
+def test_somebody_elses_network_is_made_ready_at_the_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stylizer = stylizer_of(write_foreign_onnx(tmp_path / "foreign.onnx"))
+    warmed: list[tuple[int, int]] = []
+    monkeypatch.setattr(stylizer, "warm_up", warmed.append)
+    stylizer.make_ready((64, 48))
+    assert warmed == [(64, 48)]
 
 
 def test_executing_provider_is_reported(inversion_onnx: Path) -> None:

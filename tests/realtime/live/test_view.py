@@ -228,6 +228,18 @@ def test_style_that_cannot_be_made_is_told_once(make_scene: MakeScene, clock: Fa
     assert scene.huds[-1].message == ""
 
 
+def test_style_that_cannot_be_made_is_told_again_when_it_is_wanted_again(make_scene: MakeScene, clock: FakeClock) -> None:
+    scene = make_scene(keys="212")
+    scene.studio.warm(1, (64, 48))
+    wait_until(lambda: scene.studio.failure(1) is not None)
+    said = []
+    for _ in range(4):
+        scene.show(flat_picture(0))
+        said.append(scene.huds[-1].message)
+        clock.advance(10.0)
+    assert said == ["", "plain_day is damaged", "", "plain_day is damaged"]
+
+
 def snapshot_pictures(scene: Scene) -> tuple[Image, Image]:
     """Painting and photo of the only snapshot."""
     wait_until(lambda: len(list(scene.folder.glob("*.png"))) == 2)

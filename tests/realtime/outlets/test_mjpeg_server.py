@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import select
 import socket
 import struct
 import threading
@@ -169,6 +170,36 @@ def test_viewer_that_takes_nothing_is_hung_up_on(server: MjpegServer, monkeypatc
             return server.viewers == 0
 
         wait_until(offer_until_it_is_gone)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_one_who_says_what_is_wanted_byte_by_byte_is_hung_up_on(
+    server: MjpegServer, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr("realtime.outlets.mjpeg_server._REQUEST_S", 0.3)
+    monkeypatch.setattr("realtime.outlets.mjpeg_server._Handler.timeout", 60.0)
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as viewer:
+        viewer.sendall(said)
+
+        def is_hung_up_on() -> bool:
+            try:
+                viewer.sendall(b"X")
+                return select.select([viewer], [], [], 0.02)[0] != [] and viewer.recv(1) == b""
+            except OSError:
+                return True
+
+        wait_until(is_hung_up_on)
+
+
+def test_viewer_of_the_stream_may_stay_longer_than_a_request_may_take(
+    server: MjpegServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.outlets.mjpeg_server._REQUEST_S", 0.1)
+    with open_stream(server) as viewer:
+        wait_until(lambda: server.viewers == 1)
+        threading.Event().wait(0.3)
+        server.offer(flat_picture(7), 0.0)
+        assert Parts(viewer).next() == 7
 
 
 def test_viewer_that_leaves_is_forgotten(server: MjpegServer) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -260,3 +262,21 @@ def test_recording_without_a_frame_leaves_no_file(scene: Scene, tmp_path: Path) 
     scene.recorder.close()
     assert scene.told == ["nothing was recorded"]
     assert list((tmp_path / "recordings").iterdir()) == []
+
+
+def test_recordings_that_are_over_keep_neither_encoder_nor_pictures(tmp_path: Path) -> None:
+    """Sessions are remembered for the report; an encoder of each would be 20 MB, and so would the pictures still queued."""
+    pictures = [flat_picture(level) for level in range(3)]
+    kept = [weakref.ref(picture) for picture in pictures]
+    recorder = Recorder(tmp_path / "recordings", lambda _: None)
+    recorder.begin("night_sky")
+    session = recorder._all[0]
+    wait_until(lambda: session._is_ready)
+    for number, picture in enumerate(pictures):
+        recorder.offer(picture, number / 10)
+    recorder.close()
+    del pictures, picture
+    gc.collect()
+    assert [picture() for picture in kept] == [None] * 3
+    assert session.files[0]._container is session.files[0]._stream is None
+    assert session.frames_written == 3

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import pytest
 
-from realtime.video.assembly import Soundtrack
+from realtime.program.notes import no_note
+from realtime.video.assembly import Soundtrack, _with_decoding_times, assemble
 from realtime.video.encoder import VideoForm
 from realtime.video.excerpt import Excerpt
+from realtime.video.parts import Part
 from realtime.video.reader import VideoFileSource
 from realtime.video.writer import VideoFileSink
-from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, read_clip
+from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip
 from tests.films import clicks_of, write_film
 
 CLICKS_S = (0.4, 1.2)
@@ -119,6 +123,47 @@ def test_uneven_times_and_a_late_start_are_kept(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert [frame.time for frame in container.decode(video=0)] == pytest.approx(times_s, abs=0.001)
     assert clicks_of(tmp_path / "out.mp4") == pytest.approx([0.7], abs=0.04)
+
+
+@dataclass
+class FakePacket:
+    """As FFmpeg gives them out of Matroska."""
+
+    pts: int
+    dts: int | None
+
+
+def test_packets_without_decoding_times_come_just_before_the_first_that_has_one() -> None:
+    packets = [FakePacket(0, None), FakePacket(167, None), FakePacket(67, None), FakePacket(33, 33), FakePacket(100, 67)]
+    assert [packet.dts for packet in _with_decoding_times(iter(packets))] == [0, 31, 32, 33, 67]
+    assert [packet.dts for packet in _with_decoding_times(iter([FakePacket(5, None), FakePacket(9, None)]))] == [5, 9]
+
+
+@pytest.mark.parametrize("codec", ["hevc", "h264"])
+def test_parts_whose_pictures_are_reordered_are_joined_in_matroska(tmp_path: Path, codec: str) -> None:
+    options = {"x265-params": "log-level=none:bframes=4:b-adapt=0"} if codec == "hevc" else {"bf": "3", "b_strategy": "0"}
+    name = {"hevc": "libx265", "h264": "libx264"}[codec]
+    pictures = [noisy_picture((64, 64), seed) for seed in range(20)]
+    ends = (0, 8, 20)
+    parts = []
+    for number, (first, end) in enumerate(pairwise(ends)):
+        path = tmp_path / f"{number}.mkv"
+        times_s = [index / 25 for index in range(first, end)]
+        write_film(path, pictures[first:end], times_s=times_s, codec=name, options=options)
+        parts.append(Part(path, end - first, first / 25))
+    assert assemble(parts, tmp_path / "whole.mkv", ".mkv", None, no_note) == 20
+    with av.open(str(tmp_path / "whole.mkv")) as container:
+        assert container.streams.video[0].average_rate == 25
+        times_s = sorted(float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.size)
+    assert times_s == pytest.approx([index / 25 for index in range(20)], abs=0.001)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_rate_of_a_film_is_written_down(tmp_path: Path, clip: Path, suffix: str) -> None:
+    film = write_film(tmp_path / "film.mp4", [clip_picture(index % CLIP_FRAMES) for index in range(50)])
+    copy(film, tmp_path / f"made{suffix}")
+    with av.open(str(tmp_path / f"made{suffix}")) as container:
+        assert container.streams.video[0].average_rate == 25
 
 
 def test_excerpt_has_its_frames_its_sound_and_its_words(tmp_path: Path) -> None:
