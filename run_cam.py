@@ -56,6 +56,7 @@ from realtime.program.same_files import check_apart, results_of  # noqa: E402
 from realtime.program.standard_streams import replace_missing, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.program.wiring import goal_of, picture_sink, source_of, video_job, wanted_network  # noqa: E402
+from realtime.program.written_paths import behind_links  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.sources import takes_size  # noqa: E402
 from realtime.steadying import Steadier  # noqa: E402
@@ -69,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something the user can mend.
     """
+    if args.output is not None:
+        args.output = behind_links(args.output)
     styles, first_style = find_style(load_gallery(args.styles), args.style)
     work = plan_work(args.source, args.output)
     check_apart(work, args.output, args.stats)
@@ -93,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         if not isinstance(work, Batch):
             return run_one(args, work, studio, first_style, report, stop, note)
         studio.require(first_style)  # one line where it is unusable, not one for each file
+        assert args.output is not None  # or it were no batch
         make_folder(args.output)
 
         def paint(job: Job, report_one: Report) -> int:
@@ -154,6 +158,9 @@ def run_one(
             load_font()
         if takes_size(source) and source.is_live and args.size is not None:
             painter.prepare(args.size)
+        if args.record:
+            recorder.begin(styles[first_style].name)
+            recorder.wait_until_ready()
         if not capture.start(stop):
             return EXIT_INTERRUPTED
         if args.output is not None:
@@ -164,8 +171,6 @@ def run_one(
             watch.start()
             errands = Errands(state, studio, painter, snapshots, recorder, repainter, messages, watch)
             view = LiveView(sink, state, studio, painter, errands, messages, times, source.description)
-        elif args.record:
-            recorder.begin(styles[first_style].name)
         options = RunOptions(
             max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
             paced=(has_window or (args.headless and wants_to_share(args))) and not source.is_live,

@@ -170,7 +170,7 @@ def _names(clip: str | None) -> Callable[[float], str]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m realtime.collect."""
-    parser = argparse.ArgumentParser(prog="python -m realtime.collect", description=__doc__)
+    parser = argument_types.Parser(prog="python -m realtime.collect", description=__doc__)
     number, length, size = argument_types.count, argument_types.positive, argument_types.size
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the photographs")
     parser.add_argument("--source", default="0", help="camera's number, address, or clip (default 0)")

@@ -21,6 +21,7 @@ TIERS = ("fast", "fine")
 PRECISIONS = ("fp32", "fp16", "int8")
 DESCRIPTION = "style.json"
 EXEMPLAR = "exemplar.jpg"
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 LAST_PLACE = 1000  # in the gallery's order, of styles that name none
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
 NEW_STYLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")  # stricter for those we make: safe on every file system
@@ -132,10 +133,15 @@ def style_from_file(path: Path) -> Style:
     """A style of one ONNX file that the user names.
 
     Raises:
-        ModelError: not there or empty.
+        ModelError: not there, empty, or a picture.
     """
     if not os.path.isfile(path):  # Path.is_file raises where a name is too long or a folder is closed
         raise ModelError(f"--style {path}: no such file; expected an ONNX file or a style's name")
+    if path.suffix.lower() in _PICTURES:
+        raise ModelError(
+            f"--style {path}: a picture; python -m models.gatys PHOTO {path} -o OUT.png paints a still like it, "
+            f"python -m models.train --style {path} makes a style of it"
+        )
     check_size(path)
     model = ModelFile(path.resolve(), None)
     return Style(path.stem, path.stem, "", "", "", -1, {"fast": {"fp32": model}}, is_one_file=True)

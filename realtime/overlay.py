@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import cv2
 import numpy as np
@@ -52,21 +53,48 @@ def draw_overlay(shown: Image, hud: Hud, state: ControlState) -> Image:
     picture = np.ascontiguousarray(shown).copy()
     height, width = picture.shape[:2]
     scale = max(0.4, min(1.6, width / 1280 + 0.1))
-    status = Panel.fit([(_status_line(hud, state),)], scale, (width, height))
+    status = Panel.fit(in_lines(_status_parts(hud, state), scale, width), scale, (width, height))
     status.draw(picture, height - status.height)
     _draw_job(picture, hud, scale, height - status.height)
     top = 0
     if hud.recording:
         top = Panel.fit([(hud.recording,)], scale, (width, height)).draw(picture, top, colour=_RED)
     if hud.message:
-        rows = [(line,) for line in hud.message.splitlines()]
+        rows = [row for line in hud.message.splitlines() for row in in_lines(line.split(), scale, width, " ")]
         top = Panel.fit(rows, scale, (width, height)).draw(picture, top)
     if state.diagnostics:
         rows = [(line,) for line in hud.details]
         top = Panel.fit(rows, scale, (width, height - top - status.height)).draw(picture, top)
     if state.help:
-        Panel.fit(help_rows(), scale, (width, height - top - status.height)).draw(picture, top)
+        _largest_help(scale, (width, height - top - status.height)).draw(picture, top)
     return picture
+
+
+def in_lines(parts: Sequence[str], scale: float, width: int, between: str = "   ") -> list[tuple[str]]:
+    """Texts one after the other in as many lines as they need at a lettering that can be read.
+
+    Args:
+        scale: of the lettering.
+        width: of a line, in pixels.
+    Returns:
+        Rows of one column; a part that is wider than a line has one of its own.
+    """
+    lines: list[tuple[str]] = []
+    for part in parts:
+        longer = f"{lines[-1][0]}{between}{part}" if lines else part
+        if lines and Panel(((_plain(longer),),), scale).width <= width:
+            lines[-1] = (longer,)
+        else:
+            lines.append((part,))
+    return lines
+
+
+def _largest_help(scale: float, room_wh: tuple[int, int]) -> Panel:
+    """The table of keys as one list, or as two side by side where the picture is too low for one."""
+    rows = help_rows()
+    half = -(-len(rows) // 2)
+    beside = [first + second for first, second in zip_longest(rows[:half], rows[half:], fillvalue=("", ""))]
+    return max((Panel.fit(rows, scale, room_wh), Panel.fit(beside, scale, room_wh)), key=lambda panel: panel.scale)
 
 
 def load_font() -> None:
@@ -153,7 +181,7 @@ def _draw_job(picture: Image, hud: Hud, scale: float, bottom: int) -> None:
         place[:] = small[size_wh[1] - place.shape[0] :]
 
 
-def _status_line(hud: Hud, state: ControlState) -> str:
+def _status_parts(hud: Hud, state: ControlState) -> list[str]:
     parts = [f"{hud.style_number + 1} {hud.style_label}" if not state.shows_original else "original"]
     if state.effective_strength not in (0.0, 1.0):
         parts.append(f"{state.strength:.0%}")
@@ -161,8 +189,7 @@ def _status_line(hud: Hud, state: ControlState) -> str:
         parts.append("photo's colours")
     if state.processing_share < 1:
         parts.append(f"{state.processing_share:.0%} size")
-    parts += [f"{hud.rate_fps:.0f} fps", f"{hud.latency_ms:.0f} ms", hud.device, "H help"]
-    return "   ".join(parts)
+    return [*parts, f"{hud.rate_fps:.0f} fps", f"{hud.latency_ms:.0f} ms", hud.device, "H help"]
 
 
 def _plain(text: str) -> str:

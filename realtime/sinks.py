@@ -18,6 +18,7 @@ from realtime.live.displays import lets_in
 from realtime.live.shifted_keys import ShiftedKeys
 from realtime.pictures.files import write_picture
 from realtime.program.notes import Note, no_note
+from realtime.program.written_paths import behind_links, is_written_in_place
 
 WINDOW_NAME = "StyleCam"
 _LARGEST_WINDOW_WH = (1920, 1080)
@@ -155,10 +156,15 @@ def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:
         raise OutputError(f"{option} {path}: a folder; expected a file, as in out.mp4")
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{option} {path}: exists already; add --overwrite to replace it")
-    folder = path.parent
+    if is_written_in_place(path):
+        if os.access(path, os.W_OK):
+            return
+        raise OutputError(f"{option} {path}: cannot be written")
+    place = behind_links(path)
+    folder = place.parent
     if not os.path.isdir(folder):
         raise OutputError(f"{option} {path}: the folder {folder} does not exist")
-    probe = path.with_name(path.name + ".partial")
+    probe = place.with_name(place.name + ".partial")
     there_already = os.path.exists(probe)  # what an earlier run left is not touched
     try:
         probe.open("ab").close()

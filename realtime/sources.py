@@ -24,6 +24,7 @@ _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
 _LARGEST_SHOWN_WH = (3840, 2160)  # no screen shows more of a still, and each of its frames is painted again
 PICTURE_FPS = 10.0  # a still is shown again so often, so that keys and fades answer
 _STREAM = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_VIDEO_DEVICE = re.compile(r"/dev/video(\d{1,3})")  # of Linux; OpenCV counts cameras by these numbers
 
 
 class Source(Protocol):
@@ -167,7 +168,7 @@ class PacedFile:
     def __init__(
         self, file: Source, clock: Callable[[], float] = time.monotonic, cancelled: threading.Event | None = None
     ) -> None:
-        self._file, self._clock = file, clock
+        self.file, self._clock = file, clock
         self._cancelled = cancelled or threading.Event()
         self.description = file.description
         self.fps = file.fps
@@ -177,19 +178,19 @@ class PacedFile:
     @property
     def source_wh(self) -> tuple[int, int] | None:
         """Size of the file's pictures before scaling, where it knows."""
-        return getattr(self._file, "source_wh", None)
+        return getattr(self.file, "source_wh", None)
 
     @property
     def damaged_packets(self) -> int:
         """What the file has left out so far because it could not be read."""
-        return getattr(self._file, "damaged_packets", 0)
+        return getattr(self.file, "damaged_packets", 0)
 
     def open(self) -> None:
-        self._file.open()
-        self.fps, self.frame_count = self._file.fps, self._file.frame_count
+        self.file.open()
+        self.fps, self.frame_count = self.file.fps, self.file.frame_count
 
     def read(self) -> tuple[Image, float | None] | None:
-        found = self._file.read()
+        found = self.file.read()
         if found is None:
             return None
         now = self._clock()
@@ -202,12 +203,12 @@ class PacedFile:
     def cancel(self) -> None:
         """Lets a read return at once, from another thread, however late the next frame is; nothing is read after it."""
         self._cancelled.set()
-        cancel: Callable[[], None] | None = getattr(self._file, "cancel", None)
+        cancel: Callable[[], None] | None = getattr(self.file, "cancel", None)
         if cancel is not None:
             cancel()
 
     def close(self) -> None:
-        self._file.close()
+        self.file.close()
 
 
 def choose_source(
@@ -224,7 +225,7 @@ def choose_source(
     """The source that a --source text names.
 
     Args:
-        text: a camera's number, an address, a path, or "demo".
+        text: a camera's number or device file, an address, a path, or "demo".
         size_wh, fps: asked of a camera (and of the demo).
         has_window: a still is repeated, and the demo paced, only for a window.
         as_camera: play a file at its own pace, the newest frame wins.
@@ -244,6 +245,9 @@ def choose_source(
         return DemoSource(size_wh, fps, paced=has_window or as_camera)
     if re.fullmatch(r"\d{1,3}", text):
         return CameraSource(int(text), size_wh, fps)
+    device = _VIDEO_DEVICE.fullmatch(os.path.realpath(text))  # /dev/v4l/by-id/... are links, whose names stay
+    if device is not None:
+        return CameraSource(int(device[1]), size_wh, fps)
     if size_wh is not None:
         note("--size: ignored for a file, only cameras and the demo take it; use --scale to resize a file's pictures")
     if _STREAM.match(text):
@@ -274,6 +278,8 @@ def takes_size(source: Source) -> bool:
 
 
 def _names_file(text: str) -> bool:
+    if _VIDEO_DEVICE.fullmatch(os.path.realpath(text)):
+        return False
     return text != "demo" and not re.fullmatch(r"\d{1,3}", text) and not _STREAM.match(text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 
 from realtime.errors import ModelError, first_line
 from realtime.frame import Image
-from realtime.gallery import Style, verify
+from realtime.gallery import PRECISIONS, TIERS, Style, verify
 from realtime.networks.arena import ARENA
 from realtime.networks.gpu_session import GPU, GpuSession, Shape
 from realtime.networks.layouts import CONTRACT_VERSION, KNOWN, Layout, fixed_size, recognise
@@ -78,6 +78,9 @@ class Stylizer:
         self._range = choice.value_range or ((-1.0, 1.0) if self._layout is Layout.PIXELS else (0.0, 255.0))
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.stride = self._read_stride(metadata, name)
+        if style.is_one_file and self._layout is Layout.FRAME:  # its name says nothing, its metadata do
+            self.tier = _one_of(TIERS, metadata.get("tier"), self.tier)
+            self.precision = _one_of(PRECISIONS, metadata.get("precision"), self.precision)
         self._fixed_hw = fixed_size(self._input.shape, self._layout)
         self._bytes_per_pixel = _BYTES_PER_PIXEL[self.tier] if self._layout is Layout.FRAME else _BYTES_PER_PIXEL_OF_FOREIGN
         working_bytes = _WORKING_BYTES_ON_CPU if self.provider == "cpu" else _WORKING_BYTES_ON_GPU
@@ -245,6 +248,10 @@ class Stylizer:
         if len(found) != 1:
             raise ModelError(f"model {name}: has {len(found)} {what}, expected one; known are {KNOWN}")
         return found[0]
+
+
+def _one_of(known: Sequence[str], found: str | None, otherwise: str) -> str:
+    return found if found in known and found is not None else otherwise
 
 
 @contextmanager

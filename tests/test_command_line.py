@@ -49,6 +49,7 @@ from tests.fakes import (
     write_clip,
     write_foreign_onnx,
 )
+from tests.films import write_film
 from tests.program import ROOT, TIME_LIMIT_S, RunCam
 
 
@@ -282,7 +283,9 @@ def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as caught:
         parse_arguments(arguments)
     assert caught.value.code == EXIT_ARGUMENTS
-    assert capsys.readouterr().err.splitlines()[-1].startswith("run_cam.py: error: ")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith("(see run_cam.py --help)")
 
 
 def test_wrong_arguments_end_the_program(run_cam: RunCam) -> None:
@@ -290,6 +293,48 @@ def test_wrong_arguments_end_the_program(run_cam: RunCam) -> None:
     assert outcome.code == EXIT_ARGUMENTS
     assert "expected a number, found 'strong'" in outcome.errors
     assert "Traceback" not in outcome.errors
+
+
+@pytest.mark.parametrize("text", ["1:99", "1:60", "1:60:00", "0:99:00"])
+def test_sixty_minutes_or_seconds_after_a_colon_are_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["--start", text])
+    assert f"below 60 after a colon, found {text!r}" in capsys.readouterr().err
+
+
+def test_times_of_a_video() -> None:
+    starts = [parse_arguments(["--start", text]).start for text in ("90", "99:59.5", "1:02:03", "0")]
+    assert starts == [90.0, 5999.5, 3723.0, 0.0]
+
+
+def test_a_picture_as_style_is_told_where_to_go(run_cam: RunCam, work: Path) -> None:
+    (work / "painting.JPG").write_bytes(b"any")
+    outcome = run_cam("--source", "demo", "--headless", "--style", "painting.JPG")
+    outcome.complains(EXIT_MODEL, "python -m models.gatys PHOTO painting.JPG", "python -m models.train --style painting.JPG")
+
+
+def test_linked_output_stays_a_link(run_cam: RunCam, clip: Path, work: Path) -> None:
+    (work / "far").mkdir()
+    for name in ("film.mp4", "photo.png"):
+        (work / name).symlink_to(work / "far" / name)
+        run_cam("--source", clip, "--output", name, "--max-frames", 2).succeeds()
+        run_cam("--source", clip, "--output", name, "--max-frames", 2, "--overwrite").succeeds()
+        assert (work / name).is_symlink()
+        assert (work / "far" / name).stat().st_size > 0
+
+
+def test_what_is_played_as_a_camera_loses_its_sound_and_says_so(run_cam: RunCam, work: Path) -> None:
+    write_film(work / "film.mp4", [clip_picture(index) for index in range(10)], sound="aac")
+    outcome = run_cam("--source", "film.mp4", "--live", "--output", "out.mp4")
+    assert outcome.code == EXIT_DONE
+    assert "--live: the sound is left out" in outcome.errors
+
+
+def test_recording_from_the_start_has_the_first_frame(run_cam: RunCam, work: Path) -> None:
+    options = ["--source", "demo", "--live", "--size", "64x64", "--headless", "--max-frames", 3, "--record"]
+    run_cam(*options, "--stats", "stats.json")
+    (recording,) = (work / "recordings").iterdir()
+    assert len(read_clip(recording)) == stats_of(work / "stats.json")["frames_styled"] == 3
 
 
 def test_demo_that_is_too_small_is_a_wrong_argument(run_cam: RunCam) -> None:
@@ -659,7 +704,7 @@ def test_ports_that_are_none_and_serving_a_file_run(run_cam: RunCam, arguments: 
 @pytest.mark.skipif(importlib.util.find_spec("pyvirtualcam") is not None, reason="pyvirtualcam is installed here")
 def test_virtual_camera_without_its_package_is_one_line(run_cam: RunCam) -> None:
     outcome = run_cam("--source", "demo", "--headless", "--virtual-camera")
-    outcome.complains(EXIT_OUTPUT, "pip install -r requirements-virtual-camera.txt")
+    outcome.complains(EXIT_MODEL, "pip install -r requirements-virtual-camera.txt")
 
 
 def test_recording_without_a_window(run_cam: RunCam, clip: Path, work: Path) -> None:

@@ -74,7 +74,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[MirroredCamera]:
     """A camera in place of whatever is asked for."""
     source = MirroredCamera([[noisy_picture(), Block()]], is_live=True, can_return=True)
-    monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
+    monkeypatch.setattr("realtime.program.wiring.choose_source", lambda *_, **__: source)
     monkeypatch.setattr("realtime.capture._JOIN_S", 0.1)
     yield source
     source.release()
@@ -209,7 +209,7 @@ def test_camera_that_never_opens_ends_the_program(
     stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = source_without_beginning()
-    monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
+    monkeypatch.setattr("realtime.program.wiring.choose_source", lambda *_, **__: source)
     assert start(styles_folder) == EXIT_SOURCE
     assert capsys.readouterr().err == "error: scripted source: cannot be opened\n"
     assert source.opened == 1
@@ -221,7 +221,7 @@ def test_recording_from_the_start_holds_the_unmirrored_picture_and_is_counted(
 ) -> None:
     slope = np.tile(np.linspace(40, 215, 64).astype(np.uint8)[None, :, None], (48, 1, 3))
     source = MirroredCamera([[slope] * 100], frames_per_s=100)
-    monkeypatch.setattr(run_cam, "choose_source", lambda *_, **__: source)
+    monkeypatch.setattr("realtime.program.wiring.choose_source", lambda *_, **__: source)
     monkeypatch.setattr("realtime.outlets.recorder._QUEUE_FRAMES", 200)
     stats = tmp_path / "stats.json"
     folder = tmp_path / "recordings"

@@ -62,7 +62,7 @@ class Repainter:
         program: how the worker is started; exchanged in tests.
         has_torch: whether PyTorch is installed, found out without loading it.
     Raises:
-        ModelError: the user's painting is not there.
+        ModelError: the user's painting or weights are not there.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class Repainter:
     ) -> None:
         if settings.painting is not None and not os.path.isfile(settings.painting):
             raise ModelError(f"--painting {settings.painting}: no such file; expected a picture of a painting")
+        if settings.vgg is not None and not os.path.isfile(settings.vgg):
+            raise ModelError(f"--vgg {settings.vgg}: no such file; expected VGG-19's weights")
         self._settings, self._tell, self._program, self._has_torch = settings, tell, tuple(program), has_torch
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._lock = threading.Lock()

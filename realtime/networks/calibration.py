@@ -27,7 +27,8 @@ Pair = tuple[str, str]  # tier, precision
 START_BUDGET_S = 0.4  # a first start may be longer by this much; later ones read what was kept
 _PROBE_WH, _THOROUGH_WH = (320, 240), (640, 480)
 _PROBE_RUNS, _THOROUGH_RUNS = 4, 12
-_ROOM = 0.8  # share of a frame's time that painting may take: capture and window need the rest
+_ROOM = 0.5  # share of a frame's time that `fine` may take: capture, window and other programs need cores too, and a
+# picture that does not hold its rate is made smaller, which costs more than `fine` gains
 _WORTH_IT = 1.1  # a coarser precision has to be faster by so much
 _KEPT_ENTRIES = 16
 _SESSIONS = "exact sums"  # how sessions are made, where that changes their times: changed with it

@@ -31,7 +31,7 @@ def recognise(found: Any, name: str) -> Layout:
         ModelError: of none that is known.
     """
     shape = found.shape
-    if len(shape) == 4:
+    if len(shape) == 4 and (shape[0] == 1 or not isinstance(shape[0], int)):
         if found.type == "tensor(uint8)" and shape[3] == 3:
             return Layout.FRAME
         if found.type == "tensor(float)" and shape[1] == 3:
@@ -42,8 +42,16 @@ def recognise(found: Any, name: str) -> Layout:
 
 
 def fixed_size(shape: list[Any], layout: Layout) -> tuple[int, int] | None:
-    """Height and width that a network insists on; None where they are free."""
+    """Height and width that a network insists on; None where they are free.
+
+    Raises:
+        ModelError: one of them is fixed and the other is free.
+    """
     height, width = (shape[2], shape[3]) if layout is Layout.PLANES else (shape[1], shape[2])
+    if isinstance(height, int) != isinstance(width, int):
+        raise ModelError(
+            f"model: takes pictures of {width} x {height} pixels; known are fixed sizes and free ones, not one of each"
+        )
     return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
@@ -59,5 +67,5 @@ def parse_range(text: str) -> tuple[float, float]:
     except ValueError:
         separator, values = "", (0.0, 0.0)
     if not separator or not values[0] < values[1] or not np.isfinite(values).all():
-        raise UserError(f"--model-range {text}: expected LOW..HIGH, as in 0..255, 0..1 or -1..1")
+        raise UserError(f"expected LOW..HIGH, as in 0..255, 0..1 or -1..1, found {text!r}")
     return values

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _QUEUE_FRAMES = 8
 _FINISH_S = 20.0
+_LOADED_S = 5.0
 Tell = Callable[[str], None]
 
 
@@ -69,6 +70,11 @@ class Recorder:
         self.end()
         self._session = _Session(lambda: dated_path(self._folder, style_name, ".mp4", self._now), self._tell)
         self._all.append(self._session)
+
+    def wait_until_ready(self) -> None:
+        """Waits until no frame would be left out at the beginning: the encoder takes a fifth of a second to load."""
+        if self._session is not None:
+            self._session.wait_until_ready()
 
     def end(self) -> None:
         """Ends the recording; its file is finished in the background."""
@@ -126,7 +132,7 @@ class _Session:
 
     def __post_init__(self) -> None:
         self._frames: queue.Queue[RecordedFrame] = queue.Queue(_QUEUE_FRAMES)
-        self._is_ready = False
+        self._is_ready = threading.Event()
         self._frames_taken = 0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -139,7 +145,7 @@ class _Session:
 
     def offer(self, frame: RecordedFrame) -> None:
         """Queues a frame. Those before the encoder is loaded belong to no recording; after that none is lost silently."""
-        if not self._is_ready or self._ending.is_set() or self.has_failed:
+        if not self._is_ready.is_set() or self._ending.is_set() or self.has_failed:
             return
         try:
             self._frames.put_nowait(frame)
@@ -150,6 +156,10 @@ class _Session:
     def finish(self) -> None:
         """No frame comes after this one."""
         self._ending.set()
+
+    def wait_until_ready(self) -> None:
+        """Waits for the encoder, and not for ever."""
+        self._is_ready.wait(_LOADED_S)
 
     def join(self, timeout_s: float) -> None:
         """Waits for the file."""
@@ -171,7 +181,7 @@ class _Session:
         from realtime.outlets.recording_file import RecordingFile
 
         path = self.free_path()
-        self._is_ready = True
+        self._is_ready.set()
         file: RecordingFile | None = None
         started_s, size_wh = 0.0, (0, 0)
         try:

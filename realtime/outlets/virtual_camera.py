@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from realtime.errors import OutputError, first_line
+from realtime.errors import ModelError, OutputError, first_line
 from realtime.frame import Image
 from realtime.outlets.outlet import Figures
 from realtime.pictures.sequence import fit_on_black
@@ -45,7 +45,7 @@ class VirtualCamera:
         try:
             self._library = load()
         except ImportError:
-            raise OutputError(
+            raise ModelError(
                 "--virtual-camera: pyvirtualcam is not installed; "
                 "python -m pip install -r requirements-virtual-camera.txt (its licence is the GPL)"
             ) from None

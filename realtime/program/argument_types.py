@@ -5,8 +5,19 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from typing import NoReturn
+
+from realtime.errors import EXIT_ARGUMENTS
 
 LARGEST_SEED = 2**31 - 1
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that complains in one line, as the programs do about everything else."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program."""
+        self.exit(EXIT_ARGUMENTS, f"error: {message} (see {self.prog} --help)\n")
 
 
 def size(text: str) -> tuple[int, int]:
@@ -68,9 +79,10 @@ def time_of_video(text: str) -> float:
     parts = text.split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d+", part) for part in parts[:-1]):
         raise argparse.ArgumentTypeError(f"expected seconds, MM:SS or HH:MM:SS, found {text!r}")
-    seconds = 0.0
-    for part in parts:
-        seconds = 60 * seconds + _number(part)
+    numbers = [_number(part) for part in parts]
+    seconds = sum(number * 60**place for place, number in enumerate(reversed(numbers)))
+    if any(number >= 60 for number in numbers[1:]):
+        raise argparse.ArgumentTypeError(f"expected minutes and seconds below 60 after a colon, found {text!r}")
     if seconds < 0:
         raise argparse.ArgumentTypeError(f"expected a time of at least 0, found {text!r}")
     return seconds

@@ -14,6 +14,7 @@ from realtime.gallery import PRECISIONS, TIERS, Style
 from realtime.networks.layouts import parse_range
 from realtime.networks.providers import PROVIDERS
 from realtime.pictures.files import PICTURE_SUFFIXES
+from realtime.program.argument_types import Parser
 from realtime.program.argument_types import count as _count
 from realtime.program.argument_types import positive as _positive
 from realtime.program.argument_types import scale as _scale
@@ -26,7 +27,7 @@ from realtime.video.names import CODEC_NAMES, ENCODER_NAMES
 
 def build_parser() -> argparse.ArgumentParser:
     """All options with their defaults."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="run_cam.py",
         description="Turns a camera, a stream, a clip or a picture into a painting. Keys in the window: H shows them.",
     )
@@ -162,7 +163,8 @@ def list_styles(styles: list[Style]) -> int:
     for number, style in enumerate(styles, start=1):
         files = ", ".join(f"{tier} {precision}" for tier, models in style.models.items() for precision in models)
         key = str(number) if number <= 9 else " "
-        print(f"{key}  {style.name:32}  {style.label} ({style.year})  [{files}]")
+        year = f" ({style.year})" if style.year else ""
+        print(f"{key}  {style.name:32}  {style.label}{year}  [{files}]")
     return EXIT_DONE
 
 

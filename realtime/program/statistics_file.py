@@ -13,6 +13,7 @@ from realtime.errors import OutputError
 from realtime.outlets.outlet import collect_figures
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline
+from realtime.program.written_paths import behind_links, is_written_in_place
 from realtime.timing import RunTimes
 
 
@@ -55,13 +56,14 @@ def write_stats(path: Path, stats: dict[str, Any], option: str = "--stats") -> N
         OutputError: the file cannot be written.
     """
     text = json.dumps(stats, indent=2) + "\n"
-    partial = path.with_name(path.name + ".partial")
+    place = behind_links(path)
+    partial = place.with_name(place.name + ".partial")
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe, which is written to, not replaced
+        if is_written_in_place(path):
             path.write_text(text, encoding="utf-8")
             return
         partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        os.replace(partial, place)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import av
 import av.error
 
 from realtime.errors import OutputError, UserError
+from realtime.pictures.files import PICTURE_SUFFIXES
 from realtime.video.names import CODEC_NAMES, ENCODER_NAMES, SOFTWARE, WRITTEN_SUFFIXES
 
 _MP4, _MATROSKA = "mp4", "matroska"
@@ -149,7 +150,10 @@ def choose_encoding(path: Path, codec: str | None, encoder: str | None, crf: int
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise OutputError(f"--output {path}: expected a name ending in {', '.join(FORMATS)} for a video")
+        raise OutputError(
+            f"--output {path}: expected a name ending in {', '.join(FORMATS)} for a video, "
+            f"or in {', '.join(sorted(PICTURE_SUFFIXES))} for a picture"
+        )
     chosen = codec or _DEFAULT_CODECS.get(suffix, "h264")
     kind = CODECS[chosen]
     if suffix not in kind.suffixes:

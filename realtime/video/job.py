@@ -13,7 +13,7 @@ import av
 from realtime.errors import OutputError, UserError
 from realtime.program.notes import Note
 from realtime.sinks import check_output
-from realtime.sources import Source
+from realtime.sources import PacedFile, Source
 from realtime.steadying import frames_to_repeat
 from realtime.video.assembly import Soundtrack
 from realtime.video.codecs import choose_encoding
@@ -96,6 +96,8 @@ class VideoJob:
                 source.path, source.origin_s, bool(source.excerpt.start_s), source.end_s, self._options.is_limited
             )
         else:
+            if isinstance(source, PacedFile) and isinstance(source.file, VideoFileSource) and source.file.has_sound:
+                self._note("--live: the sound is left out, since late frames are dropped; without --live it is kept")
             tick = _LIVE_TICK if source.is_live else getattr(source, "time_base", None)
             form = VideoForm(_rate(source, self._options.fps), tick)
         self._sink = VideoFileSink(

@@ -58,6 +58,7 @@ class VideoFileSource:
         self.time_base = Fraction(1, 30)
         self.pixel_aspect: Fraction | None = None
         self.damaged_packets = 0
+        self.has_sound = False  # known once open
         self.skipped_frames = 0
         self.origin_s = 0.0
         self.start_s = 0.0
@@ -159,6 +160,7 @@ class VideoFileSource:
             beginning_s + self.excerpt.start_s if self.excerpt.start_s else float("-inf"),
             float("inf") if self.excerpt.end_s is None else beginning_s + self.excerpt.end_s,
         )
+        self.has_sound = bool(self._container.streams.audio)
         self.frame_count = self._expected_frames()
 
     def _expected_frames(self) -> int | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from realtime.controls import KEY_TABLE, ControlState
-from realtime.overlay import Hud, draw_overlay, help_rows
+from realtime.overlay import Hud, Panel, draw_overlay, help_rows
 from tests.fakes import coloured_picture, flat_picture
 
 HUD = Hud(style_label="Night sky, Anon", style_number=0, rate_fps=24.4, latency_ms=31.0, device="cpu fp32")
@@ -124,3 +125,39 @@ def test_messages_stand_below_each_other() -> None:
     one = changed_rows(shown, draw_overlay(shown, replace(HUD, message="first"), STATE))
     two = changed_rows(shown, draw_overlay(shown, replace(HUD, message="first\nsecond"), STATE))
     assert two.sum() > one.sum()
+
+
+def texts_of(panels: list[Panel]) -> str:
+    return " ".join(text for panel in panels for row in panel.rows for text in row)
+
+
+@pytest.mark.parametrize("size_wh", [(320, 240), (480, 270), (240, 320), (1280, 720)])
+def test_long_texts_go_on_in_further_lines_that_can_be_read(size_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Panel] = []
+    draw = Panel.draw
+
+    def note(panel: Panel, *arguments: Any, **named: Any) -> int:
+        drawn.append(panel)
+        return draw(panel, *arguments, **named)
+
+    monkeypatch.setattr(Panel, "draw", note)
+    message = (
+        "VGG-19: /home/somebody/weights/vgg19.pth: cannot be read as weights (invalid magic number); download it again " * 2
+    )
+    state = ControlState(strength=0.5, colours_of_photo=True, processing_share=0.65)
+    draw_overlay(flat_picture(90, size_wh), replace(HUD, message=message.strip()), state)
+    assert texts_of(drawn).count("download it again") == 2
+    assert "H help" in texts_of(drawn)
+    assert min(panel.scale for panel in drawn) >= 0.39
+    assert max(panel.width for panel in drawn) <= size_wh[0]
+
+
+@pytest.mark.parametrize("size_wh", [(320, 240), (426, 240), (640, 480)])
+def test_every_key_is_on_the_help_of_a_small_picture(size_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[Panel, int]] = []
+    monkeypatch.setattr(Panel, "draw", lambda panel, picture, top, *_, **__: drawn.append((panel, top)) or top + panel.height)
+    draw_overlay(flat_picture(90, size_wh), HUD, ControlState(help=True))
+    panel, top = drawn[-1]
+    assert {text for row in panel.rows for text in row if text} == {text for row in help_rows() for text in row}
+    assert top + panel.height <= size_wh[1]
+    assert panel.width <= size_wh[0]

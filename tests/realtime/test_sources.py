@@ -554,3 +554,13 @@ def test_size_before_scaling_is_known(kind: str, clip: Path, tmp_path: Path) -> 
     assert found[0].shape == (SMALL_WH[1] // 2, SMALL_WH[0] // 2, 3)
     assert getattr(source, "source_wh") == SMALL_WH  # noqa: B009  (not of every source)
     source.close()
+
+
+@pytest.mark.parametrize("name", ["/dev/video3", "camera"])
+def test_device_file_of_a_camera_is_that_camera(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /dev/v4l/by-id/ has links for, whose names stay when cameras are plugged in again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "camera").symlink_to("/dev/video3")
+    source = choose_source(name, size_wh=(640, 480))
+    assert isinstance(source, CameraSource)
+    assert source.description == "camera 3"

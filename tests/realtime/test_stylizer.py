@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
-from realtime.gallery import ModelFile, Style, read_style
+from realtime.gallery import ModelFile, Style, read_style, style_from_file
 from realtime.networks.arena import ARENA
 from realtime.networks.layouts import parse_range
 from realtime.networks.model_choice import ModelChoice
@@ -30,6 +30,11 @@ from tests.fakes import (
 
 CPU = ModelChoice(provider="cpu", threads=1)
 SIZES_WH = [(64, 48), (65, 47), (33, 32), (31, 9), (3, 2), (1, 1)]
+
+
+def stylizer_of_file(path: Path) -> Stylizer:
+    """As --style FILE.onnx makes one."""
+    return Stylizer(style_from_file(path), CPU)
 
 
 def stylizer_of(path: Path, choice: ModelChoice = CPU) -> Stylizer:
@@ -299,10 +304,18 @@ def test_network_that_returns_another_type_than_bytes(tmp_path: Path) -> None:
         stylizer_of(path).style(noisy_picture())
 
 
-def test_network_that_fails_while_it_runs(tmp_path: Path) -> None:
-    path = write_foreign_onnx(tmp_path / "batch.onnx", shape=[2, 3, 32, 32])
-    with pytest.raises(ModelError, match="the network failed"):
-        stylizer_of(path).style(noisy_picture())
+@pytest.mark.parametrize("shape", [[2, 3, 32, 32], [2, 3, "h", "w"], [1, 3, 200, "w"], [1, 3, "h", 200]])
+def test_shapes_that_no_single_picture_fits_are_named(tmp_path: Path, shape: list[int | str]) -> None:
+    with pytest.raises(ModelError, match=r"takes .*; known are "):
+        stylizer_of(write_foreign_onnx(tmp_path / "odd.onnx", shape=shape))
+
+
+def test_network_of_ones_own_named_as_a_file_says_what_it_is(tmp_path: Path) -> None:
+    metadata = {"tier": "fine", "precision": "fp16"}
+    stylizer = stylizer_of_file(write_style_onnx(tmp_path / "any_name.onnx", metadata=metadata))
+    assert (stylizer.tier, stylizer.precision) == ("fine", "fp16")
+    nonsense = stylizer_of_file(write_style_onnx(tmp_path / "other.onnx", metadata={"tier": "huge", "precision": "fp8"}))
+    assert (nonsense.tier, nonsense.precision) == ("fast", "fp32")
 
 
 @pytest.mark.parametrize("content", [b"not a network", b"\x08\x09", b"\x00" * 64])

@@ -81,6 +81,7 @@ def test_result_lies_beside_the_snapshot(make_desk: MakeDesk) -> None:
 
 def test_worker_gets_what_it_needs(make_desk: MakeDesk, tmp_path: Path) -> None:
     vgg = tmp_path / "vgg.pth"
+    vgg.touch()
     desk = make_desk("open(output, 'w').write(json.dumps(sys.argv[1:]))", RepaintSettings(vgg=vgg))
     result = desk.request()
     wait_until(lambda: desk.told == ["re-painted: shot_repainted.png"])
@@ -89,6 +90,13 @@ def test_worker_gets_what_it_needs(make_desk: MakeDesk, tmp_path: Path) -> None:
         assert part in text
     assert f'"--init", "{tmp_path}/shot.png"' in text
     assert f'"--vgg", "{vgg}"' in text
+
+
+@pytest.mark.parametrize("option", ["painting", "vgg"])
+def test_files_that_are_not_there_are_refused_at_once(tmp_path: Path, option: str) -> None:
+    settings = RepaintSettings(**{option: tmp_path / "gone"})
+    with pytest.raises(ModelError, match=f"--{option} .*gone: no such file"):
+        Repainter(settings, lambda _: None)
 
 
 def test_progress_and_the_small_picture_are_shown(make_desk: MakeDesk) -> None:

@@ -45,7 +45,7 @@ class Scene:
         self.recorder.begin("night sky")
         session = self.recorder._session
         assert session is not None
-        wait_until(lambda: session._is_ready or session.has_failed)
+        wait_until(lambda: session._is_ready.is_set() or session.has_failed)
 
     def offer_all(self, pictures: list[Any], rate: float = 10.0) -> None:
         """Offers pictures, each after the one before was written."""
@@ -271,7 +271,7 @@ def test_recordings_that_are_over_keep_neither_encoder_nor_pictures(tmp_path: Pa
     recorder = Recorder(tmp_path / "recordings", lambda _: None)
     recorder.begin("night_sky")
     session = recorder._all[0]
-    wait_until(lambda: session._is_ready)
+    wait_until(lambda: session._is_ready.is_set())
     for number, picture in enumerate(pictures):
         recorder.offer(picture, number / 10)
     recorder.close()

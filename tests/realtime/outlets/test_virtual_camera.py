@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime.errors import EXIT_OUTPUT, OutputError
+from realtime.errors import EXIT_OUTPUT, ModelError, OutputError
 from realtime.frame import Image
 from realtime.outlets.virtual_camera import VirtualCamera
 from realtime.pictures.sequence import fit_on_black
@@ -112,7 +112,7 @@ def test_missing_package_says_how_to_install_it() -> None:
     def load() -> Any:
         raise ModuleNotFoundError("No module named 'pyvirtualcam'")
 
-    with pytest.raises(OutputError, match=r"pip install -r requirements-virtual-camera\.txt"):
+    with pytest.raises(ModelError, match=r"pip install -r requirements-virtual-camera\.txt"):
         VirtualCamera(None, None, lambda _: None, load)
 
 

@@ -57,7 +57,7 @@ def test_every_part_is_there(report: Report, two_files: Style) -> None:
     assert "64x32" in found["fast fp32"]
     assert found["fast int8"].count(" ms") == 3
     assert found["auto"].startswith("would run on cpu, fast ")
-    assert "30 fps leave 26.7 ms" in found["auto"]
+    assert "30 fps leave 16.7 ms" in found["auto"]
     assert found["faults"] == "none known: nothing to mend"
     assert {"StyleCam", "packages", "processor", "cuda", "tensorrt", "coreml"} <= found.keys()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from realtime.errors import EXIT_ARGUMENTS, EXIT_SOURCE, OutputError, SourceError, UserError
 from realtime.program.inputs import (
     Batch,
-    Sequence,
+    PictureFilm,
     Single,
     expand,
     is_numbered,
@@ -127,13 +127,13 @@ def test_one_file_into_an_existing_folder(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("output", ["film.mp4", "film.gif", "out/%04d.png", None])
 def test_pictures_into_a_film(photos: Path, output: str | None) -> None:
     pictures = plan_work([f"{photos}/[ab]*.*"], Path(output) if output else None)
-    assert isinstance(pictures, Sequence)
+    assert isinstance(pictures, PictureFilm)
     assert names(pictures.pictures) == ["a.png", "b2.jpg", "b10.JPG"]
 
 
 def test_files_that_the_shell_has_found_are_a_film_too(photos: Path) -> None:
     work = plan_work([str(photos / "b10.JPG"), str(photos / "a.png")], Path("film.mp4"))
-    assert isinstance(work, Sequence)
+    assert isinstance(work, PictureFilm)
     assert names(work.pictures) == ["b10.JPG", "a.png"]  # in the order given
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from realtime.errors import OutputError
 from realtime.program.statistics_file import write_stats
+from realtime.sinks import check_output
 
 
 def test_figures_replace_those_before(tmp_path: Path) -> None:
@@ -32,3 +37,42 @@ def test_full_disk_leaves_the_figures_before_and_nothing_else(tmp_path: Path, mo
         write_stats(path, {"fps": 30.0})
     assert list(tmp_path.iterdir()) == [path]
     assert json.loads(path.read_text()) == {"fps": 25.0}
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    target, link = tmp_path / "far" / "stats.json", tmp_path / "stats.json"
+    target.write_text("{}", encoding="utf-8")
+    link.symlink_to(target)
+    check_output(link, overwrite=True, option="--stats")
+    write_stats(link, {"fps": 30})
+    assert link.is_symlink()
+    assert json.loads(target.read_text(encoding="utf-8")) == {"fps": 30}
+    assert [path.name for path in (tmp_path / "far").iterdir()] == ["stats.json"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="a device of POSIX")
+@pytest.mark.parametrize("device", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_what_goes_to_stdout_replaces_nothing(tmp_path: Path, device: str) -> None:
+    """In a process of its own: stdout is a file there, which /dev/stdout leads to."""
+    if not os.path.exists(device):
+        pytest.skip(f"no {device}")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom realtime.program.statistics_file import write_stats\n"
+        "from realtime.sinks import check_output\npath = Path(sys.argv[1])\n"
+        "check_output(path, overwrite=True)\nwrite_stats(path, {'fps': 30})\n"
+    )
+    before = os.lstat("/dev/stdout").st_ino
+    with open(tmp_path / "out", "w+", encoding="utf-8") as out:
+        subprocess.run([sys.executable, "-c", code, device], stdout=out, check=True, timeout=60)
+    assert json.loads((tmp_path / "out").read_text(encoding="utf-8")) == {"fps": 30}
+    assert os.lstat("/dev/stdout").st_ino == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="a device of POSIX")
+def test_a_device_needs_no_room_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "open", MagicMock(side_effect=PermissionError))
+    check_output(Path("/dev/null"), overwrite=True)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError, match="/dev/null: cannot be written"):
+        check_output(Path("/dev/null"), overwrite=True)
