@@ -16,6 +16,7 @@ if __name__ == "__main__":  # while the rest is loading nothing is open yet that
 import argparse  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
+from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import realtime.program.quiet  # noqa: E402, F401  (before cv2 is loaded)
@@ -55,7 +56,7 @@ from realtime.program.notes import Note, no_note, print_note, said_once  # noqa:
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
 from realtime.program.standard_streams import replace_missing, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
-from realtime.program.wiring import goal_of, picture_sink, source_of, video_job, wanted_network  # noqa: E402
+from realtime.program.wiring import goal_of, note_idle_options, picture_sink, source_of, video_job, wanted_network  # noqa: E402
 from realtime.program.written_paths import behind_links  # noqa: E402
 from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.sources import takes_size  # noqa: E402
@@ -140,9 +141,9 @@ def run_one(
         recording=args.record,
     )
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
-    snapshots = SnapshotFolder(args.snapshot_dir)
+    snapshots = SnapshotFolder(args.snapshot_dir or Path("snapshots"))
     messages = Messages(on_terminal=not has_window)
-    recorder = Recorder(args.recording_dir, messages.say)
+    recorder = Recorder(args.recording_dir or Path("recordings"), messages.say)
     outlets: list[Outlet] = [recorder]
     repainter = Repainter(RepaintSettings(args.painting, args.vgg), messages.say)
     watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
@@ -153,6 +154,7 @@ def run_one(
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
         steadier = Steadier() if args.steady else None
         painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
+        note_idle_options(args, source, painter.stylizer.takes_range, note)
         job = video_job(args, source, painter, note) if is_video(args.output) else None
         if has_window:
             load_font()

@@ -113,6 +113,11 @@ class Stylizer:
         return paint_smaller(self._style_whole, image_bgr, limits.untiled_pixels)
 
     @property
+    def takes_range(self) -> bool:
+        """Whether the network computes in floats of a range that has to be known: other people's do."""
+        return self._layout is not Layout.FRAME
+
+    @property
     def reach(self) -> int | None:
         """How far in pixels the network sees, measured when first asked for; None where that is the whole picture."""
         return self._limits().reach

@@ -228,6 +228,11 @@ class FakeStylizer(Stylizer):
         self.warmed_wh: list[tuple[int, int]] = []
         self.prepares_each_size = False  # as a GPU does
 
+    @property
+    def takes_range(self) -> bool:
+        """As a network of ours."""
+        return False
+
     def is_ready_at(self, size_wh: tuple[int, int]) -> bool:
         """At once, or after a warm-up at that size."""
         return not self.prepares_each_size or size_wh in self.warmed_wh

@@ -30,6 +30,7 @@ from realtime.errors import (
     EXIT_OUTPUT,
     EXIT_SOURCE,
 )
+from realtime.pictures.files import write_picture
 from realtime.program.command_line import parse_arguments
 from tests.fakes import (
     CLIP_FRAMES,
@@ -328,6 +329,29 @@ def test_what_is_played_as_a_camera_loses_its_sound_and_says_so(run_cam: RunCam,
     outcome = run_cam("--source", "film.mp4", "--live", "--output", "out.mp4")
     assert outcome.code == EXIT_DONE
     assert "--live: the sound is left out" in outcome.errors
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--fullscreen"], "there is no window"),
+        (["--no-mirror"], "only a camera in a window is mirrored"),
+        (["--painting", "photo.png"], "key G needs the window"),
+        (["--vgg", "photo.png"], "key G needs the window"),
+        (["--snapshot-dir", "shots"], "key S needs the window"),
+        (["--recording-dir", "films"], "nothing is recorded"),
+        (["--retry", "5"], "only cameras and streams are waited for"),
+        (["--overwrite"], "there is no --output"),
+        (["--live"], "only films are played as a camera"),
+        (["--model-range", "0..1"], "only foreign networks have one"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_option_that_has_no_effect_is_told(run_cam: RunCam, work: Path, options: list[str], reason: str) -> None:
+    write_picture(work / "photo.png", noisy_picture())
+    outcome = run_cam("--source", "photo.png", "--headless", *options)
+    assert (outcome.code, outcome.errors) == (EXIT_DONE, f"note: {options[0]}: has no effect here, {reason}\n")
+    assert run_cam("--source", "photo.png", "--headless", *options, "--quiet").errors == ""
 
 
 def test_recording_from_the_start_has_the_first_frame(run_cam: RunCam, work: Path) -> None:

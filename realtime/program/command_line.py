@@ -86,9 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
     window = parser.add_argument_group("window")
     window.add_argument("--no-mirror", action="store_true", help="show a camera as others see you")
     window.add_argument("--fullscreen", action="store_true")
-    window.add_argument("--snapshot-dir", type=Path, default=Path("snapshots"), metavar="DIR", help="default snapshots/")
+    window.add_argument("--snapshot-dir", type=Path, metavar="DIR", help="default snapshots/")
     window.add_argument("--record", action="store_true", help="record from the start, with or without a window (key R)")
-    window.add_argument("--recording-dir", type=Path, default=Path("recordings"), metavar="DIR", help="default recordings/")
+    window.add_argument("--recording-dir", type=Path, metavar="DIR", help="default recordings/")
     window.add_argument(
         "--painting", type=Path, metavar="FILE", help="style picture that key G paints from, in place of the style's own"
     )

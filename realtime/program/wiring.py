@@ -13,7 +13,7 @@ from realtime.pictures.sequence import NumberedPictures, PictureSequence
 from realtime.program.inputs import PictureFilm, Single, is_numbered, is_still
 from realtime.program.notes import Note
 from realtime.sinks import PictureSink, Sink
-from realtime.sources import PacedFile, PictureSource, Source, choose_source
+from realtime.sources import DemoSource, PacedFile, PictureSource, Source, choose_source
 from realtime.video.excerpt import Excerpt
 
 if TYPE_CHECKING:
@@ -28,6 +28,30 @@ def wanted_network(args: argparse.Namespace) -> ModelChoice:
 def goal_of(args: argparse.Namespace) -> Goal:
     """Rate and size that "auto" chooses for."""
     return Goal(args.target_fps, args.processing_size or args.size or Goal.size_wh)
+
+
+def note_idle_options(args: argparse.Namespace, source: Source, takes_range: bool, note: Note) -> None:
+    """Says which options have no effect in this run, and why: somebody expects something of them.
+
+    Args:
+        takes_range: whether --model-range means something to the network that paints.
+    """
+    has_window = args.output is None and not args.headless
+    idle = (
+        ("--fullscreen", args.fullscreen and not has_window, "there is no window"),
+        ("--no-mirror", args.no_mirror and not (has_window and source.is_mirrored), "only a camera in a window is mirrored"),
+        ("--painting", args.painting is not None and not has_window, "key G needs the window"),
+        ("--vgg", args.vgg is not None and not has_window, "key G needs the window"),
+        ("--snapshot-dir", args.snapshot_dir is not None and not has_window, "key S needs the window"),
+        ("--recording-dir", args.recording_dir is not None and not (has_window or args.record), "nothing is recorded"),
+        ("--retry", args.retry is not None and not source.can_return, "only cameras and streams are waited for"),
+        ("--overwrite", args.overwrite and args.output is None, "there is no --output"),
+        ("--live", args.live and not isinstance(source, PacedFile | DemoSource), "only films are played as a camera"),
+        ("--model-range", args.model_range is not None and not takes_range, "only foreign networks have one"),
+    )
+    for option, is_idle, reason in idle:
+        if is_idle:
+            note(f"{option}: has no effect here, {reason}")
 
 
 def source_of(args: argparse.Namespace, work: Single | PictureFilm, has_window: bool, note: Note) -> Source:
