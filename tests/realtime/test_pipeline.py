@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -546,6 +547,16 @@ def test_file_in_a_window_keeps_its_own_times(clock: FakeClock) -> None:
     paced_run(file_of(5), sink, clock).pipeline.run()
     assert shown_at_s == pytest.approx([100.0, 100.1, 100.2, 100.3, 100.4])
     assert len(sink.pictures) == 5
+
+
+@pytest.mark.usefixtures("waited_s")
+def test_latency_of_a_files_frame_counts_from_when_it_is_due(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was decoded long before; nobody waits for a frame that is not due."""
+    run = paced_run(file_of(5), ListSink(before_write=lambda _: clock.advance(0.03)), clock)
+    get = run.capture.get
+    monkeypatch.setattr(run.capture, "get", lambda timeout_s: (frame := get(timeout_s)) and replace(frame, captured_at_s=50.0))
+    run.pipeline.run()
+    assert run.times.latencies_ms()["p99"] == pytest.approx(30.0)
 
 
 @pytest.mark.usefixtures("waited_s")

@@ -27,12 +27,15 @@ class Factory:
         self.faults: dict[str, Exception] = {}
         self.may_go_on = threading.Event()
         self.may_go_on.set()
+        self.waiting = 0
 
     def __call__(self, style: Style, choice: ModelChoice) -> FakeStylizer:
+        faults = self.faults
+        self.waiting += 1
         self.may_go_on.wait(5.0)
         self.made.append(style.name)
-        if style.name in self.faults:
-            raise self.faults[style.name]
+        if style.name in faults:
+            raise faults[style.name]
         self.stylizers[style.name] = FakeStylizer(style, choice)
         return self.stylizers[style.name]
 
@@ -173,3 +176,25 @@ def test_style_exchanged_while_it_is_made_is_not_kept(open_studio: OpenStudio, f
     factory.may_go_on.set()
     wait_until(lambda: studio.ready(0) is not None)
     assert getattr(studio.ready(0), "made_for", None) is exchanged
+
+
+def test_failure_of_a_style_exchanged_while_it_was_made_is_not_the_new_ones(open_studio: OpenStudio, factory: Factory) -> None:
+    factory.may_go_on.clear()
+    factory.faults["style_0"] = ModelError("its file is damaged")
+    studio = open_studio(1)
+    studio.warm(0, SMALL_WH)
+    wait_until(lambda: factory.waiting > 0)
+    studio.take_up(plain_style("style_0", order=5))
+    factory.faults = {}
+    factory.may_go_on.set()
+    wait_until(lambda: studio.ready(0) is not None)
+    assert studio.failure(0) is None
+
+
+def test_wanted_styles_are_not_made_again_and_again(open_studio: OpenStudio, factory: Factory) -> None:
+    """Those that go are the ones that nobody wants, even where a wanted one was made longer ago."""
+    studio = open_studio(12)
+    for number in (0, 1, 2, 3, 2, 1):
+        studio.warm(number, SMALL_WH)
+        wait_until(lambda: studio._next_wanted() is None)
+    assert factory.made.count("style_2") == 1

@@ -100,6 +100,38 @@ def test_machine_that_lies_between_two_sizes_does_not_swing(clock: FakeClock) ->
     assert changes(shares[-len(shares) // 5 :]) <= 2  # the last two minutes
 
 
+def test_two_steps_are_taken_at_a_time_where_it_is_far_too_slow(clock: FakeClock) -> None:
+    first_change = [share for share in simulate(clock, work_of(60, spread=0.0), 5) if share < 1][0]  # noqa: RUF015
+    assert first_change == SHARES[2]
+    first_change = [share for share in simulate(clock, work_of(38, spread=0.0), 5) if share < 1][0]  # noqa: RUF015
+    assert first_change == SHARES[1]
+
+
+def test_a_larger_size_that_settled_is_no_mistake_later(clock: FakeClock) -> None:
+    """After a step up that proved wrong the next one is waited for longer, but not for ever."""
+
+    def drive(control: SizeControl, seconds: float, full_ms: float, until_larger: bool = False) -> float:
+        """Seconds until the size grew, or all of them."""
+        began = clock()
+        while clock() - began < seconds:
+            before = control.share
+            work_s = (3 + (full_ms - 3) * before**2) / 1000
+            clock.advance(max(work_s, 1 / 30))
+            if control.frame_done(work_s, work_s * 0.9) > before and until_larger:
+                break
+        return clock() - began
+
+    control = SizeControl(TARGET_FPS, clock)
+    drive(control, 4.0, 60.0)
+    usual_s = drive(control, 60.0, 5.0, until_larger=True)
+    drive(control, 3.0, 120.0)  # the step up was a mistake
+    longer_s = drive(control, 60.0, 5.0, until_larger=True)
+    assert longer_s > 1.5 * usual_s
+    drive(control, 300.0, 5.0)  # up to full size, and it holds
+    drive(control, 4.0, 60.0)
+    assert drive(control, 60.0, 5.0, until_larger=True) == pytest.approx(usual_s, abs=1.0)
+
+
 def test_slow_source_is_not_taken_for_a_slow_machine(clock: FakeClock) -> None:
     assert set(simulate(clock, work_of(28), 60, source_fps=5)) == {1.0}
 

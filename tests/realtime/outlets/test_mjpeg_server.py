@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import OutputError
+from realtime.outlets import mjpeg_server
 from realtime.outlets.jpeg_slot import JpegSlot
 from realtime.outlets.mjpeg_server import MjpegServer
 from tests.fakes import flat_picture, noisy_picture, wait_until
@@ -200,6 +201,11 @@ def test_viewer_of_the_stream_may_stay_longer_than_a_request_may_take(
         threading.Event().wait(0.3)
         server.offer(flat_picture(7), 0.0)
         assert Parts(viewer).next() == 7
+
+
+def test_sending_and_waiting_for_a_request_have_a_limit() -> None:
+    assert 0 < mjpeg_server._Handler.timeout <= 10
+    assert 0 < mjpeg_server._REQUEST_S <= 10
 
 
 def test_viewer_that_leaves_is_forgotten(server: MjpegServer) -> None:

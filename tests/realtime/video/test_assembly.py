@@ -139,20 +139,21 @@ def test_packets_without_decoding_times_come_just_before_the_first_that_has_one(
     assert [packet.dts for packet in _with_decoding_times(iter([FakePacket(5, None), FakePacket(9, None)]))] == [5, 9]
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize("codec", ["hevc", "h264"])
-def test_parts_whose_pictures_are_reordered_are_joined_in_matroska(tmp_path: Path, codec: str) -> None:
+def test_parts_whose_pictures_are_reordered_are_joined(tmp_path: Path, codec: str, suffix: str) -> None:
     options = {"x265-params": "log-level=none:bframes=4:b-adapt=0"} if codec == "hevc" else {"bf": "3", "b_strategy": "0"}
     name = {"hevc": "libx265", "h264": "libx264"}[codec]
     pictures = [noisy_picture((64, 64), seed) for seed in range(20)]
     ends = (0, 8, 20)
     parts = []
     for number, (first, end) in enumerate(pairwise(ends)):
-        path = tmp_path / f"{number}.mkv"
+        path = tmp_path / f"{number}{suffix}"
         times_s = [index / 25 for index in range(first, end)]
         write_film(path, pictures[first:end], times_s=times_s, codec=name, options=options)
         parts.append(Part(path, end - first, first / 25))
-    assert assemble(parts, tmp_path / "whole.mkv", ".mkv", None, no_note) == 20
-    with av.open(str(tmp_path / "whole.mkv")) as container:
+    assert assemble(parts, tmp_path / f"whole{suffix}", suffix, None, no_note) == 20
+    with av.open(str(tmp_path / f"whole{suffix}")) as container:
         assert container.streams.video[0].average_rate == 25
         times_s = sorted(float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.size)
     assert times_s == pytest.approx([index / 25 for index in range(20)], abs=0.001)
