@@ -30,24 +30,24 @@ if __name__ == "__main__":  # what follows loads packages
         sys.exit(tell_mistake(missing))
 
 from realtime.capture import Capture, Policy  # noqa: E402
-from realtime.controls import ControlState  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.live.errands import Errands  # noqa: E402
 from realtime.live.gallery_watch import GalleryWatch  # noqa: E402
 from realtime.live.messages import Messages  # noqa: E402
 from realtime.live.repaint import Repainter, RepaintSettings  # noqa: E402
-from realtime.live.size_control import SizeControl, may_adapt  # noqa: E402
+from realtime.live.size_control import SizeControl  # noqa: E402
 from realtime.live.snapshots import SnapshotFolder  # noqa: E402
 from realtime.live.view import LiveView  # noqa: E402
 from realtime.networks.calibration import calibrate  # noqa: E402
 from realtime.networks.model_choice import with_network  # noqa: E402
 from realtime.outlets.outlet import Outlet  # noqa: E402
 from realtime.outlets.recorder import Recorder  # noqa: E402
-from realtime.outlets.sharing import open_outlets, wants_to_share  # noqa: E402
+from realtime.outlets.sharing import open_outlets  # noqa: E402
 from realtime.overlay import load_font  # noqa: E402
 from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
-from realtime.pipeline import Pipeline, RunOptions, join_all  # noqa: E402
+from realtime.pipeline import Pipeline, join_all  # noqa: E402
+from realtime.program import wiring  # noqa: E402
 from realtime.program.batch import Existing, Report, paint_batch  # noqa: E402
 from realtime.program.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
 from realtime.program.inputs import Batch, Job, PictureFilm, Single, is_still, is_video, make_folder, plan_work  # noqa: E402
@@ -56,10 +56,9 @@ from realtime.program.notes import Note, no_note, print_note, said_once  # noqa:
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
 from realtime.program.standard_streams import replace_missing, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
-from realtime.program.wiring import goal_of, note_idle_options, picture_sink, source_of, video_job, wanted_network  # noqa: E402
 from realtime.program.written_paths import behind_links  # noqa: E402
-from realtime.sinks import NullSink, PictureSink, Sink, WindowSink, check_output  # noqa: E402
-from realtime.sources import takes_size  # noqa: E402
+from realtime.sinks import NullSink, Sink, WindowSink, check_output  # noqa: E402
+from realtime.sources import Source, takes_size  # noqa: E402
 from realtime.steadying import Steadier  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
@@ -85,13 +84,13 @@ def run(args: argparse.Namespace) -> int:
 
     stop = threading.Event()
     note = no_note if args.quiet else said_once(print_note)
-    choice = wanted_network(args)
+    choice = wiring.wanted_network(args)
     if args.resume:  # whatever "auto" would take today
         from realtime.video.resume import network_before  # PyAV takes a fifth of a second to load
 
         choice = with_network(styles[first_style], choice, network_before(results_of(work, args.output)))
     # Until here nothing is open, and a signal ends the program at once: measuring may take seconds.
-    studio = Studio(styles, calibrate(styles, first_style, choice, goal_of(args), again=args.recalibrate))
+    studio = Studio(styles, calibrate(styles, first_style, choice, wiring.goal_of(args), again=args.recalibrate))
     stop_on_signals(stop)
     try:
         if not isinstance(work, Batch):
@@ -126,20 +125,10 @@ def run_one(
     """
     styles = studio.styles
     has_window = args.output is None and not args.headless
-    source = source_of(args, work, has_window, note)
+    source = wiring.source_of(args, work, has_window, note)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
-    state = ControlState(
-        style=first_style,
-        style_count=len(styles),
-        strength=args.strength,
-        colours_of_photo=args.colours == "photo",
-        split=args.split,
-        mirror=source.is_mirrored and not args.no_mirror,
-        fullscreen=args.fullscreen,
-        adapts=may_adapt(source, args.processing_size),
-        recording=args.record,
-    )
+    state = wiring.first_state(args, source, first_style, len(styles))
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
     snapshots = SnapshotFolder(args.snapshot_dir or Path("snapshots"))
     messages = Messages(on_terminal=not has_window)
@@ -154,8 +143,8 @@ def run_one(
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
         steadier = Steadier() if args.steady else None
         painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
-        note_idle_options(args, source, painter.stylizer.takes_range, note)
-        job = video_job(args, source, painter, note) if is_video(args.output) else None
+        wiring.note_idle_options(args, source, painter.stylizer.takes_range, note)
+        job = wiring.video_job(args, source, painter, note) if is_video(args.output) else None
         if has_window:
             load_font()
         if takes_size(source) and source.is_live and args.size is not None:
@@ -166,21 +155,14 @@ def run_one(
         if not capture.start(stop):
             return EXIT_INTERRUPTED
         if args.output is not None:
-            sink = job.open_sink() if job is not None else picture_sink(args, source, note)
+            sink = job.open_sink() if job is not None else wiring.picture_sink(args, source, note)
         view = None
         if isinstance(sink, WindowSink):
             sink.set_fullscreen(args.fullscreen)
             watch.start()
             errands = Errands(state, studio, painter, snapshots, recorder, repainter, messages, watch)
             view = LiveView(sink, state, studio, painter, errands, messages, times, source.description)
-        options = RunOptions(
-            max_frames=1 if isinstance(sink, PictureSink) else args.max_frames,
-            paced=(has_window or (args.headless and wants_to_share(args))) and not source.is_live,
-            progress=args.output is not None and not isinstance(sink, PictureSink) and not args.quiet,
-            frames_done=job.frames_done if job is not None else 0,
-            frames_repeated=job.frames_repeated if job is not None else 0,
-            lanes=lanes,
-        )
+        options = wiring.run_options(args, source, sink, job, lanes)
         rate = SizeControl(args.target_fps)
         tell = no_note if args.quiet else print_note  # each time: a source may be lost more than once
         pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets, tell)
@@ -202,14 +184,18 @@ def run_one(
     interrupted = stop.is_set() and not pipeline.is_complete  # one that comes after the last frame ends the batch alone
     if job is not None and interrupted:
         print(f"interrupted: {job.describe_kept()}", file=sys.stderr)
+    _tell_losses(source, capture, note)
+    if not has_window and recorder.has_failed:  # nobody saw the message
+        return EXIT_OUTPUT
+    return EXIT_INTERRUPTED if interrupted else EXIT_DONE
+
+
+def _tell_losses(source: Source, capture: Capture, note: Note) -> None:
     damaged = getattr(source, "damaged_packets", 0)
     if damaged:
         note(f"{source.description}: damaged packets skipped: {damaged}")
     if capture.abandoned:
         print(f"warning: {source.description}: the driver does not respond; its reader thread was abandoned", file=sys.stderr)
-    if not has_window and recorder.has_failed:  # nobody saw the message
-        return EXIT_OUTPUT
-    return EXIT_INTERRUPTED if interrupted else EXIT_DONE
 
 
 def _carry_out(args: argparse.Namespace) -> int:
@@ -220,7 +206,7 @@ def _carry_out(args: argparse.Namespace) -> int:
     if args.doctor:
         from realtime.program.doctor import report
 
-        return report(load_gallery(args.styles), wanted_network(args), goal_of(args))
+        return report(load_gallery(args.styles), wiring.wanted_network(args), wiring.goal_of(args))
     return run(args)
 
 

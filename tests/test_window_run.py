@@ -47,6 +47,9 @@ class Stage:
         self.keys: list[int] = []
 
 
+ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Puts a window that presses keys in place of the real one, and gives signals back afterwards."""
@@ -62,7 +65,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         found.huds.append(hud)
         return shown
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     monkeypatch.setattr(run_cam, "WindowSink", ScriptedWindow)
     monkeypatch.setattr("realtime.live.view.draw_overlay", note)
     yield found
@@ -155,7 +158,7 @@ def test_clip_is_shown_to_its_end_at_its_own_pace(
         given.append(RunOptions(**options))
         return given[0]
 
-    monkeypatch.setattr(run_cam, "RunOptions", note)
+    monkeypatch.setattr("realtime.program.wiring.RunOptions", note)
     clip = write_clip(tmp_path / "clip.mp4", frames=4)
     stats = tmp_path / "stats.json"
     assert start(styles_folder, "--source", str(clip), "--stats", str(stats)) == EXIT_DONE

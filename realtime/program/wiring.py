@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from realtime.controls import ControlState
 from realtime.errors import UserError
+from realtime.live.size_control import may_adapt
 from realtime.networks.calibration import Goal
 from realtime.networks.model_choice import ModelChoice
+from realtime.outlets.sharing import wants_to_share
 from realtime.painter import Painter
 from realtime.pictures.sequence import NumberedPictures, PictureSequence
+from realtime.pipeline import RunOptions
 from realtime.program.inputs import PictureFilm, Single, is_numbered, is_still
 from realtime.program.notes import Note
 from realtime.sinks import PictureSink, Sink
@@ -70,6 +74,35 @@ def source_of(args: argparse.Namespace, work: Single | PictureFilm, has_window: 
     one_size = args.output is None or not is_numbered(args.output)
     film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
     return PacedFile(film) if args.live else film
+
+
+def first_state(args: argparse.Namespace, source: Source, style: int, style_count: int) -> ControlState:
+    """The controls as they are before a key is pressed."""
+    return ControlState(
+        style=style,
+        style_count=style_count,
+        strength=args.strength,
+        colours_of_photo=args.colours == "photo",
+        split=args.split,
+        mirror=source.is_mirrored and not args.no_mirror,
+        fullscreen=args.fullscreen,
+        adapts=may_adapt(source, args.processing_size),
+        recording=args.record,
+    )
+
+
+def run_options(args: argparse.Namespace, source: Source, sink: Sink, job: VideoJob | None, lanes: int) -> RunOptions:
+    """What ends the run and how it is paced."""
+    is_one_picture = isinstance(sink, PictureSink)
+    is_watched = args.output is None and (not args.headless or wants_to_share(args))
+    return RunOptions(
+        max_frames=1 if is_one_picture else args.max_frames,
+        paced=is_watched and not source.is_live,
+        progress=args.output is not None and not is_one_picture and not args.quiet,
+        frames_done=job.frames_done if job is not None else 0,
+        frames_repeated=job.frames_repeated if job is not None else 0,
+        lanes=lanes,
+    )
 
 
 def picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
