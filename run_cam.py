@@ -150,10 +150,12 @@ def run_one(
         if takes_size(source) and source.is_live and args.size is not None:
             painter.prepare(args.size)
         if args.record:
-            recorder.begin(styles[first_style].name)
-            recorder.wait_until_ready()
+            recorder.load()
         if not capture.start(stop):
             return EXIT_INTERRUPTED
+        if args.record:
+            recorder.begin(styles[first_style].name)
+            recorder.wait_until_ready()
         if args.output is not None:
             sink = job.open_sink() if job is not None else wiring.picture_sink(args, source, note)
         view = None

@@ -71,8 +71,12 @@ class Recorder:
         self._session = _Session(lambda: dated_path(self._folder, style_name, ".mp4", self._now), self._tell)
         self._all.append(self._session)
 
+    def load(self) -> None:
+        """Loads what encodes, which takes a fifth of a second, before a source is opened that would not wait for it."""
+        import realtime.outlets.recording_file  # noqa: F401
+
     def wait_until_ready(self) -> None:
-        """Waits until no frame would be left out at the beginning: the encoder takes a fifth of a second to load."""
+        """Waits until no frame would be left out at the beginning of a recording that was begun."""
         if self._session is not None:
             self._session.wait_until_ready()
 
