@@ -58,7 +58,8 @@ from realtime.program.standard_streams import replace_missing, tell_unwritable  
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.program.written_paths import behind_links  # noqa: E402
 from realtime.sinks import NullSink, Sink, WindowSink, check_output  # noqa: E402
-from realtime.sources import Source, takes_size  # noqa: E402
+from realtime.source import Source  # noqa: E402
+from realtime.sources import takes_size  # noqa: E402
 from realtime.steadying import Steadier  # noqa: E402
 from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
@@ -193,9 +194,8 @@ def run_one(
 
 
 def _tell_losses(source: Source, capture: Capture, note: Note) -> None:
-    damaged = getattr(source, "damaged_packets", 0)
-    if damaged:
-        note(f"{source.description}: damaged packets skipped: {damaged}")
+    if source.damaged_packets:
+        note(f"{source.description}: damaged packets skipped: {source.damaged_packets}")
     if capture.abandoned:
         print(f"warning: {source.description}: the driver does not respond; its reader thread was abandoned", file=sys.stderr)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from realtime.errors import SourceError
 from realtime.frame import Image
+from realtime.source import Source
 
 STREAM_TIMEOUT_MS = 2000
 _ENDLESS = 2**31  # frames; what OpenCV makes of a length that is not stated lies below 0 or above
@@ -26,13 +27,11 @@ _STREAM_OPTIONS = (
 _SECRET = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key)=)[^&]*", re.IGNORECASE)
 
 
-class _Live:
+class _Live(Source):
     """What camera and stream share."""
 
     is_live = True
     can_return = True
-    fps: float | None = None
-    frame_count: int | None = None
 
     def __init__(self) -> None:
         self._capture: cv2.VideoCapture | None = None
@@ -84,9 +83,6 @@ class CameraSource(_Live):
 
 class StreamSource(_Live):
     """A network stream (rtsp://, http://, ...), opened and read with time-outs of two seconds."""
-
-    is_mirrored = False
-    is_hardware = False
 
     def __init__(self, address: str) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import numpy as np
 
 from realtime.errors import SourceError, UserError
 from realtime.frame import Frame, Image
-from realtime.sources import Source
+from realtime.source import Source
 
 FREEZE_S = 5.0  # a camera without a new frame, or with the same bytes, for so long is taken for lost
 _FIRST_BACK_OFF_S = 0.25
@@ -93,7 +93,7 @@ class Capture:
         Raises:
             SourceError: the source cannot be opened. A source that never opened is not waited for.
         """
-        if interrupted is None or not (self.source.can_return or hasattr(self.source, "cancel")):
+        if interrupted is None or not (self.source.can_return or self.source.can_be_cancelled):
             self.source.open()
         elif not self._open_unless(interrupted):
             return False
@@ -158,10 +158,8 @@ class Capture:
 
     def _cancel_source(self) -> bool:
         """Asks a file that passes over frames to leave off, which it does at once; whether the source can be asked."""
-        cancel: Callable[[], None] | None = getattr(self.source, "cancel", None)
-        if cancel is not None:
-            cancel()
-        return cancel is not None
+        self.source.cancel()
+        return self.source.can_be_cancelled
 
     def _open_unless(self, interrupted: threading.Event) -> bool:
         """Opens the source on a thread that is left behind where it is interrupted."""

@@ -21,7 +21,8 @@ from realtime.pictures.files import write_picture
 from realtime.pictures.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.program import argument_types
 from realtime.program.interruption import stop_on_signals
-from realtime.sources import Source, choose_source
+from realtime.source import Source
+from realtime.sources import choose_source
 
 _USUAL_SECONDS = 30.0
 _USUAL_COUNT = 100

@@ -167,7 +167,7 @@ class Pipeline:
     @property
     def source_wh(self) -> tuple[int, int] | None:
         """Size of the source's own pictures, before --scale where there is one."""
-        before_scaling: tuple[int, int] | None = getattr(self._capture.source, "source_wh", None)
+        before_scaling = self._capture.source.source_wh
         return before_scaling if before_scaling is not None and self.frame_wh is not None else self.frame_wh
 
     @property

@@ -1,4 +1,4 @@
-"""Where frames come from: one protocol for all sources, the picture, the demo, and the choice by name."""
+"""Where frames come from: the picture, the demo, a film played as a camera, and the choice by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
@@ -18,6 +17,7 @@ from realtime.live.pace import Pace
 from realtime.pictures.animation import AnimatedPicture, is_animated
 from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, scale_picture
 from realtime.program.notes import Note, no_note
+from realtime.source import Source as Source
 from realtime.video.excerpt import Excerpt, Scale
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680
@@ -27,60 +27,21 @@ _STREAM = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _VIDEO_DEVICE = re.compile(r"/dev/video(\d{1,3})")  # of Linux; OpenCV counts cameras by these numbers
 
 
-class Source(Protocol):
-    """Hands out pictures in order.
-
-    description: for the screen and for error messages.
-    is_live: frames come at the source's own pace and the newest one wins.
-    is_mirrored: whether people expect to see it as in a mirror.
-    is_hardware: a camera on this machine, which may freeze and return one picture for ever.
-    can_return: after a loss, opening it again may succeed.
-    fps: frames a second of a file; None where only measuring tells.
-    frame_count: frames of a file as far as its header says.
-    """
-
-    description: str
-    is_live: bool
-    is_mirrored: bool
-    is_hardware: bool
-    can_return: bool
-    fps: float | None
-    frame_count: int | None
-
-    def open(self) -> None:
-        """Gets ready to read. Raises SourceError with the reason."""
-
-    def read(self) -> tuple[Image, float | None] | None:
-        """The next picture (H, W, 3) uint8 BGR and its time in the file in seconds; None at the end.
-
-        Raises:
-            SourceError: a file that ended damaged.
-        """
-
-    def close(self) -> None:
-        """Releases everything; may be called twice."""
-
-
-class PictureSource:
+class PictureSource(Source):
     """A still picture: once for a file, again and again, at most 4K large, for a window.
 
     alpha: its transparency (H, W) uint8 once it is open, None where it has none.
     source_wh: its size before scaling; None before it is open.
     """
 
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
-
     def __init__(self, path: Path, repeated: bool, note: Note = no_note, scale: Scale = None) -> None:
         self.description = f"picture {path}"
         self._note, self._scale = note, scale
         self.is_live = repeated
-        self.fps: float | None = PICTURE_FPS if repeated else None
-        self.frame_count: int | None = None if repeated else 1
+        self.fps = PICTURE_FPS if repeated else None
+        self.frame_count = None if repeated else 1
         self._path = path
         self.alpha: Image | None = None
-        self.source_wh: tuple[int, int] | None = None
         self._picture: Image | None = None
         self._read = 0
         self._pace = Pace(PICTURE_FPS)
@@ -107,18 +68,15 @@ class PictureSource:
         self._picture = None
 
 
-class DemoSource:
+class DemoSource(Source):
     """A moving picture made by the program, at 30 frames a second."""
 
     description = "demo"
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
-    frame_count: int | None = None
+    can_be_cancelled = True
 
     def __init__(self, size_wh: tuple[int, int] | None = None, fps: float | None = None, paced: bool = True) -> None:
         self.is_live = paced
-        self.fps: float | None = fps or DEMO_FPS
+        self.fps = fps or DEMO_FPS
         self._size_wh = size_wh or DEMO_SIZE_WH
         self._scene: DemoScene | None = None
         self._cancelled = threading.Event()
@@ -152,7 +110,7 @@ class DemoSource:
         self._scene = None
 
 
-class PacedFile:
+class PacedFile(Source):
     """A video file played as a camera: at its own pace, the newest frame wins.
 
     Args:
@@ -161,9 +119,7 @@ class PacedFile:
     """
 
     is_live = True
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
+    can_be_cancelled = True
 
     def __init__(
         self, file: Source, clock: Callable[[], float] = time.monotonic, cancelled: threading.Event | None = None
@@ -175,22 +131,13 @@ class PacedFile:
         self.frame_count = file.frame_count
         self._started_s: float | None = None
 
-    @property
-    def source_wh(self) -> tuple[int, int] | None:
-        """Size of the file's pictures before scaling, where it knows."""
-        return getattr(self.file, "source_wh", None)
-
-    @property
-    def damaged_packets(self) -> int:
-        """What the file has left out so far because it could not be read."""
-        return getattr(self.file, "damaged_packets", 0)
-
     def open(self) -> None:
         self.file.open()
         self.fps, self.frame_count = self.file.fps, self.file.frame_count
 
     def read(self) -> tuple[Image, float | None] | None:
         found = self.file.read()
+        self.source_wh, self.damaged_packets = self.file.source_wh, self.file.damaged_packets
         if found is None:
             return None
         now = self._clock()
@@ -203,9 +150,7 @@ class PacedFile:
     def cancel(self) -> None:
         """Lets a read return at once, from another thread, however late the next frame is; nothing is read after it."""
         self._cancelled.set()
-        cancel: Callable[[], None] | None = getattr(self.file, "cancel", None)
-        if cancel is not None:
-            cancel()
+        self.file.cancel()
 
     def close(self) -> None:
         self.file.close()

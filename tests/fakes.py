@@ -29,6 +29,7 @@ from realtime.frame import Frame, Image
 from realtime.gallery import ModelFile, Style
 from realtime.networks.model_choice import ModelChoice
 from realtime.sinks import WindowSink
+from realtime.source import Source
 from realtime.stylizer import Stylizer
 
 SMALL_WH = (64, 48)
@@ -124,7 +125,7 @@ Step = Image | Exception | End | Block
 Session = Sequence[Step] | Exception
 
 
-class ScriptedSource:
+class ScriptedSource(Source):
     """A source that does what it is told, step by step.
 
     Each open begins the next session; an exception in place of a session is raised by open. A session that runs out of

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.sources import PictureSource, Source
+from realtime.source import Source
+from realtime.sources import PictureSource
 
 _STEP = 0.93  # of width and height: about a seventh of the work, and hardly seen
 _SMALLEST = 0.35  # below that strokes are blotches; who wants it has the key

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from realtime.errors import SourceError
 from realtime.frame import Image
 from realtime.pictures.files import as_bgr, check_size, on_white, open_picture, scale_picture
+from realtime.source import Source
 from realtime.video.excerpt import Scale
 from realtime.video.repeatable import describe_file
 
@@ -32,7 +33,7 @@ def is_animated(path: Path) -> bool:
         return False
 
 
-class AnimatedPicture:
+class AnimatedPicture(Source):
     """The pictures of an animation in order, on white where they are transparent; played once.
 
     damaged_packets: always 0; a damaged animation ends with an error.
@@ -42,19 +43,15 @@ class AnimatedPicture:
     skipped_frames: set before opening: so many pictures are read and not handed over.
     """
 
-    is_live = False
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
+    can_be_cancelled = True
+    average_rate: Fraction
     time_base = Fraction(1, 1000)
 
     def __init__(self, path: Path, scale: Scale = None) -> None:
         self.description = f"animation {path}"
         self._scale = scale
         self.fps: float | None = None
-        self.frame_count: int | None = None
         self.average_rate = Fraction(1000, round(_USUAL_MS))
-        self.source_wh: tuple[int, int] | None = None
         self.skipped_frames = 0
         self._cancelled = threading.Event()
         self._path = path

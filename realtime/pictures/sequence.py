@@ -17,6 +17,7 @@ from realtime.pictures.files import read_picture, scale_picture, write_picture
 from realtime.program.inputs import numbered_name
 from realtime.program.notes import Note, no_note, said_once
 from realtime.sinks import check_output
+from realtime.source import Source
 from realtime.video.excerpt import Scale
 from realtime.video.repeatable import describe_files
 
@@ -24,7 +25,7 @@ SEQUENCE_FPS = 25.0
 _NO_KEY = -1
 
 
-class PictureSequence:
+class PictureSequence(Source):
     """Picture files in order, each one frame.
 
     damaged_packets: pictures that could not be read and were left out.
@@ -39,20 +40,16 @@ class PictureSequence:
         scale: factor or box for the size of the pictures.
     """
 
-    is_live = False
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
+    can_be_cancelled = True
+    average_rate: Fraction
 
     def __init__(
         self, pictures: tuple[Path, ...], fps: float | None, note: Note = no_note, one_size: bool = True, scale: Scale = None
     ) -> None:
         self.description = f"{len(pictures)} pictures from {pictures[0]}"
         self.fps: float | None = fps or SEQUENCE_FPS
-        self.frame_count: int | None = len(pictures)
+        self.frame_count = len(pictures)
         self.average_rate = Fraction(self.fps or SEQUENCE_FPS).limit_denominator(1001) or Fraction(1, 1001)
-        self.damaged_packets = 0
-        self.source_wh: tuple[int, int] | None = None
         self.skipped_frames = 0
         self._cancelled = threading.Event()
         self._pictures, self._one_size, self._scale, self._note = pictures, one_size, scale, said_once(note)

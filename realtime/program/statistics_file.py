@@ -30,7 +30,7 @@ def collect_stats(
         "frames_in": pipeline.frames_in,
         "frames_styled": pipeline.frames_styled,
         "frames_dropped": capture.frames_dropped,
-        "damaged_packets": getattr(capture.source, "damaged_packets", 0),
+        "damaged_packets": capture.source.damaged_packets,
         "start_s": round(first - started_s, 3) if first is not None else None,
         "seconds": round(times.seconds, 3),
         "fps": round(times.fps, 3),

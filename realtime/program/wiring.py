@@ -17,7 +17,8 @@ from realtime.pipeline import RunOptions
 from realtime.program.inputs import PictureFilm, Single, is_numbered, is_still
 from realtime.program.notes import Note
 from realtime.sinks import PictureSink, Sink
-from realtime.sources import DemoSource, PacedFile, PictureSource, Source, choose_source
+from realtime.source import Source
+from realtime.sources import DemoSource, PacedFile, PictureSource, choose_source
 from realtime.video.excerpt import Excerpt
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import av
 from realtime.errors import OutputError, UserError
 from realtime.program.notes import Note
 from realtime.sinks import check_output
-from realtime.sources import PacedFile, Source
+from realtime.source import Source
+from realtime.sources import PacedFile
 from realtime.steadying import frames_to_repeat
 from realtime.video.assembly import Soundtrack
 from realtime.video.codecs import choose_encoding
@@ -98,7 +99,7 @@ class VideoJob:
         else:
             if isinstance(source, PacedFile) and isinstance(source.file, VideoFileSource) and source.file.has_sound:
                 self._note("--live: the sound is left out, since late frames are dropped; without --live it is kept")
-            tick = _LIVE_TICK if source.is_live else getattr(source, "time_base", None)
+            tick = _LIVE_TICK if source.is_live else source.time_base
             form = VideoForm(_rate(source, self._options.fps), tick)
         self._sink = VideoFileSink(
             self._path,
@@ -162,5 +163,8 @@ class VideoJob:
 
 
 def _rate(source: Source, asked_fps: float | None) -> Fraction:
-    rate: Fraction | None = getattr(source, "average_rate", None)
-    return rate or Fraction(source.fps or asked_fps or _RATE_OF_UNKNOWN).limit_denominator(1001) or Fraction(1, 1001)
+    return (
+        source.average_rate
+        or Fraction(source.fps or asked_fps or _RATE_OF_UNKNOWN).limit_denominator(1001)
+        or Fraction(1, 1001)
+    )

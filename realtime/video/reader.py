@@ -15,6 +15,7 @@ import av.error
 from realtime.errors import SourceError
 from realtime.frame import Image
 from realtime.program.notes import Note, no_note
+from realtime.source import Source
 from realtime.video.colour import ColourTags
 from realtime.video.excerpt import Excerpt
 from realtime.video.opening import open_video
@@ -28,7 +29,7 @@ _TICKS = 1_000_000  # of a container's own times in a second
 _CLOCKED_FORMATS = frozenset({"mpegts", "mpeg", "mpegtsraw"})
 
 
-class VideoFileSource:
+class VideoFileSource(Source):
     """A video file, frame by frame in the order of presentation.
 
     damaged_packets: packets that could not be read or decoded so far.
@@ -43,21 +44,18 @@ class VideoFileSource:
         note: told what of a frame was changed.
     """
 
-    is_live = False
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
+    can_be_cancelled = True
+    average_rate: Fraction
+    time_base: Fraction
 
     def __init__(self, path: Path, excerpt: Excerpt | None = None, note: Note = no_note) -> None:
         self.description = f"video {path}"
         self.path = path
         self.excerpt = excerpt or Excerpt()
         self.fps: float | None = None
-        self.frame_count: int | None = None
         self.average_rate = Fraction(30)
         self.time_base = Fraction(1, 30)
         self.pixel_aspect: Fraction | None = None
-        self.damaged_packets = 0
         self.has_sound = False  # known once open
         self.skipped_frames = 0
         self.origin_s = 0.0
@@ -74,11 +72,6 @@ class VideoFileSource:
         self._cancelled = threading.Event()
         self._count = 0
         self._reached_end = False
-
-    @property
-    def source_wh(self) -> tuple[int, int] | None:
-        """Upright size of the pictures before scaling."""
-        return self._pictures.source_wh
 
     @property
     def end_s(self) -> float | None:
@@ -104,6 +97,7 @@ class VideoFileSource:
             self._first_s = frame[1]
             self.start_s = frame[1] - self.origin_s
             self._first_picture = self._pictures.make(frame[0])
+            self.source_wh = self._pictures.source_wh
             if self._pictures.is_turned and self.pixel_aspect:
                 self.pixel_aspect = 1 / self.pixel_aspect
         elif self._count == 0 and self.excerpt.start_s and not self._cancelled.is_set():

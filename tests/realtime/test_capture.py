@@ -379,7 +379,7 @@ def test_opening_that_is_interrupted_is_left_behind() -> None:
 
 def test_file_that_passes_over_frames_while_it_opens_is_asked_to_leave_off() -> None:
     source = SlowToOpen([[]])
-    source.cancel = source.release  # type: ignore[attr-defined]
+    source.can_be_cancelled, source.cancel = True, source.release  # type: ignore[method-assign]
     capture = Capture(source, Policy.EVERY)
     interrupted = threading.Event()
     threading.Timer(0.1, interrupted.set).start()
@@ -410,7 +410,7 @@ def test_second_stop_does_not_wait_for_a_stuck_reader_again(monkeypatch: pytest.
 def test_source_that_passes_over_frames_is_told_to_end() -> None:
     source = file_of(3)
     cancelled = threading.Event()
-    source.cancel = cancelled.set  # type: ignore[attr-defined]
+    source.cancel = cancelled.set  # type: ignore[method-assign]
     capture = Capture(source, Policy.EVERY)
     capture.start()
     capture.stop()

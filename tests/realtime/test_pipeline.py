@@ -622,7 +622,7 @@ def test_report_of_a_file_has_all_fields_and_they_add_up() -> None:
 
 def test_report_names_sizes_before_scaling_and_after_padding() -> None:
     source, sink = file_of(3, (32, 24)), ListSink()
-    source.source_wh = (64, 48)  # type: ignore[attr-defined]
+    source.source_wh = (64, 48)
     sink.output_wh = (34, 26)  # type: ignore[attr-defined]
     run = Run(source, sink)
     run.pipeline.run()

@@ -327,11 +327,14 @@ def test_waiting_for_a_frame_that_is_far_away_can_be_ended(slow: str) -> None:
 def test_paced_file_tells_the_damage_and_hands_on_the_end() -> None:
     file = file_of(2)
     source = PacedFile(file)
+    source.open()
+    source.read()
     assert source.damaged_packets == 0
-    file.damaged_packets = 3  # type: ignore[attr-defined]
-    assert source.damaged_packets == 3
+    file.damaged_packets, file.source_wh = 3, (64, 48)
+    source.read()
+    assert (source.damaged_packets, source.source_wh) == (3, (64, 48))
     cancelled = threading.Event()
-    file.cancel = cancelled.set  # type: ignore[attr-defined]
+    file.cancel = cancelled.set  # type: ignore[method-assign]
     source.cancel()
     assert cancelled.is_set()
 
