@@ -13,6 +13,7 @@ from typing import Any
 
 import onnx
 
+from models.names import legible
 from realtime.errors import ModelError, OutputError
 from realtime.gallery import DESCRIPTION, LAST_PLACE, read_style
 
@@ -53,6 +54,12 @@ def earlier_description(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def known_sha256(style: dict[str, Any], tier: str, precision: str) -> str | None:
+    """The SHA-256 of a network that a style's description tells; None where it tells none."""
+    entry = _mapping(_mapping(_mapping(style.get("tiers")).get(tier)).get(precision))
+    return str(entry["sha256"]) if "sha256" in entry else None
+
+
 def put_network(
     folder: Path,
     style: dict[str, Any],
@@ -89,17 +96,35 @@ def replace_network(folder: Path, style: dict[str, Any], partial: Path, name: st
     """Puts a network and the description that names it in place, once both are written.
 
     Raises:
-        OutputError: they cannot be written; what was there is as before.
+        OutputError: they cannot be written; what was there is as before, as it is after an interruption.
     """
-    described = folder / f"{DESCRIPTION}.partial"
+    network, described, earlier = folder / name, folder / f"{DESCRIPTION}.partial", folder / f".{name}.earlier"
     try:
-        described.write_text(json.dumps(style, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, folder / name)
+        text = json.dumps(style, indent=2, ensure_ascii=False) + "\n"
+        described.write_text(text, encoding="utf-8", errors="replace")  # a name in it may be of bytes that are no text
+        if os.path.isfile(network):
+            shutil.copyfile(network, earlier)
+        os.replace(partial, network)
         os.replace(described, folder / DESCRIPTION)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            described.unlink()
-        raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+    except BaseException as error:
+        if os.path.lexists(described) and not os.path.lexists(partial):  # between the two
+            _take_back(network, earlier)
+        if isinstance(error, OSError):
+            raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
+        raise
+    finally:
+        for left in (described, earlier):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def _take_back(network: Path, earlier: Path) -> None:
+    """Puts the network back that was there before, or none."""
+    with contextlib.suppress(OSError):
+        if os.path.lexists(earlier):
+            os.replace(earlier, network)
+        else:
+            network.unlink()
 
 
 def tell(folder: Path, tier: str, precision: str, words: dict[str, str], figures: dict[str, Any] | None = None) -> None:
@@ -153,7 +178,8 @@ def write_metadata(path: Path, values: dict[str, str], without: Collection[str] 
         without: entries that no longer hold.
     """
     model = onnx.load(path)
-    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key not in without} | values
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key not in without}
+    kept |= {key: legible(value) for key, value in values.items()}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, kept)
     partial = path.with_name(path.name + ".partial")
@@ -172,6 +198,7 @@ def graph_sha256(path: Path) -> str:
     """
     model = _read_model(path)
     del model.metadata_props[:]
+    del model.graph.metadata_props[:]  # the exporter's own notes, in another order each time
     return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
 

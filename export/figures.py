@@ -6,7 +6,6 @@ flicker go into style.json and into each network's metadata.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from export.description import graph_sha256, tell
+from models.names import say
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import DESCRIPTION, load_gallery, read_style
+from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
 FLICKER_CLIP = "people/asl_book.mkv"
@@ -110,7 +111,7 @@ def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> 
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m export.figures", description="Write measured figures into the styles.")
+    parser = argument_types.Parser(prog="python -m export.figures", description="Write measured figures into the styles.")
     parser.add_argument("--quality", type=Path, required=True)
     parser.add_argument("--stability", type=Path, required=True)
     parser.add_argument("--styles", type=Path, metavar="DIR", help="default: the gallery, your own styles included")
@@ -120,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
         folders = folders_of(measured, args.styles)
         for entry in measured:
             record(folders[entry.style], entry.tier, entry.precision, entry.figures)
-            print(f"{entry}: {entry.figures}")
+            say(f"{entry}: {entry.figures}")
     except UserError as error:
         return tell_mistake(error)
     return EXIT_DONE

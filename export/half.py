@@ -8,8 +8,6 @@ processor with copies around it, and keeps the run from being recorded as a CUDA
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -18,10 +16,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import realtime.program.quiet  # noqa: F401
-from export.description import MEASURED, put_network, read_description, write_metadata
+from export.contract import float32_of, read_network, told_in_one_line
+from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision, soft_frames
+from models.names import say
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import TIERS
+from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
@@ -38,21 +39,18 @@ def halve(source: Path, target: Path) -> None:
         source: float32 ONNX file by the contract.
         target: file to write.
     Raises:
-        ModelError: source is not an ONNX model, or not a float32 network by the contract.
+        ModelError: source is not a float32 network by the contract.
     """
-    try:
-        model = onnx.load(source)
-    except Exception:  # protobuf's own, of no common base
-        raise ModelError(f"{source}: not an ONNX model; export the style again") from None
+    model = read_network(source)
     graph = model.graph
-    if len(graph.input) != 1 or graph.input[0].type.tensor_type.elem_type != TensorProto.UINT8:
-        raise ModelError(f"{source}: does not take one frame of bytes; export the style again")
-    del graph.value_info[:]  # it tells the types of before
-    _floats_from_the_start(graph)
-    _floats_to_the_end(graph, source)
-    _halve_constants(graph)
-    onnx.checker.check_model(model)
-    onnx.save(model, target)
+    del graph.value_info[:]  # it tells the types of before, as do the metadata
+    del graph.metadata_props[:]
+    with told_in_one_line(source):
+        _floats_from_the_start(graph)
+        _floats_to_the_end(graph, source)
+        _halve_constants(graph)
+        onnx.checker.check_model(model)
+        onnx.save(model, target)
 
 
 def _floats_from_the_start(graph: onnx.GraphProto) -> None:
@@ -136,14 +134,12 @@ def make_half(folder: Path, tier: str) -> Parity:
         ModelError: no float32 network, or float16 paints something else.
         OutputError: the folder cannot be written.
     """
-    source = folder / f"{tier}.onnx"
-    if not os.path.isfile(source):
-        raise ModelError(f"{source}: no such file; export the style first")
-    style = read_description(folder)
+    source, style = float32_of(folder, tier)
     partial = folder / f".{tier}.fp16.onnx"
     try:
         halve(source, partial)
-        parity = measure_precision(source, partial, soft_frames(_PARITY_SIZES_HW))
+        with told_in_one_line(source):
+            parity = measure_precision(source, partial, soft_frames(_PARITY_SIZES_HW))
         if parity.largest > LARGEST_DIFFERENCE or parity.mean > MEAN_DIFFERENCE:
             raise ModelError(
                 f"{source}: float16 differs by up to {parity.largest} grey levels ({parity.mean:.3f} in the mean), "
@@ -162,7 +158,7 @@ def make_half(folder: Path, tier: str) -> Parity:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m export.half", description="Make a style's float16 network, for GPUs.")
+    parser = argument_types.Parser(prog="python -m export.half", description="Make a style's float16 network, for GPUs.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
     parser.add_argument("--tier", default="fast", choices=TIERS)
     args = parser.parse_args(argv)
@@ -171,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake(error)
     target = args.folder / f"{args.tier}.fp16.onnx"
-    print(f"{target}: {target.stat().st_size} bytes, up to {parity.largest} grey levels from float32 ({parity.mean:.3f} mean)")
+    say(f"{target}: {target.stat().st_size} bytes, up to {parity.largest} grey levels from float32 ({parity.mean:.3f} mean)")
     return EXIT_DONE
 
 

@@ -56,7 +56,7 @@ def measure_parity(generator: Generator, path: Path, sizes_hw: Sequence[tuple[in
 
 
 def _session(path: Path) -> ort.InferenceSession:
-    return create_session(path, SessionSettings("cpu"), path.name)[0]
+    return create_session(path.read_bytes(), SessionSettings("cpu"), path.name)[0]
 
 
 def _to_frame(painted: Tensor) -> Tensor:

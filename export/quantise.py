@@ -15,8 +15,8 @@ import argparse
 import contextlib
 import io
 import logging
-import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,11 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import realtime.program.quiet  # noqa: F401
-from export.description import MEASURED, put_network, read_description, write_metadata
+from export.contract import float32_of, read_network, told_in_one_line
+from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision
-from models.images import load_image, resize_short_side
+from models.images import cut_long_side, load_image, resize_short_side
+from models.names import say
 from models.photos import list_photos, training_photos
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
 from realtime.gallery import TIERS
@@ -39,6 +41,7 @@ from realtime.program.interruption import answers_interruption
 _CALIBRATION_PHOTOS = 48
 _COMPARED_PHOTOS = 8
 _CALIBRATION_SIDE = 256  # pixels; the quantiser's histograms want pictures of one size
+_SHORT_SIDE = 9 / 8  # of a large photo, by that: seen nearly as a whole, as in training, not through a keyhole
 MEAN_DIFFERENCE = 12.0  # grey levels; what ships has 2 to 4.3, a network that has lost its colours or edges far more
 PERCENTILE = 99.9  # below 99.5 the painting itself changes, above 99.99 its flicker grows
 _QUANTISED = ["Conv", "Relu", "Add", "Concat", "Split", "Reshape", "Transpose", "Slice"]
@@ -49,7 +52,7 @@ class PhotoReader(CalibrationDataReader):
     """Hands the middles of photographs to the quantiser, one at a time, all of one size.
 
     Args:
-        photos: those smaller than a side are enlarged, those that cannot be read skipped, as in training.
+        photos: large ones are shrunk and those smaller than a side enlarged, those that cannot be read skipped, as in training.
         side: in pixels, a multiple of the network's stride.
     """
 
@@ -80,21 +83,20 @@ def quantise(source: Path, target: Path, photos: list[Path], percentile: float =
     Returns:
         How far it is from float32.
     Raises:
-        ModelError: source is not an ONNX model, or the quantised graph is not what was expected.
+        ModelError: source is not a network by the contract, or the quantised graph is not what was expected.
     """
-    try:
-        onnx.load(source)
-    except Exception:  # protobuf's own, of no common base
-        raise ModelError(f"{source}: not an ONNX model; export the style again") from None
-    logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns of a step that was taken
+    model = read_network(source)
+    logging.getLogger().setLevel(logging.CRITICAL)  # the quantiser warns of a step that was taken, and logs tracebacks
     reader = PhotoReader(photos)
-    prepared, raw = target.with_name(target.name + ".prepared"), target.with_name(target.name + ".raw")
-    try:
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    # In a folder of its own: onnxruntime opens no file of the user's whose name is not UTF-8.
+    with told_in_one_line(source), tempfile.TemporaryDirectory(prefix="stylecam-") as work:
+        given, prepared, raw = (str(Path(work) / f"{name}.onnx") for name in ("given", "prepared", "raw"))
+        onnx.save(model, given)
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
         with contextlib.redirect_stdout(io.StringIO()):  # the calibration tells its progress
             quantize_static(
-                str(prepared),
-                str(raw),
+                prepared,
+                raw,
                 reader,
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
@@ -107,12 +109,10 @@ def quantise(source: Path, target: Path, photos: list[Path], percentile: float =
         model = onnx.load(raw)
         _end_in_bytes(model)
         _ask_bytes_for_shapes(model)
+        _forget_unused_domains(model)
         onnx.checker.check_model(model)
         onnx.save(model, target)
         return measure_precision(source, target, reader.first)
-    finally:
-        prepared.unlink(missing_ok=True)
-        raw.unlink(missing_ok=True)
 
 
 def _end_in_bytes(model: onnx.ModelProto) -> None:
@@ -147,6 +147,14 @@ def _ask_bytes_for_shapes(model: onnx.ModelProto) -> None:
         if asked is not None and asked.op_type == "DequantizeLinear":
             node.input[0] = asked.input[0]
     _remove_unused(model)
+
+
+def _forget_unused_domains(model: onnx.ModelProto) -> None:
+    """Takes out the versions of operators that the quantiser knows and the graph does not use."""
+    used = {node.domain for node in model.graph.node}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
 
 
 def _remove_unused(model: onnx.ModelProto) -> None:
@@ -185,9 +193,9 @@ def _frames(photos: list[Path], side: int) -> Iterator[dict[str, Any]]:
 
 def _middle(path: Path, side: int) -> Any:
     """The middle of a photograph as a frame: (1, side, side, 3) uint8 BGR."""
-    picture = load_image(path)
-    if min(picture.shape[1:]) < side:
-        picture = resize_short_side(picture, side)
+    picture = cut_long_side(load_image(path))
+    short = min(picture.shape[1:])
+    picture = resize_short_side(picture, min(max(short, side), round(side * _SHORT_SIDE)))
     top, left = ((length - side) // 2 for length in picture.shape[1:])
     frame_bgr = picture[:, top : top + side, left : left + side].numpy()[::-1].transpose(1, 2, 0)
     return np.ascontiguousarray(frame_bgr[np.newaxis])
@@ -206,10 +214,7 @@ def make_int8(folder: Path, tier: str, content: Path, percentile: float = PERCEN
         ModelError: no float32 network, none that can be quantised, or int8 paints something else.
         OutputError: the folder cannot be written.
     """
-    source, partial = folder / f"{tier}.onnx", folder / f".{tier}.int8.onnx"
-    if not os.path.isfile(source):
-        raise ModelError(f"{source}: no such file; export the style first")
-    style = read_description(folder)
+    (source, style), partial = float32_of(folder, tier), folder / f".{tier}.int8.onnx"
     photos = training_photos(list_photos(content))
     photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
     try:
@@ -231,7 +236,7 @@ def make_int8(folder: Path, tier: str, content: Path, percentile: float = PERCEN
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m export.quantise."""
-    parser = argparse.ArgumentParser(prog="python -m export.quantise", description="Make a style's int8 network.")
+    parser = argument_types.Parser(prog="python -m export.quantise", description="Make a style's int8 network.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
     parser.add_argument("--content", type=Path, required=True, metavar="FOLDER|VIDEO", help="photographs for calibration")
     parser.add_argument("--tier", default="fast", choices=TIERS)
@@ -254,7 +259,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake(error)
     target = args.folder / f"{args.tier}.int8.onnx"
-    print(f"{target}: {target.stat().st_size} bytes, {parity.mean:.2f} grey levels from float32 in the mean")
+    say(f"{target}: {target.stat().st_size} bytes, {parity.mean:.2f} grey levels from float32 in the mean")
     return EXIT_DONE
 
 

@@ -7,6 +7,7 @@ PyTorch paints.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import warnings
@@ -23,10 +24,12 @@ from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_p
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import Generator
+from models.names import say
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import DESCRIPTION, LAST_PLACE, NEW_STYLE_NAME, SHIPPED, user_styles_folder
 from realtime.networks.layouts import CONTRACT_VERSION
-from realtime.program.interruption import answers_interruption
+from realtime.program import argument_types
+from realtime.program.interruption import StopRequest, answers_interruption
 
 OPSET = 18
 _PARITY_SIZES_HW = ((256, 320), (480, 640))
@@ -40,6 +43,7 @@ def export_generator(generator: Generator, path: Path) -> onnx.ModelProto:
         The model as written.
     Raises:
         ModelError: this PyTorch's exporter does not know the nodes that bytes need.
+        KeyboardInterrupt: asked for meanwhile; it comes when the exporter is done, which makes an error of its own of one.
     """
     contract = FrameContract(generator).eval()
     stride = generator.stride
@@ -47,26 +51,33 @@ def export_generator(generator: Generator, path: Path) -> onnx.ModelProto:
     columns = torch.export.Dim("columns", min=1, max=_LARGEST_SIDE // stride)
     shapes = {"frame": {0: torch.export.Dim("batch", min=1, max=64), 1: stride * rows, 2: stride * columns}}
     example = torch.zeros(2, stride * 8, stride * 12, 3, dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations are not the user's concern
-        torch.onnx.export(
-            contract,
-            (example,),
-            str(path),
-            dynamo=True,
-            opset_version=OPSET,
-            external_data=False,
-            input_names=["frame"],
-            output_names=["styled"],
-            dynamic_shapes=shapes,
-            verbose=False,
-        )
+    stop = StopRequest()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations are not the user's concern
+            torch.onnx.export(
+                contract,
+                (example,),
+                str(path),
+                dynamo=True,
+                opset_version=OPSET,
+                external_data=False,
+                input_names=["frame"],
+                output_names=["styled"],
+                dynamic_shapes=shapes,
+                verbose=False,
+            )
+    finally:
+        stop.restore()
+    if stop.requested:
+        raise KeyboardInterrupt
     model = onnx.load(path)
     for value in (model.graph.input[0], model.graph.output[0]):
         for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
             dimension.dim_param = name
     del model.graph.value_info[:]
     del model.metadata_props[:]
+    del model.graph.metadata_props[:]
     for node in model.graph.node:  # the exporter writes the builder's own paths and stack traces into every node
         del node.metadata_props[:]
         node.doc_string = ""
@@ -93,6 +104,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
     tier = generator.settings.tier
     if os.path.exists(folder / DESCRIPTION) and not replace and not _lacks(folder, tier):
         raise OutputError(f"style {folder}: exists already; add --overwrite to replace it")
+    is_new = not os.path.lexists(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -120,6 +132,9 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:
         partial.unlink(missing_ok=True)
+        if is_new:
+            with contextlib.suppress(OSError):  # not empty: it is done
+                folder.rmdir()
     return parity
 
 
@@ -145,7 +160,7 @@ def describe(generator: Generator) -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m export.to_onnx."""
-    parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description="Make a style folder from a training run.")
+    parser = argument_types.Parser(prog="python -m export.to_onnx", description="Make a style folder from a training run.")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
     parser.add_argument("--name", required=True, help="small letters, digits and _")
     parser.add_argument("--title", help="default, as for the next four: the existing style's, else made from --name or empty")
@@ -173,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake(error)
     difference = f"at most {parity.largest} grey levels, {parity.mean:.4f} in the mean"
-    print(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
+    say(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
     return EXIT_DONE
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,14 @@ import torch
 
 from models.generator import Generator, build_generator, settings_from_dict
 from models.normalisation import InstanceNormalisation
+from models.torch_files import load_plain
 from realtime.errors import ModelError, OutputError, first_line
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT = "stylecam-checkpoint-1"
 _MAX_FILE_BYTES = 400 * 2**20
 _DEEPEST_RECIPE = 8  # dicts and lists within each other
+_HINT = "train one with python -m models.train"
 
 
 def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
@@ -45,24 +46,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if os.path.isdir(path):
         path = path / CHECKPOINT_NAME
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ModelError(
-            f"checkpoint {path}: cannot be read ({error.strerror}); train one with python -m models.train"
-        ) from None
-    if not 0 < size <= _MAX_FILE_BYTES:
-        raise ModelError(f"checkpoint {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's remarks on odd files; the reason is given below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # what a damaged file makes PyTorch raise ranges from UnpicklingError to AssertionError
-        raise ModelError(f"checkpoint {path}: not a PyTorch file of plain tensors and values") from None
+    content = load_plain("checkpoint", path, _MAX_FILE_BYTES, _HINT)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ModelError(f"checkpoint {path}: expected the format {_FORMAT!r}; train one with python -m models.train")
+        raise ModelError(f"checkpoint {path}: expected the format {_FORMAT!r}; {_HINT}")
     if not _is_plain_mapping(content.get("recipe", {})):
-        raise ModelError(f"checkpoint {path}: its recipe is not made of plain values; train one with python -m models.train")
+        raise ModelError(f"checkpoint {path}: its recipe is not made of plain values; {_HINT}")
     return content
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.images import load_image, resize_short_side
+from models.images import cut_long_side, load_image, resize_short_side
 from models.photos import list_photos, training_photos
 from realtime.errors import SourceError
 
@@ -111,7 +111,7 @@ class ContentPhotos:
         return 0.7 * fine + 0.9 * coarse
 
     def _next_crop(self) -> Tensor:
-        picture = self._next_photo()
+        picture = cut_long_side(self._next_photo(), lambda excess: self._integer(0, excess))
         side = self._side
         scale = max(1.0, float(torch.empty(()).uniform_(_SMALLEST_SCALE, _LARGEST_SCALE, generator=self._random)))
         short = min(picture.shape[1:])

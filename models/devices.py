@@ -11,8 +11,9 @@ import torch
 from realtime.errors import UserError, first_line
 
 _KNOWN = re.compile(r"cpu|cuda(?::(\d+))?")
-# What PyTorch, CUDA's libraries and the system say in a RuntimeError where memory is wanting.
-_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED")
+# What PyTorch, CUDA's libraries, the system and OpenCV say where memory is wanting.
+_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED", "Insufficient memory")
+_OPENCV_ERROR = "error"  # its class by name: OpenCV is not loaded here
 _AMPERE = 8  # compute capability of the first NVIDIA GPUs that compute in bfloat16
 _BFLOAT16_QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch.cpu; another PyTorch may lack them
 
@@ -56,9 +57,10 @@ def enough_memory(what_for: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         wanting = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not wanting and not any(words in str(error) for words in _NO_MEMORY):
+        tells = isinstance(error, RuntimeError) or type(error).__name__ == _OPENCV_ERROR
+        if not wanting and not (tells and any(words in str(error) for words in _NO_MEMORY)):
             raise
         raise UserError(f"not enough memory {what_for}") from None
 

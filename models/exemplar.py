@@ -12,13 +12,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from realtime.errors import EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.program import argument_types
 from realtime.program.interruption import signals_as_ctrl_c
 from realtime.program.same_files import check_not_source, identities
 
 SHORT_SIDE = 512
 MOST_BYTES = 200_000
+_LARGEST_ASPECT = 20  # of a painting's sides
 _MARGIN = 32  # painted and cut away: the network sees a black frame around a picture
 _QUALITIES = range(95, 20, -3)
 _LEVELS = 6
@@ -26,7 +27,7 @@ _LEVELS = 6
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m models.exemplar."""
-    parser = argparse.ArgumentParser(prog="python -m models.exemplar", description="Synthesise the texture of a painting.")
+    parser = argument_types.Parser(prog="python -m models.exemplar", description="Synthesise the texture of a painting.")
     parser.add_argument("painting", metavar="PAINTING", help="picture of the painting")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="such as styles/NAME/exemplar.jpg")
     parser.add_argument("--short-side", type=int, default=SHORT_SIDE, metavar="PIXELS", help="default %(default)s")
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> None:
 
     from models.devices import choose_device, enough_memory
     from models.images import encode_image
+    from models.names import say
     from models.stills.files import check_place, read_still, write_whole
     from models.stills.levels import SMALLEST_SIDE, resize
     from models.stills.objective import StylePicture
@@ -66,7 +68,13 @@ def run(args: argparse.Namespace) -> None:
     check_not_source(output, identities([Path(args.painting)]))
     check_place(output, args.overwrite)
     painting = read_still(Path(args.painting))
-    scale = args.short_side / min(painting.shape[1:])
+    short, long = sorted(painting.shape[1:])
+    if long > _LARGEST_ASPECT * short:
+        raise SourceError(
+            f"painting {args.painting}: {painting.shape[2]}x{painting.shape[1]} pixels; expected one side of at most "
+            f"{_LARGEST_ASPECT} times the other; cut a part out of it"
+        )
+    scale = args.short_side / short
     painting = resize(painting[None], (round(painting.shape[1] * scale), round(painting.shape[2] * scale)))[0]
     side = args.short_side + 2 * _MARGIN
     settings = GatysSettings(
@@ -96,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); give another place") from None
     if not args.quiet:
-        print(f"{output}: {len(data)} bytes, style loss {made.loss / settings.style_weight:.4f}, {made.seconds:.0f} s")
+        say(f"{output}: {len(data)} bytes, style loss {made.loss / settings.style_weight:.4f}, {made.seconds:.0f} s")
 
 
 def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:

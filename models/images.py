@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,8 @@ from realtime.errors import OutputError, SourceError
 from realtime.pictures.files import read_on_white
 from realtime.program.quiet import silent_libraries
 from realtime.video.local_files import ffmpeg_name
+
+_LARGEST_ASPECT = 4  # of a picture that is enlarged: its long side by its short one
 
 
 def load_image(path: Path) -> Tensor:
@@ -54,9 +56,10 @@ def save_image(path: Path, picture_rgb: Tensor) -> None:
     except cv2.error:
         raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png") from None
     except OSError as error:
+        raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
+    finally:
         with contextlib.suppress(OSError):  # nothing there, or no folder to look in
             partial.unlink()
-        raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
 
 
 def decode_deep_image(data: bytes) -> Tensor | None:
@@ -118,6 +121,22 @@ def resize_short_side(picture_rgb: Tensor, short_side: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
 
 
+def cut_long_side(picture_rgb: Tensor, choose: Callable[[int], int] = lambda excess: excess // 2) -> Tensor:
+    """A part of a picture whose long side is many times the short one, the whole of any other: what is enlarged stays small.
+
+    Args:
+        picture_rgb: (3, H, W).
+        choose: of so many pixels too many, how many lie before the part; the middle by default.
+    Returns:
+        (3, H', W'), the long side at most four times the short one.
+    """
+    _, height, width = picture_rgb.shape
+    longest = _LARGEST_ASPECT * min(height, width)
+    axis = 1 if height > width else 2
+    excess = max(height, width) - longest
+    return picture_rgb.narrow(axis, choose(excess), longest) if excess > 0 else picture_rgb
+
+
 def as_batch(picture_rgb: Tensor) -> Tensor:
     """(3, H, W) uint8 -> (1, 3, H, W) float32, 0..1."""
     return picture_rgb.unsqueeze(0).float() / 255
@@ -135,8 +154,7 @@ def read_video(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
     Raises:
         SourceError: not there, or not a video.
     """
-    with silent_libraries():
-        capture = cv2.VideoCapture(ffmpeg_name(path), cv2.CAP_FFMPEG)
+    capture = _open_video(path)
     try:
         if not capture.isOpened():
             raise SourceError(f"content {path}: neither a folder nor a video that OpenCV can read")
@@ -150,12 +168,25 @@ def read_video(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
 
 
 def video_seconds(path: Path) -> float | None:
-    """Length of a video as its header states it; None where it does not."""
-    with silent_libraries():
-        capture = cv2.VideoCapture(ffmpeg_name(path), cv2.CAP_FFMPEG)
+    """Length of a video as its header states it; None where it does not.
+
+    Raises:
+        SourceError: as for its frames.
+    """
+    capture = _open_video(path)
     frames, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     capture.release()
     return frames / fps if frames > 0 and fps > 0 else None
+
+
+def _open_video(path: Path) -> cv2.VideoCapture:
+    name = ffmpeg_name(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # OpenCV crashes at such a name
+        raise SourceError(f"content {path}: its name is not UTF-8, which OpenCV cannot open; rename it") from None
+    with silent_libraries():
+        return cv2.VideoCapture(name, cv2.CAP_FFMPEG)
 
 
 def picture_of(image_bgr: npt.NDArray[np.uint8]) -> Tensor:

@@ -11,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from models.images import cut_long_side, load_image, resize_short_side, save_image
 from models.photos import IMAGENETTE
 from realtime.errors import EXIT_DONE, UserError
-from realtime.gallery import NEW_STYLE_NAME, user_styles_folder
+from realtime.gallery import EXEMPLAR, NEW_STYLE_NAME, user_styles_folder
 
+_EXEMPLAR_SIDE = 512  # pixels of its short side
 _PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -30,29 +32,41 @@ def style_name(wanted: str, painting: Path) -> str:
     return name
 
 
-def install(run: Path, name: str, content: str, tier: str) -> int:
-    """Exports a run into the user's gallery and makes its int8 network; a style of that name there is replaced.
+def install(run: Path, name: str, content: str, tier: str, painting: Path) -> int:
+    """Exports a run into the user's gallery with its painting and its int8 network; a style of that name there is replaced.
 
     Args:
         run: folder of the finished training.
         content: photographs on which int8 is calibrated, as for the training.
         tier: of the generator that was trained.
+        painting: that it was trained on.
     Returns:
-        The exit code of the first step that failed, or 0.
+        The exit code of the first program that failed, or 0.
+    Raises:
+        UserError: the painting can no longer be read, or not be put there.
     """
     folder = user_styles_folder() / name
     # The programs run in the project's folder; the data set that is downloaded has no path.
     photos = content if content == IMAGENETTE and not os.path.exists(content) else str(Path(content).resolve())
-    steps = (
-        ["export.to_onnx", str(run.resolve()), "--name", name, "--overwrite"],
-        ["export.quantise", str(folder), "--content", photos, "--tier", tier],
-    )
-    for step in steps:
-        code = _run(step)
-        if code != EXIT_DONE:
-            return code
-    print(f"installed: python run_cam.py --style {name}")
-    return EXIT_DONE
+    code = _run(["export.to_onnx", str(run.resolve()), "--name", name, "--overwrite"])
+    if code != EXIT_DONE:
+        return code
+    put_exemplar(painting, folder)
+    code = _run(["export.quantise", str(folder), "--content", photos, "--tier", tier])
+    if code == EXIT_DONE:
+        print(f"installed: python run_cam.py --style {name}")
+    return code
+
+
+def put_exemplar(painting: Path, folder: Path) -> None:
+    """Puts a small copy of a painting beside a style's networks, from which pictures are painted by optimisation.
+
+    Raises:
+        UserError: the painting cannot be read, or the copy not be written.
+    """
+    place, picture = folder / EXEMPLAR, cut_long_side(load_image(painting))
+    if not (os.path.exists(place) and os.path.samefile(painting, place)):  # it was trained on, and is never written over
+        save_image(place, resize_short_side(picture, min(_EXEMPLAR_SIDE, *picture.shape[1:])))
 
 
 def _run(step: list[str]) -> int:

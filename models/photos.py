@@ -74,7 +74,7 @@ def video_photos(video: Path) -> list[Path]:
     """
     try:
         about = video.stat()
-        fingerprint = hashlib.sha256(f"{video.resolve()} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:16]
+        fingerprint = hashlib.sha256(os.fsencode(f"{video.resolve()} {about.st_size} {about.st_mtime_ns}")).hexdigest()[:16]
     except OSError as error:
         raise SourceError(f"content {video}: cannot be read ({error.strerror})") from None
     folder = user_cache_folder() / "content" / f"{re.sub(r'[^A-Za-z0-9_-]', '_', video.stem)}-{fingerprint}"

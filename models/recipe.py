@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from models.names import legible
 from models.objective import TrainingSettings
 from models.trunk import is_word
 from models.vgg import LossNetwork
@@ -33,7 +34,7 @@ def make_recipe(args: argparse.Namespace, settings: TrainingSettings, network: L
     start = None if args.start is None else _start_elsewhere(args.start)
     if start is not None:
         command += f"{_FROM}{start or 'RUN_OF_' + Path(args.start).name.upper()}"
-    return asdict(settings) | {
+    recipe = asdict(settings) | {
         "command": command,
         "painting": Path(args.style).name,
         "painting_sha256": hashlib.sha256(Path(args.style).read_bytes()).hexdigest(),
@@ -43,6 +44,7 @@ def make_recipe(args: argparse.Namespace, settings: TrainingSettings, network: L
         "torch": str(torch.__version__),
         "machine": f"{platform.machine()}, threads: {torch.get_num_threads()}",
     }
+    return {name: legible(value) if isinstance(value, str) else value for name, value in recipe.items()}
 
 
 def _start_elsewhere(start: str) -> str:

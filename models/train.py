@@ -64,7 +64,7 @@ def train(args: argparse.Namespace) -> int:
         leave_training(process)
     if name is None or code != EXIT_DONE or not process.is_first:
         return code
-    return install(run, name, args.content, settings.tier)
+    return install(run, name, args.content, settings.tier, Path(args.style))
 
 
 def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) -> int:
@@ -78,6 +78,7 @@ def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) 
         file=sys.stderr,
     )
     started = time.monotonic() - progress.seconds
+    terms: dict[str, float] = {}
     try:
         while process.agree(progress.share()) < 1 and not process.any(stop.requested):
             terms = training.step()
@@ -90,6 +91,8 @@ def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) 
                 training.save()
             if progress.step % args.preview_every == 0:
                 training.preview(previews)
+        if terms and progress.step % args.log_every and process.is_first:  # the last one, however few they were
+            _log(training.run, progress, terms)
         training.save()
         training.preview(previews)
         stopped = process.any(stop.requested)  # a signal may have reached one process alone
@@ -122,7 +125,8 @@ def load_painting(path: Path, short_side: int) -> Tensor:
             f"painting {path}: its short side has {smallest} pixels, expected at least "
             f"{max(SMALLEST_PAINTING, short_side // 2)}; give a larger picture or a smaller --style-size"
         )
-    return resize_short_side(painting, short_side)
+    with enough_memory(f"for --style-size {short_side}; try a smaller one"):
+        return resize_short_side(painting, short_side)
 
 
 def _log(run: Path, progress: Progress, terms: dict[str, float]) -> None:

@@ -13,11 +13,12 @@ from models.objective import TrainingSettings
 from realtime.program import argument_types
 
 SMALLEST_PAINTING = 64  # pixels of its short side
+_LARGEST_SIDE = 4096
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m models.train; a setting of the recipe that is not given is None."""
-    parser = argparse.ArgumentParser(
+    parser = argument_types.Parser(
         prog="python -m models.train", description="Train one painting's generator.", parents=[settings_parser()]
     )
     parser.add_argument("--style", required=True, metavar="PAINTING", help="picture of the painting")
@@ -107,13 +108,13 @@ def _weight(text: str) -> float:
 
 def _style_size(text: str) -> int:
     value = argument_types.count(text)
-    if value < SMALLEST_PAINTING:
-        raise argparse.ArgumentTypeError(f"expected at least {SMALLEST_PAINTING}, found {text}")
+    if not SMALLEST_PAINTING <= value <= _LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"expected {SMALLEST_PAINTING} to {_LARGEST_SIDE}, found {text}")
     return value
 
 
 def _crop_size(text: str) -> int:
     value = argument_types.count(text)
-    if value < 64 or value % 32:
-        raise argparse.ArgumentTypeError(f"expected a multiple of 32 from 64, found {text}")
+    if not 64 <= value <= _LARGEST_SIDE or value % 32:
+        raise argparse.ArgumentTypeError(f"expected a multiple of 32 from 64 to {_LARGEST_SIDE}, found {text}")
     return value

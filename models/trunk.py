@@ -7,7 +7,6 @@ to draw no grid are learnt already.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -21,8 +20,10 @@ from safetensors.torch import save_file
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
+from models.names import legible, say
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, first_line, tell_mistake
 from realtime.gallery import ModelFile, load_gallery, suggestion
+from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
@@ -43,7 +44,7 @@ def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
     """
     partial = path.with_name(path.name + ".partial")
     tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
-    metadata = {"format": _FORMAT, "settings": json.dumps(asdict(generator.settings)), "learnt_from": learnt_from}
+    metadata = {"format": _FORMAT, "settings": json.dumps(asdict(generator.settings)), "learnt_from": legible(learnt_from)}
     try:
         save_file(tensors, partial, metadata)
         os.replace(partial, path)
@@ -127,7 +128,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m models.trunk", description="Write a run's generator as a trunk.")
+    parser = argument_types.Parser(prog="python -m models.trunk", description="Write a run's generator as a trunk.")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="trunk to write: FILE.safetensors")
     parser.add_argument("--overwrite", action="store_true", help="replace a trunk that exists")
@@ -139,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))
     except UserError as error:
         return tell_mistake(error)
-    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
+    say(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
     return EXIT_DONE
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.torch_files import load_plain
 from realtime.errors import ModelError, UserError
 
 # (block, convolutions in the block, channels)
@@ -154,18 +154,7 @@ def read_weights(path: Path) -> tuple[dict[str, Any], str]:
     Raises:
         ModelError: missing, too large, not a state dict of plain tensors, or known to be for other pictures.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ModelError(f"VGG weights {path}: cannot be read ({error.strerror}); give another file with --vgg") from None
-    if not 0 < size <= _MAX_FILE_BYTES:
-        raise ModelError(f"VGG weights {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's remarks on odd files; the reason is given below
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # what a damaged file makes PyTorch raise ranges from UnpicklingError to AssertionError
-        raise ModelError(f"VGG weights {path}: not a PyTorch file of plain tensors; expected VGG-19's state dict") from None
+    state = load_plain("VGG weights", path, _MAX_FILE_BYTES, "give VGG-19's state dict with --vgg")
     if not isinstance(state, dict):
         raise ModelError(f"VGG weights {path}: expected a state dict, found {type(state).__name__}")
     if any(str(key).startswith("features.") for key in state):

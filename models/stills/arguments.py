@@ -19,6 +19,7 @@ from models.stills.settings import (
 from models.vgg import POOLINGS, WEIGHTS_VARIABLE
 from realtime.errors import UserError
 from realtime.program import argument_types
+from realtime.program.notes import print_note
 
 _DESCRIPTION = "Paints a still in the style of one or several pictures, by optimisation (Gatys, Ecker and Bethge 2016)."
 _LATER = "Without an option the preset's value holds; docs/STILLS.md explains all of them."
@@ -26,7 +27,7 @@ _LATER = "Without an option the preset's value holds; docs/STILLS.md explains al
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m models.gatys."""
-    parser = argparse.ArgumentParser(prog="python -m models.gatys", description=_DESCRIPTION, epilog=_LATER)
+    parser = argument_types.Parser(prog="python -m models.gatys", description=_DESCRIPTION, epilog=_LATER)
     parser.add_argument("content", metavar="CONTENT", help="the photograph")
     parser.add_argument("style", metavar="STYLE", nargs="+", help="a painting's picture, or the name of a style of the gallery")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="picture to write: .png, .tif or .jpg")
@@ -84,7 +85,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     search.add_argument("--learning-rate", type=float, metavar="R", help="of Adam")
     search.add_argument("--iterations", type=int, metavar="N", help="steps at full size")
     search.add_argument("--coarse-factor", type=float, metavar="F", help="steps of smaller levels, times iterations")
-    search.add_argument("--seconds", type=float, metavar="S", help="time budget")
+    search.add_argument("--seconds", type=float, metavar="S", help="time budget; sizes that it has no time for are left out")
     search.add_argument("--levels", type=int, metavar="N", help="sizes of the pyramid")
     search.add_argument("--precision", choices=PRECISIONS)
     search.add_argument("--tile", type=int, metavar="PIXELS", help="side of the pieces that large pictures are computed in")
@@ -92,7 +93,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(args: argparse.Namespace) -> GatysSettings:
-    """The preset with what was given in its place.
+    """The preset with what was given in its place; a note on what changes nothing there, unless --quiet.
 
     Raises:
         UserError: a value that cannot be searched with.
@@ -108,7 +109,26 @@ def settings_of(args: argparse.Namespace) -> GatysSettings:
     for name in ("content_layers", "style_layers"):
         layers = _layers(given[name]) if name in given else dict(getattr(preset, name))
         given[name] = {layer.replace("relu", "conv") if args.conv else layer: weight for layer, weight in layers.items()}
-    return replace(preset, **given)
+    settings = replace(preset, **given)
+    if not args.quiet:
+        for text in _without_effect(args, settings):
+            print_note(text)
+    return settings
+
+
+def _without_effect(args: argparse.Namespace, settings: GatysSettings) -> list[str]:
+    """What was given and changes nothing, with the reason."""
+    adam = settings.optimiser == "adam"
+    idle = {
+        "learning_rate": (not adam, "the optimiser is lbfgs; add --optimiser adam"),
+        "history": (adam, "the optimiser is adam; add --optimiser lbfgs"),
+        "coarse_factor": (settings.levels == 1, "there is one size; add --levels 2 or more"),
+    }
+    return [
+        f"--{name.replace('_', '-')} {getattr(args, name)}: has no effect, {why}"
+        for name, (is_idle, why) in idle.items()
+        if is_idle and getattr(args, name) is not None
+    ]
 
 
 def _layers(text: str) -> dict[str, float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -22,11 +22,12 @@ _MOST_REFUSALS = 3  # in a row: then the direction itself is not to be trusted
 
 @dataclass(frozen=True)
 class Point:
-    """A picture (1, C, H, W), its loss and the loss's gradient."""
+    """A picture (1, C, H, W), its loss, the loss's gradient, and the loss's terms where they are told."""
 
     picture: Tensor
     loss: float
     gradient: Tensor
+    terms: Mapping[str, float] = field(default_factory=dict)
 
     def is_finite(self) -> bool:
         """Whether loss and gradient are numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from models.stills.objective import Objective, StylePicture
 from models.stills.settings import GatysSettings
 from models.vgg import VGGFeatures
 from realtime.errors import UserError
+
+_WORTH_BEGINNING = 2.0  # a size is begun where the time is this many times what its beginning takes: the rest is for steps
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Painting:
-    """The result: (3, H, W) float 0..1, its loss and terms at full size, evaluations, seconds, and what went wrong."""
+    """The result: (3, H, W) float 0..1, its loss and terms, evaluations, seconds, and what went wrong.
+
+    Where a time budget left out full size, loss and terms are those of the last size that was searched at.
+    """
 
     picture: Tensor
     loss: float
@@ -99,24 +105,21 @@ class _Painter:
         self._steps = steps
         self._costs = [count * height * width for count, (height, width) in zip(steps, self._sizes, strict=True)]
         self._began = clock()
+        self._beginning_s = 0.0  # of the last level for each pixel: its targets and its first evaluation
         self._evaluations = 0
         self._fallbacks = 0
 
     def run(self) -> Painting:
-        """All levels, then the loss of the result as it will be saved."""
-        picture: Tensor | None = None
-        minimiser: Minimiser = self._new_minimiser()
-        for level, shape_hw in enumerate(self._sizes):
-            picture = self._first_picture(shape_hw) if picture is None else resize(picture, shape_hw)
-            search = self._search(level, picture, minimiser.resized(shape_hw))
-            picture, minimiser = search.best.picture, search.minimiser
-        objective = self._objective(self._sizes[-1])
-        assert picture is not None
-        result = objective.evaluate(self._shown(picture))
+        """All levels that there is time for; the picture of the last one is brought to full size."""
+        search = self._search(0, self._first_picture(self._sizes[0]), self._new_minimiser())
+        for level, shape_hw in list(enumerate(self._sizes))[1:]:
+            if not self._has_time_for(level, self._left_s()):
+                break
+            search = self._search(level, resize(search.best.picture, shape_hw), search.minimiser.resized(shape_hw))
         return Painting(
-            picture=self._finished(picture)[0].cpu(),
-            loss=result.loss,
-            terms=result.terms,
+            picture=self._finished(resize(search.best.picture, self._sizes[-1]))[0].cpu(),
+            loss=search.best.loss,
+            terms=search.best.terms,
             evaluations=self._evaluations,
             seconds=self._clock() - self._began,
             precision=str(self._dtype).removeprefix("torch."),
@@ -124,13 +127,16 @@ class _Painter:
         )
 
     def _search(self, level: int, picture: Tensor, minimiser: Minimiser) -> Search:
-        objective = self._objective(self._sizes[level])
+        began = self._clock()
+        height, width = self._sizes[level]
+        objective = objective_at((height, width), self._content, self._styles, self._settings, self._features)
         search = Search(lambda x: self._point(objective, x), minimiser, picture.clamp(0, 1), self._follows_loss())
+        self._beginning_s = (self._clock() - began) / (height * width)
         if not search.point.is_finite():
             raise UserError("the loss is not a finite number from the start; try lower weights or --precision float32")
         until = self._deadline(level)
         for number in range(self._steps[level]):
-            if search.is_stuck or (until is not None and self._clock() >= until):
+            if search.is_stuck or self._clock() >= until:
                 break
             search.step()
             self._report(level, number + 1, search)
@@ -141,10 +147,7 @@ class _Painter:
         found = objective.evaluate(self._shown(picture))
         self._evaluations += 1
         grey = picture.shape[1] == 1
-        return Point(picture, found.loss, found.gradient.sum(1, keepdim=True) if grey else found.gradient)
-
-    def _objective(self, shape_hw: tuple[int, int]) -> Objective:
-        return objective_at(shape_hw, self._content, self._styles, self._settings, self._features)
+        return Point(picture, found.loss, found.gradient.sum(1, keepdim=True) if grey else found.gradient, found.terms)
 
     def _first_picture(self, shape_hw: tuple[int, int]) -> Tensor:
         if self._start is not None:
@@ -190,13 +193,21 @@ class _Painter:
             )
         )
 
-    def _deadline(self, level: int) -> float | None:
-        """When a level has to end: each has its share of the time that is left."""
-        if self._settings.seconds is None:
-            return None
-        now = self._clock()
-        left = self._began + self._settings.seconds - now
-        return now + left * self._costs[level] / sum(self._costs[level:])
+    def _deadline(self, level: int) -> float:
+        """When a level has to end: it has its share of the time that is left, or all where the next has no time then."""
+        left_s = self._left_s()
+        share = self._costs[level] / sum(self._costs[level:])
+        goes_on = share < 1 and self._has_time_for(level + 1, left_s * (1 - share))
+        return self._clock() + left_s * (share if goes_on else 1)
+
+    def _has_time_for(self, level: int, left_s: float) -> bool:
+        """Whether a level is worth beginning, by how long the beginning of the one before took."""
+        height, width = self._sizes[level]
+        return left_s > _WORTH_BEGINNING * self._beginning_s * height * width
+
+    def _left_s(self) -> float:
+        """Of the time budget; endless without one."""
+        return math.inf if self._settings.seconds is None else self._began + self._settings.seconds - self._clock()
 
     def _new_minimiser(self) -> Minimiser:
         if self._settings.optimiser == "adam":

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from models.devices import choose_device, enough_memory
+from models.names import say
 from models.stills.arguments import settings_of
 from models.stills.files import check_format, check_place, encode_still, read_mask, read_still, write_somewhere, write_whole
 from models.stills.objective import StylePicture
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.progress_lines:
         write_line(event="done", output=str(place), seconds=round(painting.seconds, 2), loss=painting.loss)
     elif not args.quiet:
-        print(f"{place}: loss {painting.loss:.4g} after {painting.evaluations} evaluations, {painting.seconds:.1f} s")
+        say(f"{place}: loss {painting.loss:.4g} after {painting.evaluations} evaluations, {painting.seconds:.1f} s")
     return EXIT_DONE if reason is None else EXIT_OUTPUT
 
 

@@ -45,7 +45,8 @@ class GatysSettings:
         init: "photo" or "noise"; a picture handed to the optimisation takes precedence.
         optimiser: "lbfgs" with `history` pairs, or "adam" with `learning_rate`.
         iterations: steps at full size; each smaller level of the pyramid has as many times `coarse_factor`.
-        seconds: ends the search after so long, however many iterations are left; None: no limit.
+        seconds: ends the search after so long, however many iterations are left; larger levels that there is no time for
+            are left out, and the picture is enlarged. None: no limit.
         levels: sizes of the pyramid, each sqrt(2) of the one before; 1 is the paper's single size.
         precision: of the loss network: "bfloat16", "float32" or "auto" (bfloat16 where there are instructions for it).
         size: of the longer side in pixels.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -42,9 +46,9 @@ def as_if_trained(seed: int = 0, settings: GeneratorSettings = NARROW) -> Genera
     return generator.eval()
 
 
-def write_run(folder: Path, generator: Generator) -> Path:
+def write_run(folder: Path, generator: Generator, **told: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = {"style_weight": 5.0, "vgg_sha256": "0" * 64}
+    recipe = {"style_weight": 5.0, "vgg_sha256": "0" * 64} | told
     save_checkpoint(folder, {"settings": asdict(generator.settings), "generator": generator.state_dict(), "recipe": recipe})
     return folder
 
@@ -123,6 +127,42 @@ def test_the_file_says_nothing_about_the_machine_it_was_made_on(exported: Path) 
     data = (exported / "fast.onnx").read_bytes()
     for word in (str(ROOT), "site-packages", "torch.nn", str(exported.parent)):
         assert word.encode() not in data
+
+
+def test_an_export_of_the_same_weights_gives_the_same_graph(exported: Path, run: Path, tmp_path: Path) -> None:
+    """In another process, whose sets have another order."""
+    command = [sys.executable, "-m", "export.to_onnx", str(run), "--name", "wave", "--styles", str(tmp_path), *FACTS]
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "wave" / "fast.onnx").read_bytes() == (exported / "fast.onnx").read_bytes()
+    assert not onnx.load(exported / "fast.onnx").graph.metadata_props
+
+
+def test_the_exporters_notes_are_no_part_of_the_graph(style: Path) -> None:
+    before = description.graph_sha256(style / "fast.onnx")
+    model = onnx.load(style / "fast.onnx")
+    model.graph.metadata_props.add(key="pkg.torch.export.ExportedProgram.range_constraints", value="{s1: 2, s0: 1}")
+    onnx.save(model, style / "fast.onnx")
+    assert description.graph_sha256(style / "fast.onnx") == before
+    model.graph.node[0].name = "another"
+    onnx.save(model, style / "fast.onnx")
+    assert description.graph_sha256(style / "fast.onnx") != before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+def test_names_that_are_no_text_are_no_hindrance(
+    generator: Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", generator, painting="caf\udce9.jpg")
+    styles = tmp_path / os.fsdecode(b"caf\xe9")
+    argv = [str(run), "--name", "wave", "--styles", str(styles), *FACTS, "--title", "Caf\udce9"]
+    assert to_onnx.main(argv) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/caf\\udce9/wave: PyTorch and onnxruntime differ by")
+    found = json.loads((styles / "wave" / "style.json").read_text(encoding="utf-8"))
+    assert (found["title"], found["recipe"]["fast"]["painting"]) == ("Caf?", "caf?.jpg")
+    metadata = onnx.load(styles / "wave" / "fast.onnx").metadata_props
+    assert {entry.key: entry.value for entry in metadata}["title"] == "Caf?"
 
 
 def test_the_metadata_describe_the_style(exported: Path, generator: Generator) -> None:
@@ -286,7 +326,7 @@ def test_an_exporter_without_nodes_for_bytes_is_named(
     code, said = error_of([str(run), "--name", "wave", "--styles", str(tmp_path)], capsys)
     assert code == 4
     assert "too old to write it; python -m pip install -U 'torch>=2.8'" in said
-    assert list((tmp_path / "wave").iterdir()) == []
+    assert not (tmp_path / "wave").exists()
 
 
 # --- metadata and figures
@@ -444,6 +484,8 @@ def test_with_overwrite_it_is_replaced_and_what_was_made_from_the_old_one_forgot
     description = json.loads((style / "style.json").read_text(encoding="utf-8"))
     description["tiers"]["fast"]["int8"] = {"file": "fast.int8.onnx", "bytes": 1, "sha256": "0" * 64}
     description["tiers"]["fine"] = {"fp32": {"file": "fine.onnx", "bytes": 1, "sha256": "1" * 64}}
+    for name in ("fast.int8.onnx", "fast.fp16.onnx", "fine.int8.onnx"):
+        (style / name).touch()
     (style / "style.json").write_text(json.dumps(description), encoding="utf-8")
     argv = [str(run), "--name", "wave", "--styles", str(style.parent), "--overwrite", "--title", "Another Wave"]
     assert to_onnx.main(argv) == 0
@@ -451,6 +493,7 @@ def test_with_overwrite_it_is_replaced_and_what_was_made_from_the_old_one_forgot
     assert after["title"] == "Another Wave"
     assert list(after["tiers"]["fast"]) == ["fp32"]
     assert list(after["tiers"]["fine"]) == ["fp32"]
+    assert sorted(path.name for path in style.iterdir()) == ["fast.onnx", "fine.int8.onnx", "style.json"]
     entry = file_entry(style / "fast.onnx")
     assert {key: after["tiers"]["fast"]["fp32"][key] for key in entry} == entry
 
@@ -528,4 +571,80 @@ def test_a_graph_that_paints_otherwise_is_not_shipped(
     code, said = error_of([str(run), "--name", "wave", "--styles", str(tmp_path)], capsys)
     assert code == 4
     assert "differs from PyTorch by up to 9 grey levels (0.500 in the mean)" in said
+    assert not (tmp_path / "wave").exists()
+    (tmp_path / "wave").mkdir()  # somebody's own
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(tmp_path)]) == 4
     assert list((tmp_path / "wave").iterdir()) == []
+
+
+# --- interruptions
+
+
+def fail_at_the_description(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Lets the new network be put in place, and not the description that names it."""
+    really_replace = os.replace
+
+    def replace_or_fail(source: Path, target: Path) -> None:
+        if Path(target).name == "style.json":
+            raise error
+        really_replace(source, target)
+
+    monkeypatch.setattr(description.os, "replace", replace_or_fail)
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize(("error", "code"), [(OSError(28, "No space left on device"), 5), (KeyboardInterrupt(), 130)])
+def test_what_comes_between_network_and_description_leaves_the_style_as_it_was(
+    style: Path, run: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    write_metadata(style / "fast.onnx", {"title": "An earlier wave"})
+    before = {path.name: path.read_bytes() for path in style.iterdir()}
+    fail_at_the_description(monkeypatch, error)
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--overwrite"]) == code
+    assert {path.name: path.read_bytes() for path in style.iterdir()} == before
+    assert to_onnx.main([str(run), "--name", "tide", "--styles", str(style.parent)]) == code
+    assert not (style.parent / "tide").exists()
+
+
+def test_an_interruption_after_the_description_was_replaced_takes_nothing_back(
+    style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_replace = os.replace
+
+    def replace_and_stop(source: Path, target: Path) -> None:
+        really_replace(source, target)
+        if Path(target).name == "style.json":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(description.os, "replace", replace_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        description.tell(style, "fast", "fp32", {"title": "Another wave"})
+    found = read_style(style / "style.json")
+    assert verify(found.models["fast"]["fp32"])
+    metadata = onnx.load(style / "fast.onnx").metadata_props
+    assert {entry.key: entry.value for entry in metadata}["title"] == "Another wave"
+    assert sorted(path.name for path in style.iterdir()) == ["fast.onnx", "style.json"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_of_the_exporter_is_not_swallowed_by_it(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    """PyTorch's exporter makes an error of its own, with a report of a hundred lines, of whatever is raised in it."""
+
+    def exporter(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(number)
+        except BaseException as error:
+            raise RuntimeError("Failed to export the model\n" + "line\n" * 100) from error
+
+    monkeypatch.setattr("torch.onnx.export", exporter)
+    handlers = [signal.getsignal(found) for found in (signal.SIGINT, signal.SIGTERM)]
+    assert to_onnx.main([str(run), "--name", "wave", "--styles", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert not (tmp_path / "wave").exists()
+    assert [signal.getsignal(found) for found in (signal.SIGINT, signal.SIGTERM)] == handlers

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from export import description, half, to_onnx
-from export.description import MEASURED, write_metadata
+from export.description import MEASURED, file_entry, tell
 from export.parity import soft_noise
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
@@ -103,7 +106,7 @@ def copy_of(style: Path, folder: Path) -> Path:
 
 
 def test_figures_of_the_float32_network_are_not_claimed(style: Path, tmp_path: Path) -> None:
-    write_metadata(copy_of(style, tmp_path) / "fast.onnx", dict.fromkeys(MEASURED, "0.5"))
+    tell(copy_of(style, tmp_path), "fast", "fp32", dict.fromkeys(MEASURED, "0.5"))
     assert half.main([str(tmp_path)]) == 0
     found = {prop.key: prop.value for prop in onnx.load(tmp_path / "fast.fp16.onnx").metadata_props}
     assert not set(MEASURED) & set(found)
@@ -138,7 +141,9 @@ def test_weights_that_float16_cannot_hold_are_refused(style: Path, tmp_path: Pat
     constant = next(c for c in model.graph.initializer if c.name.endswith("paint.weight"))
     constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant) + np.float32(1e6), constant.name))
     onnx.save(model, tmp_path / "fast.onnx")
-    (tmp_path / "style.json").write_bytes((style / "style.json").read_bytes())
+    described = json.loads((style / "style.json").read_text(encoding="utf-8"))
+    described["tiers"]["fast"] = {"fp32": file_entry(tmp_path / "fast.onnx")}
+    (tmp_path / "style.json").write_text(json.dumps(described), encoding="utf-8")
     assert half.main([str(tmp_path)]) == 4
     assert "too large for float16" in capsys.readouterr().err
     assert not list(tmp_path.glob("*fp16*"))
@@ -162,9 +167,37 @@ def test_what_is_no_float32_network_is_refused(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "style.json").write_text(json.dumps(dict.fromkeys(("name", "title", "artist", "year", "licence"), "x")))
     (tmp_path / "fast.onnx").write_bytes(b"junk")
     assert half.main([str(tmp_path)]) == 4
-    assert "not an ONNX model" in capsys.readouterr().err
+    assert "not a network that python -m export.to_onnx wrote" in capsys.readouterr().err
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
     onnx.save(helper.make_model(graph), tmp_path / "fast.onnx")
     assert half.main([str(tmp_path)]) == 4
-    assert "does not take one frame of bytes" in capsys.readouterr().err
+    assert "takes x FLOAT [1] and gives x FLOAT [1], expected frame UINT8" in capsys.readouterr().err
+
+
+def test_a_network_that_is_not_the_one_described_is_refused(
+    style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.load(copy_of(style, tmp_path) / "fast.onnx")
+    model.graph.node[0].name = "another"
+    onnx.save(model, tmp_path / "fast.onnx")
+    assert half.main([str(tmp_path)]) == 4
+    assert "its SHA-256 is not the one in style.json" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*fp16*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+def test_a_folder_whose_name_is_no_text_is_no_hindrance(
+    style: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(style, tmp_path / os.fsdecode(b"caf\xe9")))
+    assert half.main([str(copy)]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/caf\\udce9/fast.fp16.onnx: ")
+
+
+def test_the_exporters_notes_of_earlier_networks_are_left_out(style: Path, tmp_path: Path) -> None:
+    model = onnx.load(style / "fast.onnx")
+    model.graph.metadata_props.add(key="pkg.torch.export.ExportedProgram.graph_signature", value="float32")
+    onnx.save(model, tmp_path / "fast.onnx")
+    half.halve(tmp_path / "fast.onnx", tmp_path / "fast.fp16.onnx")
+    assert not onnx.load(tmp_path / "fast.fp16.onnx").graph.metadata_props

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
 import re
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,12 @@ import pytest
 import torch
 
 from export import description, quantise, to_onnx
-from export.description import MEASURED, write_metadata
+from export.description import MEASURED, tell
+from export.parity import Parity
 from export.quantise import PhotoReader
 from models.checkpoint import save_checkpoint
 from models.generator import GeneratorSettings, build_generator
-from models.images import load_image, save_image
+from models.images import load_image, resize_short_side, save_image
 from realtime.gallery import read_style, verify
 from realtime.program import argument_types
 
@@ -84,6 +88,22 @@ def test_its_convolutions_are_quantised(style: Path) -> None:
         assert all(producers[name].op_type == "DequantizeLinear" for name in node.input[:2]), node.name
 
 
+def test_every_channel_of_weights_has_a_scale_of_its_own(style: Path) -> None:
+    model = onnx.load(style / "fast.int8.onnx")
+    producers = {output: node for node in model.graph.node for output in node.output}
+    constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            weight, scale = (constants[name] for name in producers[node.input[1]].input[:2])
+            assert scale.shape == weight.shape[:1]
+
+
+def test_it_asks_for_no_operators_that_it_does_not_use(style: Path) -> None:
+    model = onnx.load(style / "fast.int8.onnx")
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", to_onnx.OPSET)]
+    onnx.checker.check_model(model, full_check=True)
+
+
 @pytest.mark.parametrize("size_hw", [(64, 96), (40, 48)])
 def test_it_paints_nearly_what_float32_paints(style: Path, size_hw: tuple[int, int]) -> None:
     frames = frames_of(soft_photo(10, *size_hw), soft_photo(11, *size_hw))
@@ -127,6 +147,72 @@ def test_photos_are_handed_out_as_frames_of_one_size_from_their_middle(tmp_path:
     assert frame.dtype == np.uint8
     assert np.array_equal(frame[0, 5, 7, ::-1], load_image(tmp_path / "a.png")[:, 5 + 3, 7 + 18].numpy())
     assert reader.get_next() is None
+
+
+def test_large_photos_are_seen_as_a_whole_not_through_a_keyhole(tmp_path: Path) -> None:
+    """White in the middle, and black around it: the middle of such a photo at its own size is all white."""
+    picture = torch.zeros(3, 400, 600)
+    picture[:, 100:300, 200:400] = 1
+    save_image(tmp_path / "a.png", picture)
+    frame = PhotoReader([tmp_path / "a.png"], side=64).get_next()["frame"]
+    assert frame.shape == (1, 64, 64, 3)
+    assert float(frame.mean()) / 255 == pytest.approx((36 / 64) ** 2, abs=0.01)  # of 72 pixels, the photo's short side
+
+
+@pytest.mark.parametrize(("size_hw", "enlarged_hw"), [((2, 4000), (64, 256)), ((4000, 2), (256, 64)), ((20, 60), (64, 192))])
+def test_no_more_is_enlarged_of_a_stripe_than_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_hw: tuple[int, int], enlarged_hw: tuple[int, int]
+) -> None:
+    sizes = []
+
+    def resize(picture: torch.Tensor, short_side: int) -> torch.Tensor:
+        resized = resize_short_side(picture, short_side)
+        sizes.append(tuple(resized.shape[1:]))
+        return resized
+
+    monkeypatch.setattr(quantise, "resize_short_side", resize)
+    picture = torch.zeros(3, *size_hw)
+    picture[:, size_hw[0] // 2 :, size_hw[1] // 2 :] = 1
+    save_image(tmp_path / "stripe.png", picture)
+    frame = PhotoReader([tmp_path / "stripe.png"], side=64).get_next()["frame"]
+    assert sizes == [enlarged_hw]
+    assert float(frame.mean()) / 255 == pytest.approx(0.25, abs=0.05)  # its middle
+
+
+def test_calibration_is_spread_over_all_photos_but_those_for_measuring(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, given = tmp_path / "photos", []
+    photos.mkdir()
+    for number in range(300):
+        (photos / f"{number:03d}.jpg").touch()
+
+    def take(source: Path, target: Path, chosen: list[Path], _percentile: float) -> Parity:
+        given.extend(int(photo.stem) for photo in chosen)
+        shutil.copy(source, target)
+        return Parity(0, 0.0)
+
+    monkeypatch.setattr(quantise, "quantise", take)
+    copy = Path(shutil.copytree(style, tmp_path / "wave"))
+    assert quantise.main([str(copy), "--content", str(photos)]) == 0
+    assert len(given) == 48
+    assert given == sorted(set(given))
+    assert not [number for number in given if number % 50 == 0]
+    assert given[0] < 10
+    assert given[-1] > 280
+    assert max(after - before for before, after in itertools.pairwise(given)) < 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+def test_a_folder_whose_name_is_no_text_is_no_hindrance(
+    style: Path, content: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy, photos = (
+        Path(shutil.copytree(found, tmp_path / os.fsdecode(found.name.encode() + b"\xe9"))) for found in (style, content)
+    )
+    assert quantise.main([str(copy), "--content", str(photos)]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/wave\\udce9/fast.int8.onnx: ")
+    assert (copy / "fast.int8.onnx").read_bytes() == (style / "fast.int8.onnx").read_bytes()
 
 
 def test_photos_smaller_than_that_are_enlarged(tmp_path: Path) -> None:
@@ -213,7 +299,7 @@ def test_a_damaged_photo_is_skipped_as_in_training(
 
 def test_figures_of_the_float32_network_are_not_claimed(style: Path, content: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(style, tmp_path / "wave"))
-    write_metadata(copy / "fast.onnx", dict.fromkeys(MEASURED, "0.5"))
+    tell(copy, "fast", "fp32", dict.fromkeys(MEASURED, "0.5"))
     assert quantise.main([str(copy), "--content", str(content)]) == 0
     found = {entry.key: entry.value for entry in onnx.load(copy / "fast.int8.onnx").metadata_props}
     assert not set(MEASURED) & set(found)
@@ -257,7 +343,7 @@ def test_no_photos_to_calibrate_with_end_with_3(style: Path, tmp_path: Path, cap
     assert "no photographs found" in said
 
 
-@pytest.mark.parametrize(("name", "reason"), [("fast.onnx", "not an ONNX model"), ("style.json", "cannot be read as JSON")])
+@pytest.mark.parametrize(("name", "reason"), [("fast.onnx", "its SHA-256 is not"), ("style.json", "cannot be read as JSON")])
 def test_a_damaged_style_ends_with_4_and_keeps_what_it_had(
     style: Path, content: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,40 @@ def test_a_huge_checkpoint_is_refused_unread(tmp_path: Path, monkeypatch: pytest
     assert load_checkpoint(tmp_path)["step"] == 3
     monkeypatch.setattr(checkpoint, "_MAX_FILE_BYTES", size - 1)
     with pytest.raises(ModelError, match=f"expected at most {size - 1} bytes, found {size}"):
+        load_checkpoint(tmp_path)
+
+
+def pack_again(path: Path, compression: int) -> None:
+    """Writes a PyTorch file's parts anew."""
+    with zipfile.ZipFile(path) as archive:
+        parts = [(part.filename, archive.read(part)) for part in archive.infolist()]
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in parts:
+            archive.writestr(name, data)
+
+
+def test_a_checkpoint_that_grows_when_it_is_unpacked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("it was unpacked")
+
+    save_checkpoint(tmp_path, {"zeros": torch.zeros(1_000_000)})
+    path = tmp_path / CHECKPOINT_NAME
+    pack_again(path, zipfile.ZIP_STORED)
+    assert load_checkpoint(tmp_path)["zeros"].shape == (1_000_000,)
+    pack_again(path, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(ModelError, match=r"checkpoint\.pt: compressed, or expected at most \d+ bytes unpacked"):
+        load_checkpoint(tmp_path)
+
+
+def test_what_a_checkpoint_says_that_it_holds_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip may name one and the same part many times."""
+    save_checkpoint(tmp_path, {"zeros": torch.zeros(1000)})
+    path = tmp_path / CHECKPOINT_NAME
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda archive: archive.filelist * 100)
+    monkeypatch.setattr(checkpoint, "_MAX_FILE_BYTES", path.stat().st_size * 2)
+    with pytest.raises(ModelError, match="compressed, or expected at most"):
         load_checkpoint(tmp_path)
 
 

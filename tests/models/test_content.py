@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.content import ContentPhotos, Views
-from models.images import save_image
+from models.images import resize_short_side, save_image
 from realtime.errors import SourceError
 
 SIZE = 64
@@ -97,6 +97,22 @@ def test_the_second_views_noise_has_the_strength_that_is_stated(tmp_path: Path) 
         assert bool((views.noise_std <= math.exp(-3.2)).all())
 
 
+def test_camera_noise_is_fine_and_coarse(folder: Path) -> None:
+    """Of nearly unit variance; what compression leaves of it is alike over a few pixels, and nowhere beyond two blocks."""
+    noise = open_photos(folder)._camera_noise(torch.Size((4, 3, 250, 260)))
+    assert noise.shape == (4, 3, 250, 260)
+    variance = float(noise.var())
+    assert 0.80 < variance < 0.91
+
+    def alike(first: Tensor, second: Tensor) -> float:
+        return float((first * second).mean()) / variance
+
+    for apart, low, high in ((1, 0.36, 0.47), (8, 0.06, 0.15), (24, -0.04, 0.04)):
+        assert low < alike(noise[..., apart:], noise[..., :-apart]) < high
+        assert low < alike(noise[..., apart:, :], noise[..., :-apart, :]) < high
+    assert abs(alike(noise[:, 0], noise[:, 1])) < 0.04  # each channel has its own
+
+
 def test_one_seed_gives_one_sequence(folder: Path) -> None:
     first, again, other = (open_photos(folder, seed) for seed in (5, 5, 6))
     for _ in range(3):
@@ -140,6 +156,29 @@ def test_photos_that_do_not_fit_into_memory_are_read_again(folder: Path, monkeyp
 def test_small_photos_are_enlarged(tmp_path: Path, size_hw: tuple[int, int]) -> None:
     photos = open_photos(folder_of(tmp_path / "content", [detailed_photo(*size_hw, 0)]))
     assert photos.next_views(2).second.shape == (2, 3, SIZE, SIZE)
+
+
+@pytest.mark.usefixtures("no_camera_noise")
+@pytest.mark.parametrize("size_hw", [(2, 4000), (4000, 2)])
+def test_no_more_is_enlarged_of_a_stripe_than_a_few_crops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_hw: tuple[int, int]
+) -> None:
+    """Every time at another place of it."""
+    sizes = []
+
+    def resize(picture: Tensor, short_side: int) -> Tensor:
+        resized = resize_short_side(picture, short_side)
+        sizes.append(tuple(sorted(resized.shape[1:])))
+        return resized
+
+    monkeypatch.setattr("models.content.resize_short_side", resize)
+    brightness = torch.linspace(0, 1, 4000).reshape((1, 1, -1) if size_hw[1] == 4000 else (1, -1, 1))
+    photos = open_photos(folder_of(tmp_path / "content", [brightness.expand(3, *size_hw)]))
+    seen = [float(photos.next_views(1).first.mean()) for _ in range(20)]
+    assert len(sizes) == 20
+    assert all(long == 4 * short for short, long in sizes)
+    assert min(seen) < 0.25
+    assert max(seen) > 0.75
 
 
 def test_large_photos_are_shown_as_a_whole_not_through_a_keyhole(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import pytest
 import torch
 
@@ -57,6 +58,7 @@ def test_a_gpu_that_does_not_answer_is_told_in_one_line(monkeypatch: pytest.Monk
         RuntimeError("[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: 9 bytes"),
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("cuBLAS: CUBLAS_STATUS_ALLOC_FAILED"),
+        cv2.error("OpenCV(4.12.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 4915200000 bytes"),
     ],
     ids=lambda error: type(error).__name__ + str(error)[:20],
 )
@@ -71,3 +73,7 @@ def test_wanting_memory_is_told_with_what_to_try(error: Exception) -> None:
 def test_a_mistake_of_ours_is_not_taken_for_it() -> None:
     with pytest.raises(RuntimeError, match="channels_last"), enough_memory("at all"):
         raise RuntimeError("required rank 4 tensor to use channels_last memory format")
+    with pytest.raises(cv2.error, match="Assertion failed"), enough_memory("at all"):
+        raise cv2.error("error: (-215:Assertion failed) !ssize.empty() in function 'resize'")
+    with pytest.raises(KeyError, match="out of memory"), enough_memory("at all"):
+        raise KeyError("out of memory")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,6 +87,30 @@ def test_mistakes_give_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert main(arguments) == code
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 6000), (2101, 100)])
+def test_a_painting_that_is_a_stripe_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], height: int, width: int
+) -> None:
+    source = picture_file(tmp_path / "stripe.png", torch.zeros(3, height, width))
+    assert main([str(source), "-o", str(tmp_path / "out.jpg"), "--quiet"]) == 3
+    error = capsys.readouterr().err
+    assert f"stripe.png: {width}x{height} pixels; expected one side of at most 20 times the other" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("_shallow")
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+def test_a_long_painting_and_a_name_that_is_no_text_are_no_hindrance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = picture_file(tmp_path / "long.png", torch.rand(3, 8, 160, generator=torch.Generator().manual_seed(0)))
+    output = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    options = ["--short-side", "48", "--iterations", "1", "--vgg", str(weights_file(tmp_path))]
+    assert main([str(source), "-o", str(output), *options]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/caf\\udce9.jpg: ")
+    assert output.is_file()
 
 
 def test_wanting_memory_ends_with_2_and_names_what_to_lower(

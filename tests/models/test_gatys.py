@@ -15,6 +15,7 @@ from PIL import Image
 
 from models.gatys import main
 from models.stills import files as gatys_files
+from models.stills.arguments import build_parser, settings_of
 from tests.fakes import wait_until, write_style
 from tests.models.stills.fakes import painting, photo, picture_file, weights_file
 
@@ -59,6 +60,18 @@ def test_a_picture_is_painted_and_says_how(desk: Desk, capsys: pytest.CaptureFix
     shown = capsys.readouterr()
     assert "loss" in shown.out
     assert shown.err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+@pytest.mark.parametrize("options", [[], ["--progress-lines"]])
+def test_a_name_that_is_no_text_is_no_hindrance(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    desk.content = desk.content.rename(tmp_path / os.fsdecode(b"photo\xe9.png"))
+    desk.output = tmp_path / os.fsdecode(b"caf\xe9.png")
+    assert desk.run(*options) == 0
+    assert f"{tmp_path}/caf\\udce9.png" in capsys.readouterr().out.splitlines()[-1]
+    assert desk.output.is_file()
 
 
 def test_progress_comes_as_json_lines_with_a_small_picture(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +165,27 @@ def test_mistakes_give_one_line(
     assert words in error
     assert error.count("\n") == 1
     assert not desk.output.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--learning-rate", "0.5"], "--learning-rate 0.5: has no effect, the optimiser is lbfgs; add --optimiser adam"),
+        (["--optimiser", "adam", "--history", "5"], "--history 5: has no effect, the optimiser is adam; add --optimiser lbfgs"),
+        (["--coarse-factor", "2"], "--coarse-factor 2.0: has no effect, there is one size; add --levels 2 or more"),
+        (["--learning-rate", "0.5", "--optimiser", "adam"], None),
+        (["--history", "5", "--coarse-factor", "2", "--levels", "2"], None),
+    ],
+)
+def test_options_without_effect_are_told(
+    more: list[str], words: str | None, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = build_parser().parse_args(desk.arguments(*more))
+    settings_of(arguments)
+    assert capsys.readouterr().err == ("" if words is None else f"note: {words}\n")
+    arguments.quiet = True
+    settings_of(arguments)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("which", ["content", "style", "mask", "init"])

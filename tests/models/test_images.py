@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from models.images import (
     as_batch,
     crop_to_multiple,
+    cut_long_side,
     decode_deep_image,
     load_image,
     resize_short_side,
@@ -235,6 +236,20 @@ def test_a_picture_of_the_right_size_is_not_touched() -> None:
 def test_shrinking_averages_areas() -> None:
     checks = torch.tensor([[0, 255], [255, 0]], dtype=torch.uint8).repeat(8, 8).expand(3, 16, 16)
     assert set(resize_short_side(checks, 8).unique().tolist()) <= {127, 128}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_stripe_is_cut_to_four_times_its_short_side(turned: bool) -> None:
+    stripe = torch.arange(100).expand(3, 5, 100)
+    for cut, begins in ((cut_long_side, 40), (lambda picture: cut_long_side(picture, lambda excess: excess), 80)):
+        found = cut(stripe.transpose(1, 2)).transpose(1, 2) if turned else cut(stripe)
+        assert torch.equal(found, stripe[:, :, begins : begins + 20])
+
+
+@pytest.mark.parametrize("size_hw", [(5, 20), (20, 5), (1, 1), (30, 40)])
+def test_any_other_picture_is_not_cut(size_hw: tuple[int, int]) -> None:
+    picture = torch.zeros(3, *size_hw)
+    assert cut_long_side(picture) is picture
 
 
 def test_a_batch_is_scaled_to_0_1() -> None:

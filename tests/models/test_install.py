@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from export import to_onnx
 from export.quantise import build_parser
 from models import install as room
-from models.install import install, style_name
-from realtime.errors import UserError
-from realtime.gallery import user_styles_folder
+from models.images import load_image, save_image
+from models.install import install, put_exemplar, style_name
+from realtime.errors import SourceError, UserError
+from realtime.gallery import EXEMPLAR, user_styles_folder
 from tests.fakes import wait_until
 
 
@@ -40,18 +42,27 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[list[str]]]:
 
     def run(step: list[str]) -> int:
         asked.append(step)
-        return given[len(asked) - 1]
+        code = given[len(asked) - 1]
+        if step[0] == "export.to_onnx" and code == 0:
+            (user_styles_folder() / step[step.index("--name") + 1]).mkdir(parents=True, exist_ok=True)
+        return code
 
     monkeypatch.setattr(room, "_run", run)
     return given, asked
+
+
+@pytest.fixture
+def painting(tmp_path: Path) -> Path:
+    save_image(tmp_path / "painting.png", torch.full((3, 600, 900), 0.25))
+    return tmp_path / "painting.png"
 
 
 def content_of(quantise: list[str]) -> str:
     return quantise[quantise.index("--content") + 1]
 
 
-def test_export_then_int8(codes: tuple[list[int], list[list[str]]], capsys: pytest.CaptureFixture[str]) -> None:
-    assert install(Path("/runs/a"), "my_cat", "photos", "fast") == 0
+def test_export_then_int8(codes: tuple[list[int], list[list[str]]], painting: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert install(Path("/runs/a"), "my_cat", "photos", "fast", painting) == 0
     export, quantise = codes[1]
     assert export[:2] == ["export.to_onnx", str(Path("/runs/a").resolve())]
     assert export[export.index("--name") + 1] == "my_cat"
@@ -61,10 +72,15 @@ def test_export_then_int8(codes: tuple[list[int], list[list[str]]], capsys: pyte
 
 @pytest.mark.parametrize(("content", "tier"), [("photos", "fast"), ("imagenette", "fine")])
 def test_both_programs_understand_what_they_are_asked(
-    codes: tuple[list[int], list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, tier: str
+    codes: tuple[list[int], list[list[str]]],
+    painting: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    tier: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert install(Path("runs/a"), "my_cat", content, tier) == 0
+    assert install(Path("runs/a"), "my_cat", content, tier, painting) == 0
     export, quantise = codes[1]
     told = to_onnx.build_parser().parse_args(export[1:])
     assert (told.run, told.name, told.title, told.overwrite) == (tmp_path / "runs" / "a", "my_cat", None, True)
@@ -75,21 +91,52 @@ def test_both_programs_understand_what_they_are_asked(
 
 
 def test_the_data_set_that_is_downloaded_is_handed_on_by_its_word(
-    codes: tuple[list[int], list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    codes: tuple[list[int], list[list[str]]], painting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert install(Path("/runs/a"), "a", "imagenette", "fast") == 0
+    assert install(Path("/runs/a"), "a", "imagenette", "fast", painting) == 0
     assert content_of(codes[1][1]) == "imagenette"
     codes[1].clear()
     (tmp_path / "imagenette").mkdir()  # a folder of the user's, of the same name
-    assert install(Path("/runs/a"), "a", "imagenette", "fast") == 0
+    assert install(Path("/runs/a"), "a", "imagenette", "fast", painting) == 0
     assert content_of(codes[1][1]) == str(tmp_path / "imagenette")
 
 
-def test_the_first_failure_ends_it(codes: tuple[list[int], list[list[str]]], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("size_hw", "kept_hw"), [((600, 900), (512, 768)), ((90, 70), (90, 70)), ((20, 400), (20, 80))])
+def test_a_small_copy_of_the_painting_is_the_styles_exemplar(
+    codes: tuple[list[int], list[list[str]]], painting: Path, size_hw: tuple[int, int], kept_hw: tuple[int, int]
+) -> None:
+    save_image(painting, torch.full((3, *size_hw), 0.25))
+    before = painting.read_bytes()
+    for _ in range(2):  # that of a style which is replaced is replaced
+        assert install(Path("/runs/a"), "my_cat", "photos", "fast", painting) == 0
+        codes[1].clear()
+    place = user_styles_folder() / "my_cat" / EXEMPLAR
+    assert place.read_bytes()[:3] == b"\xff\xd8\xff"
+    kept = load_image(place)
+    assert kept.shape[1:] == kept_hw
+    assert int((kept.short() - 64).abs().max()) <= 2
+    assert [path.name for path in place.parent.iterdir()] == [EXEMPLAR]
+    assert painting.read_bytes() == before
+
+
+def test_a_painting_that_is_the_exemplar_itself_is_not_written_over(tmp_path: Path) -> None:
+    save_image(tmp_path / EXEMPLAR, torch.rand(3, 600, 700))
+    before = (tmp_path / EXEMPLAR).read_bytes()
+    put_exemplar(tmp_path / EXEMPLAR, tmp_path)
+    assert (tmp_path / EXEMPLAR).read_bytes() == before
+    with pytest.raises(SourceError, match=r"gone\.png: cannot be read"):  # since the training began
+        put_exemplar(tmp_path / "gone.png", tmp_path)
+    assert (tmp_path / EXEMPLAR).read_bytes() == before
+
+
+def test_the_first_failure_ends_it(
+    codes: tuple[list[int], list[list[str]]], painting: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     codes[0][0] = 5
-    assert install(Path("/runs/a"), "a", "photos", "fast") == 5
+    assert install(Path("/runs/a"), "a", "photos", "fast", painting) == 5
     assert len(codes[1]) == 1
+    assert not (user_styles_folder() / "a").exists()
     assert "installed" not in capsys.readouterr().out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 from pathlib import Path
@@ -114,6 +115,15 @@ def test_file_that_is_no_video(tmp_path: Path, cache: Path, content: bytes, capf
         list_photos(tmp_path / "clip.mp4")
     assert capfd.readouterr().err == ""
     assert list((cache / "content").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+def test_video_whose_name_is_no_text_is_refused_for_that(tmp_path: Path, cache: Path) -> None:
+    """OpenCV ends the whole process at such a name."""
+    video = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    video.write_bytes(b"a video")
+    with pytest.raises(SourceError, match="its name is not UTF-8"):
+        list_photos(video)
 
 
 def test_dark_video_has_no_photographs(tmp_path: Path, cache: Path) -> None:

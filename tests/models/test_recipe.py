@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shlex
+import sys
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -69,6 +72,18 @@ def test_changed_settings_painting_and_vgg_make_another_stage(painting: Path) ->
     ]
     third = continued_recipe(recipe_of(painting, vgg="1" * 64), second, 9)
     assert third["earlier_stages"] == [*second["earlier_stages"], {"until_step": 9, "vgg": "vgg.pth", "vgg_sha256": "0" * 64}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere take no such names")
+def test_names_that_are_no_text_are_told_as_far_as_they_are(tmp_path: Path) -> None:
+    painting = tmp_path / os.fsdecode(b"caf\xe9.png")
+    painting.write_bytes(b"a painting")
+    args = Namespace(style=str(painting), start=os.fsdecode(b"/runs/f\xeate"))
+    recipe = make_recipe(args, TrainingSettings(), LossNetwork(nn.Identity(), "0" * 64, os.fsdecode(b"\xe9.pth")))
+    assert (recipe["painting"], recipe["started_from"], recipe["vgg"]) == ("caf?.png", "f?te", "?.pth")
+    assert recipe["command"].endswith(" --from RUN_OF_F?TE")
+    json.dumps(recipe, ensure_ascii=False).encode()
+    assert recipe["painting_sha256"] == hashlib.sha256(b"a painting").hexdigest()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 10**17])

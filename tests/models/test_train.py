@@ -366,6 +366,17 @@ def test_a_finished_run_holds_checkpoint_log_and_preview_and_nothing_else(argume
 
 
 @pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(("every", "steps"), [(20, [3]), (2, [2, 3]), (3, [3])])
+def test_the_last_step_is_logged_however_few_they_are(
+    arguments: list[str], tmp_path: Path, every: int, steps: list[int]
+) -> None:
+    assert train.main([*arguments, "--steps", "3", "--log-every", str(every)]) == 0
+    assert [row["step"] for row in read_log(tmp_path / "run")] == steps
+    assert train.main([*arguments, "--steps", "3", "--log-every", str(every), "--resume"]) == 0  # is done already
+    assert [row["step"] for row in read_log(tmp_path / "run")] == steps
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_one_seed_gives_one_result(arguments: list[str], tmp_path: Path) -> None:
     weights = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -673,6 +684,16 @@ def test_a_painting_is_made_as_large_as_asked_for(tmp_path: Path) -> None:
     assert load_painting(path, 200).shape == (3, 200, 300)
 
 
+def test_a_painting_that_is_too_large_is_told_with_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    save_image(tmp_path / "painting.png", torch.zeros(3, 80, 80))
+    monkeypatch.setattr(train, "resize_short_side", fail)
+    with pytest.raises(UserError, match=r"^not enough memory for --style-size 100; try a smaller one$"):
+        load_painting(tmp_path / "painting.png", 100)
+
+
 @pytest.mark.parametrize(("short_side", "style_size"), [(63, 64), (90, 200)])
 def test_a_painting_that_is_too_small_is_refused_with_both_sizes(tmp_path: Path, short_side: int, style_size: int) -> None:
     path = tmp_path / "painting.png"
@@ -830,6 +851,8 @@ def test_wanting_memory_ends_with_2_and_names_what_to_lower(
         ["--minutes", "-1"],
         ["--steps", "1", "--size", "100"],
         ["--steps", "1", "--size", "32"],
+        ["--steps", "1", "--size", "40000"],
+        ["--steps", "1", "--style-size", "4097"],
         ["--steps", "1", "--batch", "none"],
         ["--steps", "1", "--style-weight", "-1"],
         ["--steps", "1", "--content-weight", "inf"],
@@ -843,7 +866,7 @@ def test_wrong_arguments_end_with_2(arguments: list[str], wrong: list[str], caps
     with pytest.raises(SystemExit) as stopped:
         train.main([*arguments, *wrong])
     assert stopped.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("(see python -m models.train --help)\n")
 
 
 def test_a_single_process_joins_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

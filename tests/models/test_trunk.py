@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from models import trunk
@@ -40,6 +41,12 @@ def test_a_run_becomes_a_trunk_and_a_start(tmp_path: Path, capsys: pytest.Captur
     assert "MB" in capsys.readouterr().out
     for start in (str(tmp_path), str(out)):
         assert torch.equal(load_start(start).stem.weight, generator.stem.weight)
+
+
+def test_a_painting_whose_name_is_no_text_is_no_hindrance(tmp_path: Path) -> None:
+    save_trunk(build_generator(SMALL), tmp_path / "t.safetensors", "caf\udce9.jpg")
+    with safe_open(tmp_path / "t.safetensors", framework="pt") as file:
+        assert file.metadata()["learnt_from"] == "caf?.jpg"
 
 
 def test_the_trunk_to_write_has_to_be_named(

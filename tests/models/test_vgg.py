@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import urllib.error
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,17 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monke
     path = weights_file(tmp_path, shallow)
     monkeypatch.setattr(vgg, "_MAX_FILE_BYTES", path.stat().st_size - 1)
     with pytest.raises(ModelError, match="expected at most"):
+        read_weights(path)
+
+
+def test_a_compressed_file_is_refused(tmp_path: Path, shallow: dict[str, Tensor]) -> None:
+    path = weights_file(tmp_path, shallow)
+    with zipfile.ZipFile(path) as archive:
+        parts = [(part.filename, archive.read(part)) for part in archive.infolist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts:
+            archive.writestr(name, data)
+    with pytest.raises(ModelError, match="compressed, or expected at most"):
         read_weights(path)
 
 

@@ -14,7 +14,7 @@ from models.stills import paint as gatys_paint
 from models.stills.colours import luminance, match_colours, match_luminance, with_luminance
 from models.stills.levels import level_sizes, objective_at, resize
 from models.stills.minimise import Point
-from models.stills.objective import StylePicture
+from models.stills.objective import Evaluation, StylePicture
 from models.stills.paint import Painting, Progress, paint
 from models.stills.settings import PRESETS, GatysSettings
 from realtime.errors import UserError
@@ -201,6 +201,60 @@ def test_a_time_budget_is_shared_by_the_levels_and_ends_the_search() -> None:
     widths = {p.picture().shape[2] for p in seen}
     assert widths == {99, 140}
     assert seen[-1].share == pytest.approx(1, abs=0.05)
+
+
+class Work:
+    """Objectives whose targets and evaluations take a second for each thousand pixels, on a clock of their own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        self.built: list[tuple[int, int]] = []
+        monkeypatch.setattr(gatys_paint, "objective_at", self.objective_at)
+
+    def objective_at(self, shape_hw: tuple[int, int], *_: Any) -> Work:
+        self.built.append(shape_hw)
+        self.seconds += shape_hw[0] * shape_hw[1] / 1000
+        return self
+
+    def evaluate(self, picture: Tensor) -> Evaluation:
+        self.seconds += picture[0, 0].numel() / 1000
+        loss = 1 + float(picture.square().mean())
+        return Evaluation(loss, {"all": loss}, 2 * picture / picture.numel())
+
+    def paint(self, **changes: Any) -> Painting:
+        chosen = replace(SHORT, **{"levels": 3, "size": 200, "iterations": 5000, **changes})
+        return paint(photo(), STYLES, chosen, network(), clock=lambda: self.seconds)
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "sizes"),
+    [
+        (1.0, [(83, 100)]),  # a size there must be
+        (60.0, [(83, 100)]),
+        (150.0, [(83, 100), (118, 141)]),
+        (900.0, [(83, 100), (118, 141), (167, 200)]),
+    ],
+)
+def test_sizes_that_a_time_budget_has_no_time_for_are_left_out(
+    budget_s: float, sizes: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work(monkeypatch)
+    result = work.paint(seconds=budget_s)
+    height, width = sizes[-1]
+    beginning_s = 2 * 83 * 100 / 1000
+    assert work.built == sizes
+    assert min(budget_s, beginning_s) <= result.seconds <= max(budget_s, beginning_s) + height * width / 1000
+    assert result.seconds == work.seconds
+    assert result.picture.shape == (3, 167, 200)
+    assert result.loss == result.terms["all"] >= 1
+
+
+def test_without_a_time_budget_each_size_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(monkeypatch)
+    result = work.paint(iterations=2)
+    assert work.built == [(83, 100), (118, 141), (167, 200)]
+    assert result.evaluations == 3 * (1 + 2)
+    assert result.loss == pytest.approx(1 + float(result.picture.square().mean()))
 
 
 def test_adam_and_lbfgs_are_the_ones_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
