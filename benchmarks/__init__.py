@@ -2,7 +2,7 @@
 
 Programs that print a table and write JSON on request: beside, candidates, cores, end_to_end, gatys, gpu, latency, memory,
 quality, speed, stability, stills, video. Programs that write pictures to look at: contact_sheets, previews. The rest
-(loss_plot, networks, peak, ready_frames, reference, report) is what they share.
+(loss_plot, networks, peak, processes, ready_frames, reference, report) is what they share.
 """
 
 from realtime.program.packages import check_room

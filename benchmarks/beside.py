@@ -12,7 +12,6 @@ import json
 import re
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import check_ended, memory_of, running
 from benchmarks.report import check_json, print_table, size_text, write_json
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.gallery import PRECISIONS
@@ -30,6 +30,7 @@ from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
+_THE_RUN = "beside: the run"
 _VIEWERS = 3  # that read, and one more that does not
 
 
@@ -39,7 +40,7 @@ def measure(case: str, args: argparse.Namespace) -> dict[str, Any]:
     Args:
         case: "alone", "recording", "viewers" or "repaint".
     Returns:
-        fps, p95_ms, memory_mb at a quarter and at the end, and the figures of recorder and server.
+        fps, p95_ms, memory_mib at a quarter and at the end, and the figures of recorder and server.
     Raises:
         UserError: the run failed.
     """
@@ -63,21 +64,27 @@ def measure(case: str, args: argparse.Namespace) -> dict[str, Any]:
             command += ["--serve", "0"]
         if case == "repaint":
             stack.enter_context(_repainting(args, Path(folder)))
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = stack.enter_context(running(command))
         if case == "viewers":
             assert process.stdout is not None
-            stack.enter_context(_viewers(process.stdout.readline()))
+            line = process.stdout.readline()
+            if not line:
+                check_ended(process, _THE_RUN)
+            stack.enter_context(_viewers(line))
         time.sleep(args.seconds / 4)
-        early_mb, late_mb = _memory_mb(process.pid), None
+        early, late = memory_of(process.pid), None
         while process.poll() is None:
-            late_mb = _memory_mb(process.pid) or late_mb
+            late = memory_of(process.pid) or late
             time.sleep(0.2)
-        _, errors = process.communicate()
-        if process.returncode:
-            raise UserError(f"beside: the run ended with {process.returncode}: {errors.strip()}")
+        check_ended(process, _THE_RUN)
         found = json.loads(stats.read_text(encoding="utf-8"))
     kept = {name: found[name] for name in ("recording", "serving") if name in found}
-    return {"fps": found["fps"], "p95_ms": found["latency_ms"]["p95"], "memory_mb": (early_mb, late_mb), **kept}
+    return {
+        "fps": found["fps"],
+        "p95_ms": found["latency_ms"]["p95"],
+        "memory_mib": [m and m.now_mib for m in (early, late)],
+        **kept,
+    }
 
 
 @contextmanager
@@ -86,10 +93,15 @@ def _viewers(line: str) -> Iterator[None]:
     match = re.search(r":(\d+)/", line)
     if match is None:
         raise UserError(f"beside: expected the address that is served, found {line.strip()!r}")
+    address = ("127.0.0.1", int(match[1]))
     with ExitStack() as stack:
-        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", int(match[1])))) for _ in range(_VIEWERS + 1)]
-        for connection in connections:
-            connection.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try:
+            connections = [stack.enter_context(socket.create_connection(address)) for _ in range(_VIEWERS + 1)]
+            for connection in connections:
+                connection.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"beside: {line.strip()}: cannot be reached ({reason}); try run_cam.py --serve by hand") from None
         for connection in connections[1:]:
             threading.Thread(target=_read_all, args=(connection,), daemon=True).start()
         yield
@@ -116,8 +128,8 @@ def _repainting(args: argparse.Namespace, folder: Path) -> Iterator[None]:
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
-    has_begun.wait()
     try:
+        has_begun.wait()
         if not thread.is_alive():
             raise OutputError("beside: the re-painting ended at once; try the same by hand with python -m models.gatys")
         yield
@@ -126,24 +138,15 @@ def _repainting(args: argparse.Namespace, folder: Path) -> Iterator[None]:
         thread.join()
 
 
-def _memory_mb(pid: int) -> float | None:
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return None
-    match = re.search(r"VmRSS:\s+(\d+) kB", text)
-    return round(int(match[1]) / 1024, 1) if match else None
-
-
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.beside", description=__doc__)
-    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
-    parser.add_argument("--fps", type=argument_types.positive, default=30.0, help="of the demo camera")
-    parser.add_argument("--seconds", type=argument_types.positive, default=20.0, help="of each run")
-    parser.add_argument("--rounds", type=argument_types.count, default=3)
-    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="int8")
+    parser = argument_types.Parser(prog="python -m benchmarks.beside", description=__doc__)
+    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH", help="default %(default)s")
+    parser.add_argument("--fps", type=argument_types.positive, default=30.0, help="of the demo camera (default %(default)s)")
+    parser.add_argument("--seconds", type=argument_types.positive, default=20.0, help="of each run (default %(default)s)")
+    parser.add_argument("--rounds", type=argument_types.count, default=3, help="turns of all cases (default %(default)s)")
+    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="int8", help="default %(default)s")
     parser.add_argument("--repaint", type=Path, nargs=2, metavar=("PHOTO", "PAINTING"), help="measure a re-painting too")
     parser.add_argument("--vgg", type=Path, help="for the re-painting")
     parser.add_argument("--json", type=Path)
@@ -160,14 +163,14 @@ def main(argv: list[str] | None = None) -> int:
         return tell_mistake(error)
     alone = statistics.median(run["fps"] for run in runs["alone"])
     print_table(
-        ("case", "fps", "share of alone", "p95 ms", "memory MB, early and late", "frames dropped by it", "most viewers"),
+        ("case", "fps", "share of alone", "p95 ms", "memory MiB, early and late", "frames dropped by it", "most viewers"),
         [
             (
                 case,
                 f"{(fps := statistics.median(run['fps'] for run in found)):.1f}",
                 f"{fps / alone:.3f}",
                 f"{statistics.median(run['p95_ms'] for run in found):.1f}",
-                "{} {}".format(*found[-1]["memory_mb"]),
+                "{} {}".format(*found[-1]["memory_mib"]),
                 sum(run["recording"]["frames_dropped"] for run in found) if case == "recording" else "-",
                 max(run["serving"]["most_viewers"] for run in found) if case == "viewers" else "-",
             )

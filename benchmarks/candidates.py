@@ -87,7 +87,7 @@ def measure(candidates: list[GeneratorSettings], sizes_wh: Sequence[tuple[int, i
     for size_wh in sizes_wh:
         frame = np.random.default_rng(0).integers(0, 256, (1, size_wh[1], size_wh[0], 3), np.uint8)
         contenders = {
-            (number, precision): Contender(f"{label(candidates[number])} {precision}", session, fitted(session, frame[0]))
+            (number, precision): Contender(label(candidates[number]), precision, session, fitted(session, frame[0]))
             for (number, precision), session in sessions.items()
         }
         for _ in range(rounds):
@@ -126,7 +126,7 @@ def _times(contenders: dict[tuple[int, str], Contender], number: int) -> dict[st
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.candidates", description=__doc__)
+    parser = argument_types.Parser(prog="python -m benchmarks.candidates", description=__doc__)
     parser.add_argument(
         "--shape",
         action="append",
@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
         help="may be repeated; the first is the measure of the others; default: those in docs/TRAINING.md",
     )
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
-    parser.add_argument("--rounds", type=argument_types.count, default=7)
+    parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

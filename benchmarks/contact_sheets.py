@@ -13,9 +13,10 @@ each has a strip of its own. --style also takes ONNX files, so that networks whi
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,9 +24,10 @@ import numpy as np
 from tqdm import tqdm
 
 import realtime.program.quiet  # noqa: F401
+from benchmarks.networks import chosen_styles
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
-from realtime.gallery import PRECISIONS, TIERS, Style, find_style, load_gallery
+from realtime.gallery import PRECISIONS, TIERS, Style
 from realtime.networks.model_choice import ModelChoice, allowed_files
 from realtime.overlay import Panel
 from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, write_picture
@@ -89,6 +91,21 @@ def strip(frames: Sequence[Image], stylizer: Stylizer, label: str) -> Image:
     return lay_out(rows, len(frames))
 
 
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """A name, with a number where it is taken; not every file system tells capitals from small letters."""
+    lowered = {other.lower() for other in taken}
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    return next(one for one in names if one.lower() not in lowered)
+
+
+def named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by names that differ, even where the files differ in folder or suffix alone."""
+    found: dict[str, Path] = {}
+    for path in dict.fromkeys(paths):
+        found[free_name(path.stem, found)] = path
+    return found
+
+
 def read_photos(sources: Sequence[str], count: int, height: int) -> dict[str, Image]:
     """Photographs by name, evenly spread over what is found.
 
@@ -98,12 +115,12 @@ def read_photos(sources: Sequence[str], count: int, height: int) -> dict[str, Im
         SourceError: nothing in them, or not a picture.
     """
     found = [path for text in sources for path in expand(text) or [Path(text)]]
-    paths = [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]
+    paths = [path for path in dict.fromkeys(found) if path.suffix.lower() in PICTURE_SUFFIXES]
     if not paths:
         raise SourceError(f"--photos {' '.join(sources)}: no photographs found there")
     steps = max(1, min(count, len(paths)) - 1)
     chosen = [paths[round(k * (len(paths) - 1) / steps)] for k in range(min(count, len(paths)))]
-    return {path.stem: fit_height(read_picture(path).image_bgr, height) for path in chosen}
+    return {name: fit_height(read_picture(path).image_bgr, height) for name, path in named(chosen).items()}
 
 
 def read_frames(clip: Path, first: int, every: int, count: int, height: int) -> list[Image]:
@@ -161,7 +178,8 @@ def make_sheets(
     in_all: dict[str, list[Image]] = {name: [labelled(photo, "photograph")] for name, photo in photos.items()}
 
     def write(name: str, sheet: Image) -> None:
-        written.append(folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.jpg")
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        written.append(folder / f"{free_name(plain, (path.stem for path in written))}.jpg")
         write_picture(written[-1], sheet)
 
     for style in tqdm(styles, unit="style", disable=None):
@@ -184,20 +202,22 @@ def make_sheets(
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     raw = argparse.RawDescriptionHelpFormatter  # the list of sheets stays a list
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.contact_sheets", description=__doc__, formatter_class=raw)
+    parser = argument_types.Parser(prog="python -m benchmarks.contact_sheets", description=__doc__, formatter_class=raw)
     number = argument_types.count
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--photos", nargs="+", metavar="FOLDER|FILE", help="photographs: folders, patterns or files")
-    parser.add_argument("--count", type=number, default=8, help="of these at most, evenly spread (default 8)")
+    parser.add_argument("--count", type=number, default=8, help="of these at most, evenly spread (default %(default)s)")
     parser.add_argument("--clip", type=Path, action="append", default=[], help="may be repeated")
-    parser.add_argument("--frames", type=number, default=5, help="of a clip in a strip (default 5)")
-    parser.add_argument("--first", type=number, default=1, help="number of the strip's first frame, from 1")
-    parser.add_argument("--every", type=number, default=1, help="distance between the strip's frames (default 1)")
-    parser.add_argument("--height", type=number, default=480, help="at which all is painted and shown (default 480)")
+    parser.add_argument("--frames", type=number, default=5, help="of a clip in a strip (default %(default)s)")
+    parser.add_argument("--first", type=number, default=1, help="number of the strip's first frame (default %(default)s)")
+    parser.add_argument("--every", type=number, default=1, help="distance between the strip's frames (default %(default)s)")
+    parser.add_argument("--height", type=number, default=480, help="at which all is painted and shown (default %(default)s)")
     parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery; may be repeated")
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
-    parser.add_argument("--tier", nargs="+", choices=("auto", *TIERS), default=["auto"], help="one or several")
-    parser.add_argument("--precision", nargs="+", choices=("auto", *PRECISIONS), default=["auto"], help="one or several")
+    parser.add_argument("--tier", nargs="+", choices=("auto", *TIERS), default=["auto"], help="one or several (default auto)")
+    parser.add_argument(
+        "--precision", nargs="+", choices=("auto", *PRECISIONS), default=["auto"], help="one or several (default auto)"
+    )
     return parser
 
 
@@ -209,11 +229,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.photos is None and not args.clip:
         parser.error("nothing to paint: give --photos FOLDER, --clip CLIP, or both")
     try:
-        gallery = load_gallery(args.styles)
-        names = args.style or [style.name for style in gallery]
-        styles = [found[number] for found, number in (find_style(gallery, name) for name in names)]
+        styles = chosen_styles(args.style, args.styles)
         photos = read_photos(args.photos, args.count, args.height) if args.photos is not None else {}
-        clips = {clip.stem: read_frames(clip, args.first - 1, args.every, args.frames, args.height) for clip in args.clip}
+        which = (args.first - 1, args.every, args.frames, args.height)
+        clips = {name: read_frames(clip, *which) for name, clip in named(args.clip).items()}
         make_folder(args.out, "--out")
         choices = [ModelChoice(tier, precision) for tier in args.tier for precision in args.precision]
         written = make_sheets(styles, choices, photos, clips, args.out)

@@ -7,7 +7,6 @@ threads and spinning share them: milliseconds and processor milliseconds for a f
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -88,11 +87,11 @@ def _session(model: ModelFile, threads: int, spins: bool) -> ort.InferenceSessio
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cores", description=__doc__)
+    parser = argument_types.Parser(prog="python -m benchmarks.cores", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
-    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
-    parser.add_argument("--frames", type=argument_types.count, default=150)
-    parser.add_argument("--rounds", type=argument_types.count, default=20)
+    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH", help="default %(default)s")
+    parser.add_argument("--frames", type=argument_types.count, default=150, help="waited for (default %(default)s)")
+    parser.add_argument("--rounds", type=argument_types.count, default=20, help="turns of all threads (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

@@ -6,7 +6,6 @@ with the network alone on the same frames. What is lost on the way is the differ
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -59,14 +58,14 @@ def _alone_fps(stylizer: Stylizer, pictures: list[Image], frames: int) -> float:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
+    parser = argument_types.Parser(prog="python -m benchmarks.end_to_end", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
-    parser.add_argument("--tier", default="auto", choices=("auto", *TIERS))
-    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
-    parser.add_argument("--provider", default="auto", choices=PROVIDERS)
-    parser.add_argument("--frames", type=argument_types.count, default=100)
-    parser.add_argument("--rounds", type=argument_types.count, default=5)
+    parser.add_argument("--tier", default="auto", choices=("auto", *TIERS), help="default %(default)s")
+    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS), help="default %(default)s")
+    parser.add_argument("--provider", default="auto", choices=PROVIDERS, help="default %(default)s")
+    parser.add_argument("--frames", type=argument_types.count, default=100, help="of a turn (default %(default)s)")
+    parser.add_argument("--rounds", type=argument_types.count, default=5, help="turns (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

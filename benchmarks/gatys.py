@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.loss_plot import draw_losses, write_plot
+from benchmarks.loss_plot import draw_losses, encode_plot
+from benchmarks.processes import peak_mib
 from benchmarks.report import data_folder, print_table, write_json
 from models.devices import choose_device
 from models.photos import evaluation_photos, list_photos
@@ -33,6 +34,7 @@ from models.vgg import VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
+from realtime.program.same_files import Identities, check_not_source, identities
 
 _NEAR = 1.05  # the same loss: within 5 %
 _GOAL_SECONDS = 60.0
@@ -42,9 +44,10 @@ _POINTS = 24  # of the fast curve: each costs an evaluation in float32
 
 @dataclass
 class PausedClock:
-    """Seconds without the pauses."""
+    """Seconds without the pauses; it knows how long these were and how much processor time they took."""
 
     paused_s: float = 0.0
+    paused_processor_s: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
     def __call__(self) -> float:
@@ -52,9 +55,10 @@ class PausedClock:
 
     def pause(self, work: Callable[[], float]) -> float:
         """Does something in time that is not counted."""
-        started = time.monotonic()
+        started, processor_s = time.monotonic(), time.process_time()
         result = work()
         self.paused_s += time.monotonic() - started
+        self.paused_processor_s += time.process_time() - processor_s
         return result
 
 
@@ -121,7 +125,7 @@ def measure(
 
     processor = time.process_time()
     result = paint(content, styles, settings, network, progress=watch, clock=clock)
-    processor = time.process_time() - processor
+    processor = time.process_time() - processor - clock.paused_processor_s
     loss = evaluated(result.picture)
     curve.append((result.seconds, loss))
     return Side(name, curve, result.seconds, processor, loss, result.evaluations, result.precision, result.picture)
@@ -153,8 +157,8 @@ def report(fast: Side, published: Side) -> dict[str, Any]:
     }
 
 
-def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int | None:
-    """Peak of the memory of python -m models.gatys with the fast preset, in a process of its own; a few steps show it.
+def peak_memory_mib(args: argparse.Namespace, content: Path, style: Path) -> int | None:
+    """Peak of the memory in MiB of python -m models.gatys with the fast preset, in its own process; a few steps show it.
 
     None where the system does not tell.
     """
@@ -169,30 +173,34 @@ def peak_memory_mb(args: argparse.Namespace, content: Path, style: Path) -> int 
         import resource
     except ImportError:  # Windows has none
         return None
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return round(peak / 1024 if sys.platform != "darwin" else peak / 2**20)
+    return peak_mib(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of python -m benchmarks.gatys."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gatys", description=__doc__)
+    parser = argument_types.Parser(prog="python -m benchmarks.gatys", description=__doc__)
     parser.add_argument(
         "--content", metavar="FILE", help="default: the second evaluation photo of the shared data folder, or the only one"
     )
     parser.add_argument("--style", metavar="FILE|NAME", help="default: the great wave of the shared data folder")
     parser.add_argument("--losses", choices=sorted(PRESETS), default="fast", help="whose losses (default %(default)s)")
-    parser.add_argument("--size", type=argument_types.count, default=512)
+    parser.add_argument("--size", type=argument_types.count, default=512, help="of the longer side (default %(default)s)")
     parser.add_argument(
         "--iterations", type=argument_types.count, metavar="N", help="of the fast side at full size (default: the preset's)"
     )
     parser.add_argument(
         "--reference-iterations", type=argument_types.count, default=500, metavar="N", help="default %(default)s"
     )
-    parser.add_argument("--reference-seconds", type=argument_types.positive, metavar="S", help="ends the published side early")
-    parser.add_argument("--threads", type=argument_types.count, metavar="N")
-    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--vgg", metavar="FILE")
-    parser.add_argument("--seed", type=argument_types.seed, default=0)
+    parser.add_argument(
+        "--reference-seconds",
+        type=argument_types.positive,
+        metavar="S",
+        help="ends the published side early (default: no limit)",
+    )
+    parser.add_argument("--threads", type=argument_types.count, metavar="N", help="default: PyTorch's choice")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default %(default)s)")
+    parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: as models.gatys)")
+    parser.add_argument("--seed", type=argument_types.seed, default=0, help="default %(default)s")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--plot", metavar="FILE", help="PNG of the losses over time")
     parser.add_argument("--pictures", metavar="FOLDER", help="keep both pictures there")
@@ -219,11 +227,12 @@ def run(args: argparse.Namespace) -> int:
     style_path = style_picture(args.style or str(data_folder() / "styles" / "hokusai_great_wave.jpg"))
     content, styles = read_still(content_path), [StylePicture(read_still(style_path))]
     quick, recipe = settings_of_both(args)
-    _check_places(args)
-    memory = peak_memory_mb(args, content_path, style_path)
+    vgg = [Path(args.vgg)] if args.vgg else []
+    _check_places(args, identities([content_path, style_path, *vgg]))
+    memory = peak_memory_mib(args, content_path, style_path)
     fast = measure("fast", quick, content, styles, args, _POINTS)
     published = measure("published", recipe, content, styles, args, None)
-    found = report(fast, published) | {"peak_memory_mb": memory}
+    found = report(fast, published) | {"peak_memory_mib": memory}
     rows = [
         (
             s.name,
@@ -239,16 +248,14 @@ def run(args: argparse.Namespace) -> int:
     print_table(("side", "seconds", "processor s", "evaluations", "precision", "loss", "ratio"), rows)
     near = found["within_5_percent_after_s"]
     print(f"fast is within 5 % after {'never' if near is None else f'{near:.1f} s'}; at 60 s {found['loss_ratio_at_60_s']:.3f}")
-    peak = "unknown" if memory is None else f"{memory} MB"
+    peak = "unknown" if memory is None else f"{memory} MiB"
     print(f"{found['time_ratio']:.3f} of the time, peak memory of the fast preset {peak}")
     curves = {side.name: side.curve for side in (published, fast)}
     if args.plot:
         plotted = {f"{name}, {args.size} px": curve for name, curve in curves.items()}
-        write_plot(Path(args.plot), draw_losses(plotted, [_GOAL_SECONDS]))
-    if args.pictures:
-        for side in (fast, published):
-            path = Path(args.pictures) / f"{side.name}.png"
-            write_whole(path, encode_still(path, side.picture, 8, {}))
+        _write(Path(args.plot), encode_plot(draw_losses(plotted, [_GOAL_SECONDS])), "--plot")
+    for side, path in zip((fast, published), _pictures(args), strict=False):
+        _write(path, encode_still(path, side.picture, 8, {}), "--pictures")
     content_of = {"content": content_path.name, "style": style_path.name, "losses": args.losses, "size": args.size}
     threads = {"torch": str(torch.__version__), "threads": torch.get_num_threads(), "device": args.device}
     if args.json:
@@ -256,16 +263,30 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _check_places(args: argparse.Namespace) -> None:
-    """Refuses places that cannot be written, and makes the folder for pictures, before the work is done."""
+def _check_places(args: argparse.Namespace, read: Identities) -> None:
+    """Refuses places that cannot be written or are read, and makes the folder for pictures, before the work is done."""
     if args.pictures:
         try:
             Path(args.pictures).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"--pictures {args.pictures}: cannot be made ({error.strerror})") from None
-        check_place(Path(args.pictures) / "published.png", overwrite=True)
-    for place in filter(None, (args.json, args.plot)):
-        check_place(Path(place), overwrite=True)
+    places = [("--json", args.json), ("--plot", args.plot), *(("--pictures", path) for path in _pictures(args))]
+    for option, place in places:
+        if place is not None:
+            check_not_source(Path(place), read, option)
+            check_place(Path(place), overwrite=True)
+
+
+def _pictures(args: argparse.Namespace) -> list[Path]:
+    """Where the pictures of the fast and the published side go; nowhere unless they are asked for."""
+    return [Path(args.pictures) / f"{name}.png" for name in ("fast", "published")] if args.pictures else []
+
+
+def _write(path: Path, data: bytes, option: str) -> None:
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise OutputError(f"{option} {path}: cannot be written ({error.strerror}); make room or name another place") from None
 
 
 def _network(settings: GatysSettings, args: argparse.Namespace) -> VGGFeatures:

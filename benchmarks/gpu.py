@@ -170,14 +170,14 @@ def measure(args: argparse.Namespace, size_wh: tuple[int, int]) -> tuple[list[di
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser = argument_types.Parser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
-    parser.add_argument("--tier", default="auto", choices=("auto", *TIERS))
-    parser.add_argument("--provider", default="cuda", choices=("cuda", "tensorrt"))
+    parser.add_argument("--tier", default="auto", choices=("auto", *TIERS), help="default %(default)s")
+    parser.add_argument("--provider", default="cuda", choices=("cuda", "tensorrt"), help="default %(default)s")
     parser.add_argument("--run", type=Path, help="a training's folder: its generator in PyTorch beside the others")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 1920x1080 and 3840x2160")
-    parser.add_argument("--rounds", type=argument_types.count, default=5)
-    parser.add_argument("--runs", type=argument_types.count, default=20)
+    parser.add_argument("--rounds", type=argument_types.count, default=5, help="turns (default %(default)s)")
+    parser.add_argument("--runs", type=argument_types.count, default=20, help="of a turn (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     rows, lines = [], []

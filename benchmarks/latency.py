@@ -6,7 +6,6 @@ Runs run_cam.py on the demo source at a given size and rate, played as a camera 
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -44,9 +43,9 @@ def measure(size: str, fps: int, frames: int, options: list[str]) -> dict[str, A
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point; arguments after -- are handed to run_cam.py."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--frames", type=argument_types.count, default=300)
-    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS))
+    parser = argument_types.Parser(prog="python -m benchmarks.latency", description=__doc__)
+    parser.add_argument("--frames", type=argument_types.count, default=300, help="of each run (default %(default)s)")
+    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS), help="default %(default)s")
     parser.add_argument("--json", type=Path)
     parser.add_argument("options", nargs="*", metavar="-- OPTION", help="handed to run_cam.py, such as -- --provider cpu")
     args = parser.parse_args(argv)

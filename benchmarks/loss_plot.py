@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.errors import OutputError
 
 Curve = Sequence[tuple[float, float]]  # seconds, loss
 
@@ -55,18 +52,11 @@ def draw_losses(curves: Mapping[str, Curve], marks_s: Sequence[float] = ()) -> N
     return picture
 
 
-def write_plot(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Writes a plot.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+def encode_plot(picture: NDArray[np.uint8]) -> bytes:
+    """A plot as a PNG file's bytes."""
     done, data = cv2.imencode(".png", picture)
     assert done
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"plot {path}: cannot be written ({error.strerror})") from None
+    return data.tobytes()
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

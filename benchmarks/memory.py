@@ -6,15 +6,14 @@ path: resident memory at its highest, and how it changes from the first tenth of
 
 from __future__ import annotations
 
-import argparse
-import re
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import realtime.program.quiet  # noqa: F401
+from benchmarks.processes import own_memory
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import check_json, print_table, size_text, write_json
 from realtime.errors import EXIT_DONE, UserError, tell_mistake
@@ -25,31 +24,9 @@ from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 from realtime.studio import Studio
 
-_STATUS = Path("/proc/self/status")
+_NAME = "benchmarks.memory"
 _SETTLE_S = 5.0  # for the neighbours to be warm
 _PARTS = 10
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Resident memory of this process in megabytes: now, and at its highest so far."""
-
-    now_mb: float
-    highest_mb: float
-
-
-def read_memory(status: Path = _STATUS) -> Memory:
-    """Asks the system.
-
-    Raises:
-        UserError: a system without /proc.
-    """
-    try:
-        text = status.read_text(encoding="utf-8")
-    except OSError:
-        raise UserError("benchmarks.memory: reads /proc/self/status, which this system does not have") from None
-    found = {name: int(kilobytes) / 1024 for name, kilobytes in re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", text, re.MULTILINE)}
-    return Memory(round(found["VmRSS"], 1), round(found["VmHWM"], 1))
 
 
 def gallery_of(styles: list[Style], count: int) -> list[Style]:
@@ -69,29 +46,33 @@ def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any
     readings = []
     for _ in range(_PARTS):
         run_pipeline(studio, ReadyFrames(pictures, max(1, frames // _PARTS)))
-        readings.append(read_memory())
+        readings.append(own_memory(_NAME))
     return {
         "size_wh": size_wh,
         "styles": len(studio.styles),
         "frames": frames,
-        "resident_mb": [reading.now_mb for reading in readings],
-        "growth_mb": round(readings[-1].now_mb - readings[0].now_mb, 1),
-        "highest_mb": readings[-1].highest_mb,
+        "resident_mib": [reading.now_mib for reading in readings],
+        "growth_mib": round(readings[-1].now_mib - readings[0].now_mib, 1),
+        "highest_mib": readings[-1].highest_mib,
     }
 
 
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("--size", type=argument_types.size, default="640x480", metavar="WxH")
-    parser.add_argument("--styles", type=argument_types.count, default=12, metavar="N")
-    parser.add_argument("--frames", type=argument_types.count, default=20_000)
+    parser = argument_types.Parser(prog=f"python -m {_NAME}", description=__doc__)
+    parser.add_argument(
+        "--size", type=argument_types.size, default="640x480", metavar="WxH", help="of the frames (default %(default)s)"
+    )
+    parser.add_argument(
+        "--styles", type=argument_types.count, default=12, metavar="N", help="in the gallery (default %(default)s)"
+    )
+    parser.add_argument("--frames", type=argument_types.count, default=20_000, help="in all (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:
         check_json(args.json)
-        read_memory()
+        own_memory(_NAME)
         styles, _ = find_style(load_gallery(), None)
         studio = Studio(gallery_of(styles, args.styles), ModelChoice(provider="cpu"))
         try:
@@ -102,16 +83,16 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake(error)
     print_table(
-        ("styles", "size", "frames", "highest MB", "after a tenth", "at the end", "growth"),
+        ("styles", "size", "frames", "highest MiB", "after a tenth", "at the end", "growth"),
         [
             (
                 row["styles"],
                 size_text(args.size),
                 row["frames"],
-                row["highest_mb"],
-                row["resident_mb"][0],
-                row["resident_mb"][-1],
-                row["growth_mb"],
+                row["highest_mib"],
+                row["resident_mib"][0],
+                row["resident_mib"][-1],
+                row["growth_mib"],
             )
         ],
     )

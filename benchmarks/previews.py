@@ -1,12 +1,12 @@
 """Paints the previews that ship: python -m benchmarks.previews --photo PICTURE.
 
-styles/NAME/preview.jpg for each style of the gallery, and docs/banner.jpg with the photograph beside its paintings.
+Writes over the files that ship, unasked: styles/NAME/preview.jpg of each style of the gallery, and docs/banner.jpg with the
+photograph beside its paintings.
 The picture must be in the public domain: the shipped ones are painted from scikit-image's astronaut.png (NASA).
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ from realtime.frame import Image
 from realtime.gallery import DESCRIPTION, SHIPPED, load_gallery
 from realtime.networks.model_choice import ModelChoice
 from realtime.pictures.files import write_picture
+from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 from realtime.stylizer import Stylizer
 
@@ -48,8 +49,8 @@ def banner(photo: Image, paintings: Sequence[Image]) -> Image:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.previews", description=__doc__)
-    parser.add_argument("--photo", type=Path, required=True)
+    parser = argument_types.Parser(prog="python -m benchmarks.previews", description=__doc__)
+    parser.add_argument("--photo", type=Path, required=True, help="to be painted")
     args = parser.parse_args(argv)
     try:
         photo = cv2.imread(str(args.photo))

@@ -1,12 +1,12 @@
 """style_error and content_error of styles on the standard photos: python -m benchmarks.quality.
 
 style_error: mean over relu1_1 .. relu5_1 of |G(y) - A|^2 / |A|^2, averaged over the photos, for the painting at four
-sizes of which the best counts. content_error: |F(y) - F(x)|^2 / |F(x)|^2 at relu4_2. VGG-19 in float32.
+sizes of which the best counts. content_error: |F(y) - F(x)|^2 / |F(x)|^2 at relu4_2. VGG-19 in float32. Photos are shrunk
+to 288 pixels on the short side, those that are smaller stay as they are.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from dataclasses import dataclass
@@ -19,20 +19,24 @@ from torch import Tensor
 from tqdm import tqdm
 
 import realtime.program.quiet  # noqa: F401
-from benchmarks.networks import add_arguments, networks_of
+from benchmarks.networks import add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
+from models.devices import enough_memory
 from models.images import as_batch, load_image, resize_short_side
 from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, relative_squared_error
 from models.photos import evaluation_photos, list_photos
+from models.stills.levels import SMALLEST_SIDE
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
-from realtime.gallery import Style, find_style, load_gallery
+from realtime.gallery import Style
+from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 from realtime.stylizer import Stylizer
 
 PAINTING_SIZES = (256, 384, 512, 768)
+_SHORT_SIDE = 288  # of photos: figures of larger ones compare with nothing, and VGG-19 takes 1 GB for a megapixel
 
 
 @dataclass(frozen=True)
@@ -44,23 +48,31 @@ class Photo:
 
 
 def load_photos(folder: Path, vgg: VGGFeatures) -> list[Photo]:
-    """Every 50th photo of a folder; one that cannot be read is left out, and no other takes its place: that was trained on.
+    """Every 50th photo of a folder; one that cannot be used is left out, and no other takes its place: that was trained on.
 
     Raises:
-        SourceError: none of them can be read.
+        SourceError: none of them can be used.
     """
     photos = []
     for path in evaluation_photos(list_photos(folder)):
         try:
-            picture = load_image(path)
+            picture = _load_photo(path)
         except SourceError as error:
             print(f"skipped: {error}", file=sys.stderr)
             continue
         features = vgg(as_batch(picture), (CONTENT_LAYER,))[CONTENT_LAYER]
         photos.append(Photo(np.ascontiguousarray(picture.numpy()[::-1].transpose(1, 2, 0)), features))
     if not photos:
-        raise SourceError(f"content folder {folder}: none of the photographs to measure with can be read")
+        raise SourceError(f"content folder {folder}: none of the photographs to measure with can be used")
     return photos
+
+
+def _load_photo(path: Path) -> Tensor:
+    picture = load_image(path)
+    height, width = picture.shape[1:]
+    if min(height, width) < SMALLEST_SIDE:
+        raise SourceError(f"photo {path}: {width}x{height} pixels; expected at least {SMALLEST_SIDE} on each side")
+    return resize_short_side(picture, min(_SHORT_SIDE, height, width))
 
 
 def measure_quality(stylizer: Stylizer, painting: Path, photos: list[Photo], vgg: VGGFeatures) -> dict[str, Any]:
@@ -117,12 +129,17 @@ def paintings_of(styles: list[Style], folder: Path, named: bool) -> dict[str, Pa
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery that have a painting")
-    parser.add_argument("--content", type=Path, default=data_folder() / "content")
-    parser.add_argument("--paintings", type=Path, default=data_folder() / "styles", metavar="DIR", help="holds NAME.jpg")
-    parser.add_argument("--vgg", type=Path, default=None)
+    parser = argument_types.Parser(prog="python -m benchmarks.quality", description=__doc__)
     add_arguments(parser)
+    parser.add_argument("--content", type=Path, default=data_folder() / "content", help="photographs (default %(default)s)")
+    parser.add_argument(
+        "--paintings",
+        type=Path,
+        default=data_folder() / "styles",
+        metavar="DIR",
+        help="holds NAME.jpg; styles that are not named and have none are left out (default %(default)s)",
+    )
+    parser.add_argument("--vgg", type=Path, help="VGG-19 state dict (default: the data folder's, else as models.gatys)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     default_vgg = data_folder() / "vgg19" / "vgg19_features.pth"
@@ -130,13 +147,10 @@ def main(argv: list[str] | None = None) -> int:
         check_json(args.json)
         weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
         network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
-        gallery = load_gallery()
-        chosen = [
-            styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])
-        ]
+        chosen = chosen_styles(args.style, args.styles)
         paintings = paintings_of(chosen, args.paintings, args.style is not None)
         rows = []
-        with torch.no_grad():
+        with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
             photos = load_photos(args.content, network.features)
             for style in (style for style in chosen if style.name in paintings):
                 for found in networks_of(style, args.tier, args.precision):

@@ -21,6 +21,7 @@ from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
 from realtime.program.statistics_file import collect_stats
 from realtime.sinks import NullSink
+from realtime.source import Source
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 
@@ -34,7 +35,7 @@ def ready_pictures(size_wh: tuple[int, int]) -> list[Image]:
     return [np.ascontiguousarray(scene.draw(number * 0.1)) for number in range(_DIFFERENT)]
 
 
-class ReadyFrames:
+class ReadyFrames(Source):
     """Hands out pictures that exist already.
 
     Args:
@@ -44,14 +45,11 @@ class ReadyFrames:
     """
 
     description = "ready frames"
-    is_mirrored = False
-    is_hardware = False
-    can_return = False
 
     def __init__(self, pictures: list[Image], count: int, fps: float | None = None) -> None:
         self.is_live = fps is not None
         self.fps = fps
-        self.frame_count: int | None = count
+        self.frame_count = count
         self._pictures, self._pace = pictures, Pace(fps) if fps is not None else None
         self._index = 0
 

@@ -7,7 +7,6 @@ big product of matrices of the same type, and what the operators other than conv
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -32,10 +31,15 @@ _DISCARDED = 1
 
 
 class Contender:
-    """A session with an input of the right shape."""
+    """A session with an input of the right shape.
 
-    def __init__(self, name: str, session: ort.InferenceSession, frame: Any) -> None:
-        self.name = name
+    Args:
+        name: of the network, for the table, where its precision is added.
+        precision: of the network.
+    """
+
+    def __init__(self, name: str, precision: str, session: ort.InferenceSession, frame: Any) -> None:
+        self.name, self._precision = f"{name} {precision}", precision
         self.milliseconds: list[float] = []
         self._session, self._feed = session, {session.get_inputs()[0].name: frame}
 
@@ -49,14 +53,14 @@ class Contender:
 
     def share_of_peak(self, size_wh: tuple[int, int], peaks: dict[str, float]) -> dict[str, float]:
         """Multiply-adds a second in thousand millions, and their share of the peak; nothing where they are not known."""
-        macs, precision = macs_per_pixel(self._session), self.name.split()[-1]
-        if macs is None or precision not in peaks:
+        macs, peak = macs_per_pixel(self._session), peaks.get(self._precision)
+        if macs is None or peak is None:
             return {}
         reached = macs * size_wh[0] * size_wh[1] / (self.median_ms / 1000)
         return {
             "gmacs": round(reached / 1e9, 1),
-            "peak_gmacs": round(peaks[precision] / 1e9, 1),
-            "share": reached / peaks[precision],
+            "peak_gmacs": round(peak / 1e9, 1),
+            "share": reached / peak,
         }
 
     @property
@@ -74,11 +78,11 @@ def measure(style_name: str | None, size_wh: tuple[int, int], choice: SessionSet
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reference.onnx"
         export_reference(path, size_wh)
-        contenders = [Contender("reference fp32", create_session(path, choice, path.name)[0], planes)]
+        contenders = [Contender("reference", "fp32", create_session(path, choice, path.name)[0], planes)]
     for tier, models in styles[number].models.items():
         for precision, model in models.items():
             session, _ = create_session(model.path, choice, model.path.name)
-            contenders.append(Contender(f"{tier} {precision}", session, fitted(session, frame[0])))
+            contenders.append(Contender(tier, precision, session, fitted(session, frame[0])))
     peaks = {p: peak_macs(p, choice) for p in ("fp32", "int8")} if choice.provider == "cpu" else {}
     for _ in range(rounds):
         for contender in contenders:
@@ -105,12 +109,12 @@ def _operators(style_name: str | None, threads: int) -> dict[str, dict[str, floa
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser = argument_types.Parser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--style", help="default: the gallery's first")
     parser.add_argument("--size", action="append", type=argument_types.size, help="default: 640x480 and 1280x720")
-    parser.add_argument("--provider", default="cpu", choices=PROVIDERS)
-    parser.add_argument("--threads", type=argument_types.whole, default=0)
-    parser.add_argument("--rounds", type=argument_types.count, default=7)
+    parser.add_argument("--provider", default="cpu", choices=PROVIDERS, help="default %(default)s")
+    parser.add_argument("--threads", type=argument_types.whole, default=0, help="default: onnxruntime's choice")
+    parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     try:

@@ -8,7 +8,6 @@ flicker that is left of a live picture, which is steadied (realtime/steadying.py
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import struct
 import sys
@@ -19,12 +18,12 @@ import cv2
 import numpy as np
 
 import realtime.program.quiet  # noqa: F401
-from benchmarks.networks import add_arguments, networks_of
+from benchmarks.networks import add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
 from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
 from realtime.frame import Image
-from realtime.gallery import find_style, load_gallery
+from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 from realtime.steadying import Steadier
 from realtime.stylizer import Stylizer
@@ -39,17 +38,23 @@ _AGREEMENT = 10.0  # grey levels: where the photographs themselves differ more, 
 
 
 def read_clip(path: Path) -> list[Image]:
-    """The first 24 frames, 480 wide, the height a multiple of 32."""
+    """The first 24 frames, 480 wide, the height a multiple of 32.
+
+    Raises:
+        SourceError: not a clip, or nothing moves in it.
+    """
     source = VideoFileSource(path)
     source.open()
     frames: list[Image] = []
     try:
         while len(frames) < FRAMES and (found := source.read()) is not None:
             height, width = found[0].shape[:2]
-            size_wh = (WIDTH, round(height * WIDTH / width / 32) * 32)
+            size_wh = (WIDTH, max(1, round(height * WIDTH / width / 32)) * 32)
             frames.append(np.asarray(cv2.resize(found[0], size_wh, interpolation=cv2.INTER_AREA), np.uint8))
     finally:
         source.close()
+    if len(frames) < 2 or _mean_change(frames) == 0:
+        raise SourceError(f"clip {path}: found no motion in its first {len(frames)} frames; expected a clip where things move")
     return frames
 
 
@@ -66,15 +71,24 @@ def measure_flicker(stylizer: Stylizer, frames: list[Image]) -> dict[str, float]
 
 
 def measure_warp_error(stylizer: Stylizer, folder: Path) -> float:
-    """Warp error averaged over the picture pairs of a folder."""
+    """Warp error averaged over the picture pairs of a folder.
+
+    Raises:
+        SourceError: no pairs there, or one that cannot be measured with.
+    """
     ratios = []
     for flow_path in sorted(folder.glob("*_flow01.flo")):
         prefix = flow_path.name.removesuffix("_flow01.flo")
         first, second = (_read_picture(folder / f"{prefix}_img{k}.png") for k in (0, 1))
         flow = read_flow(flow_path)
+        if not first.shape[:2] == second.shape[:2] == flow.shape[:2]:
+            found = ", ".join(f"{array.shape[1]}x{array.shape[0]}" for array in (first, second, flow))
+            raise SourceError(f"flow pair {flow_path}: found sizes {found} of pictures and flow; expected one size")
         photos = _differences(first, second, flow)
         paintings = _differences(stylizer.style(first), stylizer.style(second), flow)
         agree = (photos < _AGREEMENT) & _inside(flow)
+        if not photos[agree].any():
+            raise SourceError(f"flow pair {flow_path}: found no change along the flow to compare with; expected photographs")
         ratios.append(float(paintings[agree].mean() / photos[agree].mean()))
     if not ratios:
         raise SourceError(f"flow pairs: none in {folder}; expected N_flow01.flo with N_img0.png and N_img1.png")
@@ -85,9 +99,12 @@ def read_flow(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A Middlebury .flo file: (H, W, 2) float32, right and down in pixels.
 
     Raises:
-        SourceError: another format, or not as long as its header says.
+        SourceError: it cannot be read, has another format, or is not as long as its header says.
     """
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"flow {path}: cannot be read ({error.strerror})") from None
     if len(data) < 12:
         raise SourceError(f"flow {path}: only {len(data)} bytes")
     magic, width, height = struct.unpack("<fii", data[:12])
@@ -126,19 +143,15 @@ def _read_picture(path: Path) -> Image:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stability", description=__doc__)
-    parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery")
-    parser.add_argument("--videos", type=Path, default=data_folder() / "video")
+    parser = argument_types.Parser(prog="python -m benchmarks.stability", description=__doc__)
     add_arguments(parser)
+    parser.add_argument("--videos", type=Path, default=data_folder() / "video", help="clips and flow (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     rows = []
     try:
         check_json(args.json)
-        gallery = load_gallery()
-        chosen = [
-            styles[number] for styles, number in (find_style(gallery, name) for name in args.style or [s.name for s in gallery])
-        ]
+        chosen = chosen_styles(args.style, args.styles)
         clips = {name: read_clip(args.videos / name) for name in CLIPS}
         for style in chosen:
             for found in networks_of(style, args.tier, args.precision):

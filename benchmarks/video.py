@@ -7,7 +7,6 @@ painting takes than the slowest of decoding, styling and encoding alone (--rates
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 import cv2  # noqa: F401  (before PyAV)
 import numpy as np
 
+from benchmarks.processes import check_ended, memory_of, own_memory, running
 from benchmarks.report import DATA_VARIABLE, check_json, data_folder, print_table, write_json
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
@@ -49,7 +49,6 @@ import av
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _FOLDERS = ("people", "moving", "edge_cases")
 _RATE_CLIP = Path("moving/bigbuckbunny.mp4")
-_KIB = 1024
 
 
 def clips_of(folder: Path) -> list[Path]:
@@ -227,18 +226,16 @@ def watch_memory(frames: int, folder: Path) -> dict[str, Any]:
     Raises:
         UserError: the program failed, or this system has no /proc.
     """
-    if not Path("/proc/self/status").exists():
-        raise UserError("--frames: reads /proc, which this system does not have")
+    own_memory("--frames")
     made = folder / "long.mp4"
     command = [sys.executable, str(_PROGRAM), "--source", "demo", "--size", "64x64", "--max-frames", str(frames), "--quiet"]
-    with subprocess.Popen([*command, "--output", str(made), "--overwrite"], stderr=subprocess.PIPE, text=True) as program:
-        samples = []
+    samples = []
+    with running([*command, "--output", str(made), "--overwrite"]) as program:
         while program.poll() is None:
-            samples.append(_resident_mib(program.pid))
+            found = memory_of(program.pid)
+            samples += [found.now_mib] if found is not None else []
             time.sleep(0.2)
-        errors = program.stderr.read() if program.stderr is not None else ""
-    if program.returncode:
-        raise UserError(f"--frames: the program ended with {program.returncode}: {errors.strip()}")
+        check_ended(program, "--frames: the program")
     settled = samples[len(samples) // 10 :] or samples
     return {
         "frames": frames,
@@ -246,14 +243,6 @@ def watch_memory(frames: int, folder: Path) -> dict[str, Any]:
         "resident_mib": [round(settled[min(len(settled) - 1, k * len(settled) // 10)], 1) for k in range(11)],
         "highest_mib": round(max(samples), 1),
     }
-
-
-def _resident_mib(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-        return next((int(line.split()[1]) / _KIB for line in lines if line.startswith("VmRSS")), 0.0)
-    except OSError:  # it ended just now
-        return 0.0
 
 
 def _row(found: dict[str, Any]) -> tuple[str, ...]:
@@ -298,8 +287,8 @@ def _make_folder(folder: Path) -> None:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.video", description=__doc__)
-    parser.add_argument("--suffix", default=".mp4", help="kind of file to write (default .mp4)")
+    parser = argument_types.Parser(prog="python -m benchmarks.video", description=__doc__)
+    parser.add_argument("--suffix", default=".mp4", help="kind of file to write (default %(default)s)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files there")
     parser.add_argument("--rates", action="store_true", help="only: painting against decoding, styling, encoding alone")
     parser.add_argument("--frames", type=argument_types.count, metavar="N", help="only: memory over so many generated frames")

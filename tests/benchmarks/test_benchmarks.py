@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import beside, latency, quality, speed, stability
+from benchmarks import beside, latency, networks, quality, speed, stability
 from benchmarks.quality import load_photos, measure_quality, paintings_of
 from benchmarks.reference import ReferenceNetwork, export_reference
 from benchmarks.report import data_folder, print_table, write_json
@@ -169,6 +171,28 @@ def test_a_pair_without_its_picture_is_refused(pair: Path) -> None:
         measure_warp_error(any_stylizer(Unchanged()), pair)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_pictures_of_another_size_than_their_flow_are_refused(pair: Path, number: int) -> None:
+    write_picture(pair / f"0_img{number}.png", soft_picture(24, 32, 0))
+    sizes = ", ".join(["32x24" if number == k else "64x48" for k in (0, 1)] + ["64x48"])
+    with pytest.raises(SourceError, match=rf"flow pair .*0_flow01\.flo: found sizes {sizes}"):
+        measure_warp_error(any_stylizer(Unchanged()), pair)
+
+
+def test_pictures_without_change_are_refused(pair: Path) -> None:
+    for number in (0, 1):
+        write_picture(pair / f"0_img{number}.png", np.full((48, 64, 3), 90, np.uint8))
+    with pytest.raises(SourceError, match="found no change along the flow"):
+        measure_warp_error(any_stylizer(Unchanged()), pair)
+
+
+def test_a_flow_that_cannot_be_read_is_refused(pair: Path) -> None:
+    (pair / "0_flow01.flo").unlink()
+    (pair / "0_flow01.flo").mkdir()
+    with pytest.raises(SourceError, match=r"flow .*0_flow01\.flo: cannot be read \("):
+        measure_warp_error(any_stylizer(Unchanged()), pair)
+
+
 @pytest.mark.skipif(not FLOW_FOLDER.is_dir(), reason=f"no {FLOW_FOLDER}; name the data folder with STYLECAM_DATA")
 def test_the_shared_pairs_agree_along_their_flow() -> None:
     assert measure_warp_error(any_stylizer(Unchanged()), FLOW_FOLDER) == 1.0
@@ -220,6 +244,16 @@ def test_a_clip_is_read_at_the_measures_size(tmp_path: Path) -> None:
     assert len(frames) == FRAMES == 24
     assert {frame.shape for frame in frames} == {(round(40 * WIDTH / 64 / 32) * 32, WIDTH, 3)}
     assert [round(float(frame.mean()) / 5) for frame in frames] == list(range(24))
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_clip_in_which_nothing_moves_is_refused(tmp_path: Path, count: int) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "still.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 40))
+    for _ in range(count):
+        writer.write(np.full((40, 64, 3), 90, np.uint8))
+    writer.release()
+    with pytest.raises(SourceError, match=rf"clip .*still\.avi: found no motion in its first {count} frames"):
+        read_clip(tmp_path / "still.avi")
 
 
 # --- quality
@@ -278,8 +312,41 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_none_takes_its_place(
     assert np.array_equal(found.image_bgr, cv2.imread(str(tmp_path / "50.png")))
     assert "skipped: " in capsys.readouterr().err
     (tmp_path / "50.png").write_bytes(b"no picture")
-    with pytest.raises(SourceError, match="none of the photographs to measure with can be read"):
+    with pytest.raises(SourceError, match="none of the photographs to measure with can be used"):
         load_photos(tmp_path, small_vgg)
+
+
+def test_large_photos_are_shrunk_and_others_stay_as_they_are(tmp_path: Path, small_vgg: VGGFeatures) -> None:
+    for number, size_wh in enumerate([(400, 300), (384, 288), (64, 48)]):
+        write_picture(tmp_path / f"{50 * number:03d}.png", soft_picture(size_wh[1], size_wh[0], number, 0, 255))
+    for number in range(101):
+        (tmp_path / f"{number:03d}.png").touch()
+    with torch.no_grad():
+        found = load_photos(tmp_path, small_vgg)
+    assert [photo.image_bgr.shape for photo in found] == [(288, 384, 3), (288, 384, 3), (48, 64, 3)]
+    for photo, name in zip(found[1:], ("050.png", "100.png"), strict=True):
+        assert np.array_equal(photo.image_bgr, cv2.imread(str(tmp_path / name)))
+
+
+def test_photos_too_small_for_vgg_are_left_out(
+    tmp_path: Path, small_vgg: VGGFeatures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "0.png", soft_picture(31, 200, 0))
+    with pytest.raises(SourceError, match="none of the photographs"):
+        load_photos(tmp_path, small_vgg)
+    told = f"skipped: photo {tmp_path / '0.png'}: 200x31 pixels; expected at least 32 on each side\n"
+    assert capsys.readouterr().err == told
+
+
+def test_memory_that_is_wanting_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def load(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(quality, "load_loss_network", lambda *_: LossNetwork(torch.nn.Identity(), "0" * 64, "none"))
+    monkeypatch.setattr(quality, "paintings_of", lambda *_: {})
+    monkeypatch.setattr(quality, "load_photos", load)
+    assert quality.main([]) == 2
+    assert capsys.readouterr().err.startswith("error: not enough memory to measure with; ")
 
 
 @pytest.mark.usefixtures("small_paintings")
@@ -305,7 +372,7 @@ def test_each_figure_tells_of_which_graph_it_is(measure: str, tmp_path: Path, mo
     graph = graph_sha256(tmp_path / "tiny.onnx")
     write_style_onnx(tmp_path / "tiny.onnx", metadata={"title": "Other words"})
     module = importlib.import_module(f"benchmarks.{measure}")
-    monkeypatch.setattr(module, "load_gallery", lambda: [style])
+    monkeypatch.setattr(networks, "load_gallery", lambda _: [style])
     monkeypatch.setattr(module, "write_json", lambda _, found: rows.extend(found[measure]))
     errors = {"style_error": 0.5, "content_error": 0.5, "painting_size": 256}
     monkeypatch.setattr(quality, "measure_quality", lambda *_: errors)
@@ -317,6 +384,24 @@ def test_each_figure_tells_of_which_graph_it_is(measure: str, tmp_path: Path, mo
     rows: list[dict[str, Any]] = []
     assert module.main([]) == 0
     assert [row["graph_sha256"] for row in rows] == [graph]
+
+
+@pytest.mark.parametrize("name", ["night_sky", None])
+def test_styles_of_another_folder_are_measured_too(styles_folder: Path, name: str | None) -> None:
+    shipped = {style.name for style in load_gallery()}
+    found = networks.chosen_styles(None if name is None else [name], styles_folder)
+    expected = {"night_sky"} if name is not None else {"night_sky", "plain_day", "wild_sea"} | shipped
+    assert {style.name for style in found} == expected
+
+
+@pytest.mark.parametrize("measure", ["quality", "stability"])
+def test_a_folder_with_styles_that_is_none_is_told(
+    measure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(quality, "load_loss_network", lambda *_: None)
+    module = importlib.import_module(f"benchmarks.{measure}")
+    assert module.main(["--styles", str(tmp_path / "gone")]) == 4
+    assert f"--styles {tmp_path / 'gone'}: not a folder" in capsys.readouterr().err
 
 
 def test_styles_of_ones_own_without_a_painting_are_left_out_unless_named(
@@ -376,7 +461,7 @@ def test_the_exported_reference_takes_floats_of_a_fixed_size(reference: Path) ->
 
 def test_the_first_run_of_a_turn_is_not_counted(reference: Path) -> None:
     session, _ = create_session(reference, SessionSettings("cpu", 1), "reference")
-    contender = Contender("reference", session, np.zeros((1, 3, 32, 40), np.float32))
+    contender = Contender("reference", "fp32", session, np.zeros((1, 3, 32, 40), np.float32))
     contender.take_turn(2)
     contender.take_turn(1)
     assert len(contender.milliseconds) == 3
@@ -470,6 +555,35 @@ def test_what_goes_on_beside_the_picture_is_given_as_a_share_of_the_run_alone(
     assert "6" in table["recording"]
     assert table["viewers"][-1] == "4"
     assert len(json.loads((tmp_path / "out.json").read_text())["beside"]["viewers"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("import sys; sys.exit('note: all well\\nerror: no such camera')", "the run ended with 1: error: no such camera"),
+        ("import time; print('no address', flush=True); time.sleep(600)", "expected the address .*, found 'no address'"),
+        ("import time; print('http://127.0.0.1:1/', flush=True); time.sleep(600)", "127.0.0.1:1/: cannot be reached "),
+    ],
+    ids=["ended", "no address", "refused"],
+)
+def test_a_run_that_serves_nobody_is_ended_and_told(
+    program: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Noted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    path = tmp_path / "fake.py"
+    path.write_text(program)
+    monkeypatch.setattr(beside, "_PROGRAM", path)
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    args = argparse.Namespace(size=(64, 48), fps=30.0, seconds=0.01, precision="int8")
+    with pytest.raises(UserError, match=words):
+        beside.measure("viewers", args)
+    assert started[0].returncode is not None
 
 
 # --- reports

@@ -31,6 +31,30 @@ def test_an_interruption_ends_with_130(name: str, monkeypatch: pytest.MonkeyPatc
     assert capsys.readouterr().err.startswith("interrupted")
 
 
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name.startswith("benchmarks.")])
+def test_help_tells_every_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsers: list[argparse.ArgumentParser] = []
+
+    def parse(parser: argparse.ArgumentParser, _: list[str]) -> None:
+        parsers.append(parser)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
+    importlib.import_module(name).main([])
+    options = [action for action in parsers[0]._actions if action.option_strings and action.dest != "help"]
+    silent = [action.dest for action in options if action.default and "default" not in (action.help or "")]
+    assert silent == []
+    assert parsers[0].format_help()
+
+
+def test_help_of_the_previews_says_what_they_write_over(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module("benchmarks.previews").main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Writes over the files that ship, unasked: styles/NAME/preview.jpg" in told
+    assert "docs/banner.jpg" in told
+
+
 @pytest.mark.parametrize("name", ["beside", "candidates", "cores", "end_to_end", "gpu", "memory", "speed"])
 @pytest.mark.parametrize("size", ["abc", "640", "8x8"])
 def test_a_wrong_size_ends_with_2(name: str, size: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +202,7 @@ def test_on_windows_the_memory_is_not_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setattr(gatys.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0))
     args = gatys.build_parser().parse_args([])
-    assert importlib.reload(gatys).peak_memory_mb(args, tmp_path, tmp_path) is None
+    assert importlib.reload(gatys).peak_memory_mib(args, tmp_path, tmp_path) is None
 
 
 @pytest.mark.parametrize("options", [[], ["--", "--provider", "cpu", "--style", "wave"]])

@@ -12,7 +12,7 @@ from benchmarks.contact_sheets import change_of, fit_height, lay_out, main, read
 from realtime.errors import EXIT_ARGUMENTS, EXIT_MODEL, EXIT_SOURCE
 from realtime.frame import Image
 from realtime.pictures.files import read_picture, write_picture
-from tests.fakes import coloured_picture, flat_picture, write_clip, write_style
+from tests.fakes import coloured_picture, flat_picture, write_clip, write_style, write_style_onnx
 
 
 @pytest.fixture
@@ -93,6 +93,37 @@ def test_several_networks_of_a_style_stand_side_by_side(tmp_path: Path, photos: 
     np.testing.assert_allclose([float(cell(both, 6 + k * 96, 6).mean()) for k in range(3)], [120, 135, 135], atol=3)
     one = read_picture(tmp_path / "out" / "style_plain_day.jpg").image_bgr
     assert one.shape[1] == 2 * 96 + 2 * 6
+
+
+def test_files_that_differ_in_suffix_folder_or_capitals_alone_have_sheets_of_their_own(
+    tmp_path: Path, photos: Path, styles_folder: Path
+) -> None:
+    (photos / "more").mkdir()
+    names = ["a.png", "a.jpg", "more/a.png", "B c.png", "b_c.png"]
+    for number, name in enumerate(names):
+        write_picture(photos / name, flat_picture(40 * number, (96, 72)))
+    clips = [write_clip(folder / "clip.mp4", frames=2) for folder in (photos, photos / "more")]
+    arguments = ["--photos", *(str(photos / name) for name in [*names, "a.png"]), "--styles", str(styles_folder)]
+    arguments += [text for clip in clips for text in ("--clip", str(clip))]
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        arguments += ["--style", str(write_style_onnx(tmp_path / folder / "net.onnx"))]
+    assert main([*arguments, "--height", "72", "--frames", "2", "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "photo_B_c.jpg",
+        "photo_a.jpg",
+        "photo_a_2.jpg",
+        "photo_a_3.jpg",
+        "photo_b_c_2.jpg",
+        "strip_clip_2_net.jpg",
+        "strip_clip_2_net_2.jpg",
+        "strip_clip_net.jpg",
+        "strip_clip_net_2.jpg",
+        "style_net.jpg",
+        "style_net_2.jpg",
+    ]
+    third = read_picture(tmp_path / "out" / "photo_a_3.jpg").image_bgr
+    assert abs(float(cell(third, 6, 6).mean()) - 80) < 3
 
 
 def test_named_photographs_come_in_the_order_given(photos: Path) -> None:

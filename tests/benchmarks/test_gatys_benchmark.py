@@ -12,7 +12,9 @@ import torch
 
 from benchmarks import gatys
 from benchmarks.loss_plot import draw_losses
+from models.stills.objective import Evaluation, StylePicture
 from models.stills.settings import GatysSettings
+from realtime.errors import OutputError
 from tests.models.stills.fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, photo, picture_file, weights_file
 
 CURVE = [(1.0, 9.0), (5.0, 4.0), (10.0, 2.0)]
@@ -47,6 +49,25 @@ def test_a_pause_is_not_counted() -> None:
     assert clock.pause(lambda: 3.5) == 3.5
 
 
+def test_processor_time_of_the_judge_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged_s = 0.0
+
+    class Judge:
+        def evaluate(self, picture: torch.Tensor) -> Evaluation:
+            nonlocal judged_s
+            judged_s += 1000
+            return Evaluation(0.5, {}, picture)
+
+    own_time = gatys.time.process_time
+    monkeypatch.setattr(gatys.time, "process_time", lambda: own_time() + judged_s)
+    monkeypatch.setattr(gatys, "_judge", lambda *_: Judge())
+    small = GatysSettings(content_layers=CONTENT_LAYERS, style_layers=STYLE_LAYERS, size=48, iterations=4, precision="float32")
+    args = gatys.build_parser().parse_args(["--vgg", str(weights_file(tmp_path))])
+    side = gatys.measure("fast", small, photo(), [StylePicture(painting())], args, 4)
+    assert len(side.curve) == 5
+    assert 0 < side.processor_s < 900
+
+
 def test_a_curve_that_falls_is_drawn_from_top_left_to_bottom_right() -> None:
     picture = draw_losses({"fast": [(1.0, 100.0), (10.0, 10.0), (100.0, 1.0)]})
     first_colour = np.all(picture == (40, 90, 200), axis=2)
@@ -61,7 +82,7 @@ def test_a_short_run_writes_table_json_and_plot(
 ) -> None:
     small = GatysSettings(content_layers=CONTENT_LAYERS, style_layers=STYLE_LAYERS, levels=1, iterations=6, precision="float32")
     monkeypatch.setattr(gatys, "PRESETS", {"fast": small, "paper": small, "best": small})
-    monkeypatch.setattr(gatys, "peak_memory_mb", lambda *_: 123)
+    monkeypatch.setattr(gatys, "peak_memory_mib", lambda *_: 123)
     arguments = ["--content", str(picture_file(tmp_path / "photo.png", photo()))]
     arguments += ["--style", str(picture_file(tmp_path / "style.png", painting())), "--vgg", str(weights_file(tmp_path))]
     arguments += ["--size", "48", "--reference-iterations", "9", "--threads", str(torch.get_num_threads())]
@@ -75,7 +96,7 @@ def test_a_short_run_writes_table_json_and_plot(
     ]
     assert gatys.main(arguments) == 0
     found = json.loads((tmp_path / "a.json").read_text())
-    assert found["peak_memory_mb"] == 123
+    assert found["peak_memory_mib"] == 123
     assert len(found["curves"]["published"]) == 10
     assert found["curves"]["published"][-1][1] == pytest.approx(found["reference_loss"])
     losses = [loss for _, loss in found["curves"]["fast"]]
@@ -86,11 +107,35 @@ def test_a_short_run_writes_table_json_and_plot(
 
 
 @pytest.mark.parametrize("option", ["--pictures", "--json", "--plot"])
+@pytest.mark.parametrize("source", ["--content", "--style", "--vgg"])
+def test_what_is_read_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str, source: str
+) -> None:
+    monkeypatch.setattr(gatys, "peak_memory_mib", None)  # the first piece of work
+    mine = picture_file(tmp_path / "fast.png", photo())
+    other = picture_file(tmp_path / "other.png", photo())
+    before, read = mine.read_bytes(), {"--content": other, "--style": other} | {source: mine}
+    arguments = [text for name, path in read.items() for text in (name, str(path))]
+    assert gatys.main([*arguments, option, str(tmp_path if option == "--pictures" else mine)]) == 5
+    assert f"error: {option} {mine}: is the source itself" in capsys.readouterr().err
+    assert mine.read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_the_old_plot_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plot = tmp_path / "a.png"
+    plot.write_bytes(b"of last week")
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OutputError, match=r"--plot .*a\.png: cannot be written \(No space left on device\)"):
+        gatys._write(plot, b"curves", "--plot")
+    assert plot.read_bytes() == b"of last week"
+
+
+@pytest.mark.parametrize("option", ["--pictures", "--json", "--plot"])
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(gatys, "peak_memory_mb", None)  # the first piece of work
+    monkeypatch.setattr(gatys, "peak_memory_mib", None)  # the first piece of work
     picture = str(picture_file(tmp_path / "photo.png", photo()))
     assert gatys.main(["--content", picture, "--style", picture, option, f"{picture}/there"]) == 5
     assert "photo.png" in capsys.readouterr().err

@@ -14,9 +14,10 @@ import pytest
 
 from benchmarks import cores, end_to_end, gpu, memory, peak, speed
 from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
+from benchmarks.processes import Memory
 from benchmarks.ready_frames import FinishedRun, ReadyFrames, fitted, ready_pictures, run_pipeline
 from benchmarks.speed import Contender
-from realtime.errors import ModelError, UserError
+from realtime.errors import ModelError
 from realtime.gallery import ModelFile, Style
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.providers import SessionSettings, create_session
@@ -147,26 +148,18 @@ def odd_onnx(path: Path) -> Path:
 
 
 def test_memory_of_a_single_style(tiny_gallery: Style, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "read_memory", lambda: memory.Memory(100.0, 300.0))
+    monkeypatch.setattr(memory, "own_memory", lambda _: Memory(100.0, 300.0))
     assert memory.main(["--size", "64x64", "--styles", "1", "--frames", "10"]) == 0
-
-
-def test_memory_is_read_from_the_system(tmp_path: Path) -> None:
-    status = tmp_path / "status"
-    status.write_text("Name:\tpython\nVmHWM:\t  204800 kB\nVmRSS:\t  102400 kB\n")
-    assert memory.read_memory(status) == memory.Memory(now_mb=100.0, highest_mb=200.0)
-    with pytest.raises(UserError, match="does not have"):
-        memory.read_memory(tmp_path / "none")
 
 
 def test_memory_of_a_long_run(tiny_gallery: Style, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter(range(100))
-    monkeypatch.setattr(memory, "read_memory", lambda: memory.Memory(100.0 + next(readings), 300.0))
+    monkeypatch.setattr(memory, "own_memory", lambda _: Memory(100.0 + next(readings), 300.0))
     path = tmp_path / "memory.json"
     assert memory.main(["--size", "64x64", "--styles", "5", "--frames", "20", "--json", str(path)]) == 0
     found = json.loads(path.read_text())["memory"]
-    assert (found["styles"], found["growth_mb"], found["highest_mb"]) == (5, 9.0, 300.0)
-    assert len(found["resident_mb"]) == 10
+    assert (found["styles"], found["growth_mib"], found["highest_mib"]) == (5, 9.0, 300.0)
+    assert len(found["resident_mib"]) == 10
 
 
 # -------------------------------------------------------------------------------------------------------- peak
@@ -180,11 +173,12 @@ def test_multiply_adds_are_read_from_the_metadata(tiny: Style, tmp_path: Path) -
 
 def test_share_of_the_peak_is_what_is_done_over_what_could_be(tiny: Style) -> None:
     session, _ = create_session(tiny.models["fast"]["fp32"].path, CPU, "tiny")
-    contender = Contender("fast fp32", session, np.zeros((1, 48, 64, 3), np.uint8))
+    contender = Contender("fast, widened", "fp32", session, np.zeros((1, 48, 64, 3), np.uint8))
     contender.milliseconds = [10.0]
     found = contender.share_of_peak((1000, 1000), {"fp32": 1e12})  # 2.5 thousand million in 10 ms
     assert found == {"gmacs": 250.0, "peak_gmacs": 1000.0, "share": 0.25}
-    assert contender.share_of_peak((1000, 1000), {}) == {}
+    assert contender.name == "fast, widened fp32"
+    assert contender.share_of_peak((1000, 1000), {"int8": 1e12}) == {}
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
