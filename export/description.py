@@ -16,6 +16,7 @@ import onnx
 from models.names import legible
 from realtime.errors import ModelError, OutputError
 from realtime.gallery import DESCRIPTION, LAST_PLACE, read_style
+from realtime.program.written_paths import whole_file
 
 FACTS = ("name", "title", "artist", "year", "licence")  # that every style has
 MEASURED = ("style_error", "content_error", "flicker", "warp_error")  # of one network, not of those made from it
@@ -182,12 +183,8 @@ def write_metadata(path: Path, values: dict[str, str], without: Collection[str] 
     kept |= {key: legible(value) for key, value in values.items()}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, kept)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         onnx.save(model, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def graph_sha256(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from models.generator import Generator, build_generator, settings_from_dict
 from models.normalisation import InstanceNormalisation
 from models.torch_files import load_plain
 from realtime.errors import ModelError, OutputError, first_line
+from realtime.program.written_paths import whole_file
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT = "stylecam-checkpoint-1"
@@ -28,13 +28,10 @@ def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
         OutputError: the file cannot be written.
     """
     path = run / CHECKPOINT_NAME
-    partial = path.with_name(path.name + ".partial")
     try:
-        torch.save({"format": _FORMAT, **content}, partial)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            torch.save({"format": _FORMAT, **content}, partial)
     except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):  # nothing there, or no folder to look in
-            partial.unlink()
         raise OutputError(f"checkpoint {path}: cannot be written ({error})") from None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from torch import Tensor
 from realtime.errors import OutputError, SourceError
 from realtime.pictures.files import read_on_white
 from realtime.program.quiet import silent_libraries
+from realtime.program.written_paths import whole_file
 from realtime.video.local_files import ffmpeg_name
 
 _LARGEST_ASPECT = 4  # of a picture that is enlarged: its long side by its short one
@@ -44,22 +43,18 @@ def save_image(path: Path, picture_rgb: Tensor) -> None:
     if picture.dtype != torch.uint8:
         picture = (picture.float() * 255).round().clamp(0, 255).to(torch.uint8)
     image_bgr = np.ascontiguousarray(picture.numpy().transpose(1, 2, 0)[:, :, ::-1])
-    partial = path.with_name(path.name + ".partial")
     try:
         # OpenCV warns on stderr of a quality given for any other format.
         quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() in (".jpg", ".jpeg") else []
         done, data = cv2.imencode(path.suffix, image_bgr, quality)
         if not done:
             raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png")
-        partial.write_bytes(data.tobytes())
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            partial.write_bytes(data.tobytes())
     except cv2.error:
         raise OutputError(f"picture {path}: OpenCV cannot write {path.suffix or 'a file without suffix'}; try .png") from None
     except OSError as error:
         raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
-    finally:
-        with contextlib.suppress(OSError):  # nothing there, or no folder to look in
-            partial.unlink()
 
 
 def decode_deep_image(data: bytes) -> Tensor | None:

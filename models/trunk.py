@@ -7,7 +7,6 @@ to draw no grid are learnt already.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, first
 from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
+from realtime.program.written_paths import whole_file
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
 TRUNK_WORD = "trunk"  # stands for the shipped one on the command line
@@ -42,15 +42,12 @@ def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
     tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
     metadata = {"format": _FORMAT, "settings": json.dumps(asdict(generator.settings)), "learnt_from": legible(learnt_from)}
     try:
-        save_file(tensors, partial, metadata)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            save_file(tensors, partial, metadata)
     except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):  # nothing there, or no name that a file can have
-            partial.unlink()
         raise OutputError(f"trunk {path}: cannot be written ({error})") from None
 
 

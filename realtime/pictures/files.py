@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from realtime.networks.memory import available_bytes
 from realtime.pictures.colour_profiles import to_srgb
 from realtime.program.notes import Note, no_note
 from realtime.program.quiet import silent_libraries
+from realtime.program.written_paths import whole_file
 from realtime.video.excerpt import Scale, scaled_size
 
 if TYPE_CHECKING:
@@ -157,14 +157,10 @@ def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None, note
         picture = PIL.Image.fromarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
     else:
         picture = PIL.Image.fromarray(np.dstack([image_bgr[:, :, ::-1], alpha]))
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as file, silent_libraries():
+        with whole_file(path) as partial, partial.open("wb") as file, silent_libraries():
             picture.save(file, format=format_name, **options)
-        os.replace(partial, path)
     except (OSError, ValueError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         # The encoders see a full disk as a failure of their own.
         reason = getattr(error, "strerror", None) or f"{first_line(error)}; is the disk full?"
         raise OutputError(f"picture {path}: cannot be written ({reason})") from None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from realtime.errors import OutputError
 from realtime.outlets.outlet import collect_figures
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline
-from realtime.program.written_paths import behind_links, is_written_in_place
+from realtime.program.written_paths import behind_links, is_written_in_place, whole_file
 from realtime.timing import RunTimes
 
 
@@ -56,15 +54,11 @@ def write_stats(path: Path, stats: dict[str, Any], option: str = "--stats") -> N
         OutputError: the file cannot be written.
     """
     text = json.dumps(stats, indent=2) + "\n"
-    place = behind_links(path)
-    partial = place.with_name(place.name + ".partial")
     try:
         if is_written_in_place(path):
             path.write_text(text, encoding="utf-8")
             return
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, place)
+        with whole_file(behind_links(path)) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise OutputError(f"{option} {path}: cannot be written ({error.strerror})") from None

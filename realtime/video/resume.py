@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.errors import OutputError
+from realtime.program.written_paths import whole_file
 from realtime.video.parts import Part, count_frames, picture_size, whole_frames
 from realtime.video.side_files import beside, listed_parts, part_path, resume_file_path
 
@@ -58,13 +59,10 @@ class UnfinishedVideo:
             listed.append(_listed(running, None))
         text = json.dumps({"version": _VERSION, "settings": self.settings, "parts": listed}, indent=2)
         path = resume_file_path(self.output)
-        partial = path.with_name(path.name + ".partial")
         try:
-            partial.write_text(text + "\n", encoding="utf-8")
-            os.replace(partial, path)
+            with whole_file(path) as partial:
+                partial.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise OutputError(f"--output {self.output}: {path.name} cannot be written beside it ({error.strerror})") from None
 
     def forget(self) -> None:
