@@ -56,7 +56,6 @@ from realtime.program.notes import Note, no_note, print_note, said_once  # noqa:
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
 from realtime.program.standard_streams import replace_missing, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
-from realtime.program.written_paths import behind_links  # noqa: E402
 from realtime.sinks import NullSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.source import Source  # noqa: E402
 from realtime.sources import takes_size  # noqa: E402
@@ -71,10 +70,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something the user can mend.
     """
-    if args.output is not None:
-        args.output = behind_links(args.output)
     styles, first_style = find_style(load_gallery(args.styles), args.style)
     work = plan_work(args.source, args.output)
+    args.is_batch = isinstance(work, Batch)
     check_apart(work, args.output, args.stats)
     if args.stats is not None:
         check_output(args.stats, overwrite=True, option="--stats")

@@ -42,8 +42,6 @@ def install(run: Path, name: str, content: str, tier: str, painting: Path) -> in
         painting: that it was trained on.
     Returns:
         The exit code of the first program that failed, or 0.
-    Raises:
-        UserError: the painting can no longer be read, or not be put there.
     """
     folder = user_styles_folder() / name
     # The programs run in the project's folder; the data set that is downloaded has no path.
@@ -51,8 +49,11 @@ def install(run: Path, name: str, content: str, tier: str, painting: Path) -> in
     code = _run(["export.to_onnx", str(run.resolve()), "--name", name, "--overwrite"])
     if code != EXIT_DONE:
         return code
-    put_exemplar(painting, folder)
     code = _run(["export.quantise", str(folder), "--content", photos, "--tier", tier])
+    try:
+        put_exemplar(painting, folder)
+    except UserError as error:  # the style is there and paints; key G alone goes without
+        print(f"warning: {error}", file=sys.stderr)
     if code == EXIT_DONE:
         print(f"installed: python run_cam.py --style {name}")
     return code

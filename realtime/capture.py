@@ -75,6 +75,7 @@ class Capture:
         self._thread: threading.Thread | None = None
         self._lost_at_s: float | None = None  # until a frame has come again: opening alone proves nothing
         self._back_off_s = _FIRST_BACK_OFF_S
+        self._hang_s = freeze_s  # without a frame, after which a reader is replaced
         self._is_reading = False  # the source is open, and a frame is waited for
         self._last_frame_s = 0.0
         self._last_change_s = 0.0
@@ -222,7 +223,7 @@ class Capture:
             self._delivered += 1
             self._intervals_s.append(now - self._last_frame_s)
             self._last_frame_s = now
-            self._lost_at_s, self._back_off_s = None, _FIRST_BACK_OFF_S
+            self._lost_at_s, self._back_off_s, self._hang_s = None, _FIRST_BACK_OFF_S, self._freeze_s
             self.state = CaptureState.RUNNING
             self._changed.notify_all()
 
@@ -276,9 +277,9 @@ class Capture:
             self._lost_at_s = self._clock()
         self._changed.notify_all()
 
-    def _has_waited_enough(self) -> bool:
+    def _has_waited_enough(self, grace_s: float = 0.0) -> bool:
         lost_at_s = self._lost_at_s
-        return self._retry_s is not None and lost_at_s is not None and self._clock() - lost_at_s >= self._retry_s
+        return self._retry_s is not None and lost_at_s is not None and self._clock() - lost_at_s >= self._retry_s + grace_s
 
     def _give_up(self, generation: int) -> None:
         reason = f"{self.source.description}: lost, and not back within {self._retry_s:g} seconds"
@@ -289,11 +290,12 @@ class Capture:
         with self._changed:
             if self._stop.is_set() or self.is_over or not self.source.can_return:
                 return
-            if self._has_waited_enough():
+            if self._has_waited_enough(self._freeze_s):  # an opening that is under way may take so long
                 self._give_up(self._generation)
                 return
-            if not self._is_reading or self._clock() - self._last_frame_s <= self._freeze_s:
+            if not self._is_reading or self._clock() - self._last_frame_s <= self._hang_s:
                 return
+            self._hang_s *= 2  # each reader that is left behind keeps a thread
             self._generation += 1
             self._is_reading = False
             self._lose()

@@ -157,6 +157,8 @@ def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{option} {path}: exists already; add --overwrite to replace it")
     if is_written_in_place(path):
+        if option == "--output":
+            raise OutputError(f"{option} {path}: a device or a pipe; expected a file, as in out.mp4")
         if os.access(path, os.W_OK):
             return
         raise OutputError(f"{option} {path}: cannot be written")

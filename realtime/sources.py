@@ -136,8 +136,10 @@ class PacedFile(Source):
         self.fps, self.frame_count = self.file.fps, self.file.frame_count
 
     def read(self) -> tuple[Image, float | None] | None:
-        found = self.file.read()
-        self.source_wh, self.damaged_packets = self.file.source_wh, self.file.damaged_packets
+        try:
+            found = self.file.read()
+        finally:  # a damaged end raises, and is counted
+            self.source_wh, self.damaged_packets = self.file.source_wh, self.file.damaged_packets
         if found is None:
             return None
         now = self._clock()

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,33 @@ def test_linked_output_stays_a_link(run_cam: RunCam, clip: Path, work: Path) -> 
         run_cam("--source", clip, "--output", name, "--max-frames", 2, "--overwrite").succeeds()
         assert (work / name).is_symlink()
         assert (work / "far" / name).stat().st_size > 0
+
+
+def test_kind_of_an_output_is_by_the_name_that_was_given(run_cam: RunCam, clip: Path, work: Path) -> None:
+    """Whatever the file behind a link is called."""
+    (work / "latest.mp4").symlink_to(work / "store")
+    run_cam("--source", clip, "--output", "latest.mp4", "--max-frames", 2).succeeds()
+    assert (work / "latest.mp4").is_symlink()
+    assert len(read_clip(work / "store")) == 2
+
+
+def test_links_in_a_folder_of_many_stay_links(run_cam: RunCam, work: Path) -> None:
+    for folder in ("photos", "painted", "far"):
+        (work / folder).mkdir()
+    write_picture(work / "photos" / "a.png", noisy_picture())
+    (work / "painted" / "a.png").symlink_to(work / "far" / "a.png")
+    run_cam("--source", "photos", "--output", "painted", "--overwrite", "--live", "--retry", "3").succeeds()
+    assert (work / "painted" / "a.png").is_symlink()
+    np.testing.assert_array_equal(read_picture(work / "far" / "a.png"), 255 - noisy_picture())
+
+
+def test_recording_that_cannot_begin_keeps_nobody_waiting(run_cam: RunCam, work: Path) -> None:
+    (work / "recordings").write_bytes(b"a file in the way")
+    began_s = time.monotonic()
+    outcome = run_cam("--source", "demo", "--headless", "--record", "--max-frames", 2)
+    assert outcome.code == EXIT_OUTPUT
+    assert outcome.errors.count("recording stopped") == 1
+    assert time.monotonic() - began_s < 60
 
 
 def test_what_is_played_as_a_camera_loses_its_sound_and_says_so(run_cam: RunCam, work: Path) -> None:

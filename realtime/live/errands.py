@@ -48,7 +48,7 @@ class Errands:
         self._snapshots, self._recorder, self._repainter, self._messages = snapshots, recorder, repainter, messages
         self._snapshots_started = state.snapshots_asked
         self._repaints_started, self._repaints_cancelled = state.repaints_asked, state.repaints_cancelled
-        self._is_recording = recorder.is_on
+        self._is_recording = state.recording  # from the start: begun already
 
     def follow(self, state: ControlState) -> ControlState:
         """Begins and ends what needs no frame of its own.

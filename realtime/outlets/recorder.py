@@ -179,6 +179,8 @@ class _Session:
             kept = f"; {self.frames_written} frames are kept" if self.frames_written else ""
             self.tell(f"recording stopped: {reason}{kept}")
             self._empty_queue()
+        finally:
+            self._is_ready.set()  # for whoever waits, also where it failed before the first frame
 
     def _record(self) -> None:
         # PyAV takes a fifth of a second to load: only for those who record.

@@ -11,7 +11,7 @@ from realtime.errors import OutputError
 from realtime.outlets.outlet import collect_figures
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline
-from realtime.program.written_paths import behind_links, is_written_in_place, whole_file
+from realtime.program.written_paths import is_written_in_place, whole_file
 from realtime.timing import RunTimes
 
 
@@ -58,7 +58,7 @@ def write_stats(path: Path, stats: dict[str, Any], option: str = "--stats") -> N
         if is_written_in_place(path):
             path.write_text(text, encoding="utf-8")
             return
-        with whole_file(behind_links(path)) as partial:
+        with whole_file(path) as partial:
             partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{option} {path}: cannot be written ({error.strerror})") from None

@@ -38,9 +38,13 @@ def goal_of(args: argparse.Namespace) -> Goal:
 def note_idle_options(args: argparse.Namespace, source: Source, takes_range: bool, note: Note) -> None:
     """Says which options have no effect in this run, and why: somebody expects something of them.
 
+    Of many files each takes other ones, and nothing is said.
+
     Args:
         takes_range: whether --model-range means something to the network that paints.
     """
+    if args.is_batch:
+        return
     has_window = args.output is None and not args.headless
     idle = (
         ("--fullscreen", args.fullscreen and not has_window, "there is no window"),

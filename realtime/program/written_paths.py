@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_OF_THE_SYSTEM = ("/dev/", "/proc/")
+# Links to what a program was started with; followed to a file, they would be mistaken for one of the user's.
+_STREAMS = re.compile(r"/dev/(std(in|out|err)|fd/\d+)|/proc/[^/]+/fd/\d+")
 
 
 @contextmanager
@@ -18,13 +22,31 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be put in place.
     """
-    partial = path.with_name(path.name + ".partial")
+    place = behind_links(path)
+    partial = place.with_name(place.name + ".partial")
     try:
         yield partial
-        os.replace(partial, path)
+        os.replace(partial, place)
     finally:
         with suppress(OSError):  # in place, or never begun, or no name that a file can have
             partial.unlink()
+
+
+def put_in_place(made: Path, path: Path) -> None:
+    """Moves a finished file to its place, to the one that a link names where the place is a link.
+
+    Raises:
+        OSError: it cannot be put there.
+    """
+    place = behind_links(path)
+    try:
+        os.replace(made, place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # the link leads to another disk
+            raise
+        with whole_file(place) as partial:
+            shutil.copyfile(made, partial)
+        made.unlink()
 
 
 def behind_links(path: Path) -> Path:
@@ -34,6 +56,6 @@ def behind_links(path: Path) -> Path:
 
 def is_written_in_place(path: Path) -> bool:
     """Whether a path names a device or a pipe, which nothing can be put in the place of; /dev/stdout is a link to one."""
-    if os.path.abspath(path).startswith(_OF_THE_SYSTEM):
+    if _STREAMS.fullmatch(os.path.abspath(path)):
         return True
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

@@ -17,6 +17,7 @@ import av.error
 from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.program.notes import Note, no_note
+from realtime.program.written_paths import put_in_place
 from realtime.sinks import check_output
 from realtime.video.assembly import Soundtrack, assemble, needs_assembly
 from realtime.video.codecs import Encoding, choose_encoding
@@ -193,7 +194,7 @@ class VideoFileSink:
                 check_whole(made, self.frames_written)
             else:
                 made = parts[0].path
-            os.replace(made, self._path)
+            put_in_place(made, self._path)
         except (av.error.FFmpegError, OSError) as error:
             if made != parts[0].path:
                 made.unlink(missing_ok=True)

@@ -333,6 +333,15 @@ def test_paced_file_tells_the_damage_and_hands_on_the_end() -> None:
     file.damaged_packets, file.source_wh = 3, (64, 48)
     source.read()
     assert (source.damaged_packets, source.source_wh) == (3, (64, 48))
+
+    def fail() -> None:
+        file.damaged_packets = 7
+        raise SourceError("ends damaged")
+
+    file.read = fail  # type: ignore[assignment]
+    with pytest.raises(SourceError, match="ends damaged"):
+        source.read()
+    assert source.damaged_packets == 7
     cancelled = threading.Event()
     file.cancel = cancelled.set  # type: ignore[method-assign]
     source.cancel()

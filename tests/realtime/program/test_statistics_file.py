@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -13,6 +15,7 @@ import pytest
 
 from realtime.errors import OutputError
 from realtime.program.statistics_file import write_stats
+from realtime.program.written_paths import put_in_place
 from realtime.sinks import check_output
 
 
@@ -60,7 +63,7 @@ def test_what_goes_to_stdout_replaces_nothing(tmp_path: Path, device: str) -> No
     code = (
         "import sys\nfrom pathlib import Path\nfrom realtime.program.statistics_file import write_stats\n"
         "from realtime.sinks import check_output\npath = Path(sys.argv[1])\n"
-        "check_output(path, overwrite=True)\nwrite_stats(path, {'fps': 30})\n"
+        "check_output(path, overwrite=True, option='--stats')\nwrite_stats(path, {'fps': 30})\n"
     )
     before = os.lstat("/dev/stdout").st_ino
     with open(tmp_path / "out", "w+", encoding="utf-8") as out:
@@ -72,7 +75,44 @@ def test_what_goes_to_stdout_replaces_nothing(tmp_path: Path, device: str) -> No
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="a device of POSIX")
 def test_a_device_needs_no_room_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "open", MagicMock(side_effect=PermissionError))
-    check_output(Path("/dev/null"), overwrite=True)
+    check_output(Path("/dev/null"), overwrite=True, option="--stats")
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(OutputError, match="/dev/null: cannot be written"):
-        check_output(Path("/dev/null"), overwrite=True)
+        check_output(Path("/dev/null"), overwrite=True, option="--stats")
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="memory as a disk, of Linux")
+def test_files_in_shared_memory_are_files_like_any_other() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder) / "stats.json"
+        for fps in (30, 60):
+            check_output(path, overwrite=True, option="--stats")
+            write_stats(path, {"fps": fps})
+        assert json.loads(path.read_text(encoding="utf-8")) == {"fps": 60}
+        assert [entry.name for entry in Path(folder).iterdir()] == ["stats.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of POSIX")
+def test_a_picture_or_film_goes_into_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.png")
+    with pytest.raises(OutputError, match=r"out\.png: a device or a pipe; expected a file"):
+        check_output(tmp_path / "out.png", overwrite=True)
+
+
+def test_a_finished_file_goes_to_another_disk_where_a_link_leads_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "far").mkdir()
+    made, link = tmp_path / "film.mp4.partial", tmp_path / "film.mp4"
+    made.write_bytes(b"film")
+    link.symlink_to(tmp_path / "far" / "film.mp4")
+    replace = os.replace
+
+    def refuse_other_disks(source: Path, target: Path) -> None:
+        if Path(source).parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_other_disks)
+    put_in_place(made, link)
+    assert link.is_symlink()
+    assert link.read_bytes() == b"film"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["far", "film.mp4", "film.mp4"]
