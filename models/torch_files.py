@@ -1,4 +1,4 @@
-"""PyTorch files of plain tensors and values, read as foreign input."""
+"""Files of weights, read as foreign input: their size first, then plain tensors and values alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ from realtime.errors import ModelError
 _ZIP_BEGINS = b"PK\x03\x04"  # by which PyTorch itself tells its formats apart
 
 
+def check_size(what: str, path: Path, most_bytes: int, hint: str) -> None:
+    """Refuses a file that is missing, empty or too large, before it is read.
+
+    Args:
+        what: the file is, for messages.
+        hint: what to do where it cannot be used.
+    Raises:
+        ModelError: with what was found.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ModelError(f"{what} {path}: cannot be read ({error.strerror}); {hint}") from None
+    if not 0 < size <= most_bytes:
+        raise ModelError(f"{what} {path}: expected at most {most_bytes} bytes, found {size}; {hint}")
+
+
 def load_plain(what: str, path: Path, most_bytes: int, hint: str) -> Any:
     """What a file holds, on the processor.
 
@@ -24,12 +41,7 @@ def load_plain(what: str, path: Path, most_bytes: int, hint: str) -> Any:
     Raises:
         ModelError: not there, too large, or not a file of plain tensors and values.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ModelError(f"{what} {path}: cannot be read ({error.strerror}); {hint}") from None
-    if not 0 < size <= most_bytes:
-        raise ModelError(f"{what} {path}: expected at most {most_bytes} bytes, found {size}; {hint}")
+    check_size(what, path, most_bytes, hint)
     try:
         if not _is_as_large_as_it_looks(path, most_bytes):
             raise ModelError(f"{what} {path}: compressed, or expected at most {most_bytes} bytes unpacked; {hint}")

@@ -20,6 +20,7 @@ from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
 from models.names import legible, say
+from models.torch_files import check_size
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, first_line, tell_mistake
 from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.program import argument_types
@@ -32,6 +33,7 @@ _FORMAT = "stylecam-trunk-1"
 _SUFFIX = ".safetensors"
 _ONNX_SUFFIX = ".onnx"
 _MAX_FILE_BYTES = 64 * 2**20
+_HINT = "write one with python -m models.trunk RUN"
 
 
 def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
@@ -57,12 +59,7 @@ def load_trunk(path: Path) -> Generator:
     Raises:
         ModelError: not there, too large, not a trunk of ours, or tensors that do not fit.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ModelError(f"trunk {path}: cannot be read ({error.strerror})") from None
-    if not 0 < size <= _MAX_FILE_BYTES:
-        raise ModelError(f"trunk {path}: expected at most {_MAX_FILE_BYTES} bytes, found {size}")
+    check_size("trunk", path, _MAX_FILE_BYTES, _HINT)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -70,7 +67,7 @@ def load_trunk(path: Path) -> Generator:
     except (OSError, SafetensorError) as error:
         raise ModelError(f"trunk {path}: not a safetensors file ({first_line(error)})") from None
     if metadata.get("format") != _FORMAT:
-        raise ModelError(f"trunk {path}: expected the format {_FORMAT!r}; write one with python -m models.trunk RUN")
+        raise ModelError(f"trunk {path}: expected the format {_FORMAT!r}; {_HINT}")
     try:
         found = json.loads(metadata.get("settings", ""))
     except (ValueError, RecursionError):  # no JSON, or lists within lists beyond all measure

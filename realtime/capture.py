@@ -147,7 +147,7 @@ class Capture:
         if self._stop.is_set() and self.abandoned:
             return
         self._stop.set()
-        self._cancel_source()
+        self.source.cancel()
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
@@ -156,11 +156,6 @@ class Capture:
             self.abandoned = self._thread.is_alive()
         if not self.abandoned:
             self.source.close()
-
-    def _cancel_source(self) -> bool:
-        """Asks a file that passes over frames to leave off, which it does at once; whether the source can be asked."""
-        self.source.cancel()
-        return self.source.can_be_cancelled
 
     def _open_unless(self, interrupted: threading.Event) -> bool:
         """Opens the source on a thread that is left behind where it is interrupted."""
@@ -177,7 +172,8 @@ class Capture:
         while opening.is_alive() and not interrupted.is_set():
             opening.join(_POLL_S)
         if interrupted.is_set():
-            if self._cancel_source():
+            self.source.cancel()
+            if self.source.can_be_cancelled:
                 opening.join(_JOIN_S)
             self.abandoned = opening.is_alive()
             return False

@@ -41,6 +41,11 @@ def first_line(error: BaseException, longest: int = 160) -> str:
     return text.splitlines()[0][:longest] if text else type(error).__name__
 
 
+def reason_of(error: BaseException) -> str:
+    """Why something failed, for a message of one line: the system's or FFmpeg's own words where it has them."""
+    return getattr(error, "strerror", None) or first_line(error)
+
+
 def tell_mistake(error: UserError) -> int:
     """Prints a user's mistake as every program does, one line on stderr, and returns its exit code."""
     print(f"error: {error}", file=sys.stderr)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.errors import ModelError, first_line
+from realtime.pictures.files import PICTURE_SUFFIXES
 from realtime.program.folders import user_data_folder
 
 SHIPPED = Path(__file__).resolve().parent.parent / "styles"
@@ -21,7 +22,6 @@ TIERS = ("fast", "fine")
 PRECISIONS = ("fp32", "fp16", "int8")
 DESCRIPTION = "style.json"
 EXEMPLAR = "exemplar.jpg"
-_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 LAST_PLACE = 1000  # in the gallery's order, of styles that name none
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
 NEW_STYLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")  # stricter for those we make: safe on every file system
@@ -137,7 +137,7 @@ def style_from_file(path: Path) -> Style:
     """
     if not os.path.isfile(path):  # Path.is_file raises where a name is too long or a folder is closed
         raise ModelError(f"--style {path}: no such file; expected an ONNX file or a style's name")
-    if path.suffix.lower() in _PICTURES:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
         raise ModelError(
             f"--style {path}: a picture; python -m models.gatys PHOTO {path} -o OUT.png paints a still like it, "
             f"python -m models.train --style {path} makes a style of it"

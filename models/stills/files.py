@@ -17,6 +17,7 @@ from realtime.errors import OutputError, SourceError
 from realtime.pictures.colour_profiles import has_other_colours
 from realtime.pictures.files import open_picture, read_on_white, read_picture
 from realtime.program.folders import user_home
+from realtime.program.written_paths import whole_file
 
 OUTPUT_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _DEEP_SUFFIXES = (".png", ".tif", ".tiff")
@@ -128,14 +129,8 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written; nothing is left of it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as partial:
         partial.write_bytes(data)
-        os.replace(partial, path)
-    except BaseException:  # an interruption leaves nothing behind either
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def with_png_text(png: bytes, text: dict[str, str]) -> bytes:

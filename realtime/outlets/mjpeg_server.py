@@ -19,7 +19,7 @@ from typing import Any
 
 import cv2
 
-from realtime.errors import OutputError
+from realtime.errors import OutputError, reason_of
 from realtime.frame import Image
 from realtime.outlets.jpeg_slot import JpegSlot
 from realtime.outlets.outlet import Figures
@@ -242,8 +242,7 @@ def _open_server(port: int, address: str, slot: JpegSlot) -> _Server:
             raise OutputError(f"{where}: the port is in use; try another one, as in --serve {port + 1}") from None
         if number == errno.EACCES:
             raise OutputError(f"{where}: this port is not allowed; try one above 1023, as in --serve 8090") from None
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{where}: cannot listen there ({reason}); expected an address of this machine") from None
+        raise OutputError(f"{where}: cannot listen there ({reason_of(error)}); expected an address of this machine") from None
 
 
 def _hang_up_on(connection: socket.socket) -> None:

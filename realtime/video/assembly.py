@@ -14,6 +14,7 @@ from typing import Any
 import av
 import av.error
 
+from realtime.errors import reason_of
 from realtime.program.notes import Note
 from realtime.video.codecs import FORMATS, FRAGMENTED
 from realtime.video.local_files import ffmpeg_name
@@ -63,7 +64,7 @@ def assemble(parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtr
         except (av.error.FFmpegError, ValueError) as error:
             if getattr(error, "errno", None) in _DISK_TROUBLES:
                 raise
-            note(f"{lost} could not be kept ({getattr(error, 'strerror', None) or error})")
+            note(f"{lost} could not be kept ({reason_of(error)})")
     return _write(parts, made, suffix, None, frozenset(), note)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import av.error
 
-from realtime.errors import OutputError, UserError
+from realtime.errors import OutputError, UserError, reason_of
 from realtime.pictures.files import PICTURE_SUFFIXES
 from realtime.video.names import CODEC_NAMES, ENCODER_NAMES, SOFTWARE, WRITTEN_SUFFIXES
 
@@ -194,6 +194,5 @@ def encoder_problem(encoding: Encoding) -> str:
         context.encode(av.VideoFrame(_PROBE_SIDE, _PROBE_SIDE, encoding.pixel_format))
         context.encode(None)
     except (av.error.FFmpegError, OSError, ValueError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return f"no such hardware or driver: {reason}"
+        return f"no such hardware or driver: {reason_of(error)}"
     return ""

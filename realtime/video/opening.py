@@ -10,7 +10,7 @@ import av
 import av.error
 from av.stream import Disposition
 
-from realtime.errors import SourceError
+from realtime.errors import SourceError, reason_of
 from realtime.video.local_files import ffmpeg_name
 
 av.logging.set_level(None)
@@ -32,7 +32,7 @@ def open_video(path: Path) -> tuple[Any, Any]:
     try:
         container: Any = av.open(ffmpeg_name(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{description}: not a video that can be read ({_reason(error)})") from None
+        raise SourceError(f"{description}: not a video that can be read ({reason_of(error)})") from None
     shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     problem = _problem_of(shown[0]) if shown else "holds no video stream"
     if problem:
@@ -50,8 +50,3 @@ def _problem_of(stream: Any) -> str:
     if not 0 < max(context.width, context.height) <= _LARGEST_SIDE:
         return f"its pictures are {context.width}x{context.height}; expected 1 to {_LARGEST_SIDE} pixels on a side"
     return ""
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return text.splitlines()[0] if text else type(error).__name__

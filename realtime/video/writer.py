@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import av.error
 
-from realtime.errors import OutputError
+from realtime.errors import OutputError, reason_of
 from realtime.frame import Image
 from realtime.program.notes import Note, no_note
 from realtime.program.written_paths import put_in_place
@@ -155,7 +155,7 @@ class VideoFileSink:
                 part.abandon()
             check_whole(self._part.path, part.frames_encoded)
         except (av.error.FFmpegError, OSError) as error:
-            self._error = self._refusal(_reason(error))
+            self._error = self._refusal(reason_of(error))
         except Exception as error:
             self._error = error
 
@@ -202,7 +202,7 @@ class VideoFileSink:
                 self._unfinished.remember(parts)
             names = ", ".join(part.path.name for part in parts)
             raise OutputError(
-                f"--output {self._path}: cannot be put in place ({_reason(error)}); "
+                f"--output {self._path}: cannot be put in place ({reason_of(error)}); "
                 f"all {self.frames_written} frames are in {names}"
             ) from None
         if complete:
@@ -222,7 +222,3 @@ def check_whole(path: Path, frames: int) -> None:
     """
     if count_frames(path) < frames:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
