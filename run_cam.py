@@ -42,7 +42,7 @@ from realtime.networks.calibration import calibrate  # noqa: E402
 from realtime.networks.model_choice import with_network  # noqa: E402
 from realtime.outlets.outlet import Outlet  # noqa: E402
 from realtime.outlets.recorder import Recorder  # noqa: E402
-from realtime.outlets.sharing import open_outlets  # noqa: E402
+from realtime.outlets.sharing import is_only_recorded, open_outlets  # noqa: E402
 from realtime.overlay import load_font  # noqa: E402
 from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
@@ -54,7 +54,7 @@ from realtime.program.inputs import Batch, Job, PictureFilm, Single, is_still, i
 from realtime.program.interruption import stop_on_signals  # noqa: E402
 from realtime.program.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
-from realtime.program.standard_streams import replace_missing, tell_unwritable  # noqa: E402
+from realtime.program.standard_streams import lose_unread, replace_missing, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.sinks import NullSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.source import Source  # noqa: E402
@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something the user can mend.
     """
+    lose_unread("stdout")  # which has an address at most: pictures and films go on without a reader
     styles, first_style = find_style(load_gallery(args.styles), args.style)
     work = plan_work(args.source, args.output)
     args.is_batch = isinstance(work, Batch)
@@ -131,7 +132,8 @@ def run_one(
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
     snapshots = SnapshotFolder(args.snapshot_dir or Path("snapshots"))
     messages = Messages(on_terminal=not has_window)
-    recorder = Recorder(args.recording_dir or Path("recordings"), messages.say)
+    on_failure = stop.set if is_only_recorded(args) else None
+    recorder = Recorder(args.recording_dir or Path("recordings"), messages.say, on_failure=on_failure)
     outlets: list[Outlet] = [recorder]
     repainter = Repainter(RepaintSettings(args.painting, args.vgg), messages.say)
     watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
@@ -213,6 +215,7 @@ def _carry_out(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
     replace_missing()
+    lose_unread("stderr")
     args = parse_arguments(argv)
     try:
         code = _carry_out(args)

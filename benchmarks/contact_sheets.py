@@ -38,7 +38,7 @@ from realtime.sources import choose_source
 from realtime.stylizer import Stylizer
 
 _GAP = 6
-_GREY = 128
+GREY = 128
 _TEXT_SCALE = 0.5
 _CHANGE_GAIN = 4  # changes between frames are drawn so many times as strong
 _STYLE_COLUMNS, _PHOTO_COLUMNS = 2, 3
@@ -65,7 +65,7 @@ def lay_out(cells: Sequence[Image], columns: int) -> Image:
     widths = [max(row[k].shape[1] for row in rows if len(row) > k) for k in range(min(columns, len(cells)))]
     heights = [max(cell.shape[0] for cell in row) for row in rows]
     size_wh = (sum(widths) + _GAP * (len(widths) + 1), sum(heights) + _GAP * (len(heights) + 1))
-    sheet = np.full((size_wh[1], size_wh[0], 3), _GREY, np.uint8)
+    sheet = np.full((size_wh[1], size_wh[0], 3), GREY, np.uint8)
     top = _GAP
     for row, height in zip(rows, heights, strict=True):
         left = _GAP

@@ -16,6 +16,7 @@ from realtime.errors import EXIT_INTERRUPTED, OutputError, SourceError, UserErro
 from realtime.program import argument_types
 from realtime.program.interruption import signals_as_ctrl_c
 from realtime.program.same_files import check_not_source, identities
+from realtime.program.standard_streams import lose_unread
 
 SHORT_SIDE = 512
 MOST_BYTES = 200_000
@@ -125,6 +126,7 @@ def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    lose_unread("stdout", "stderr")
     with signals_as_ctrl_c():
         try:
             run(build_parser().parse_args(argv))

@@ -10,12 +10,14 @@ import sys
 
 from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
 from realtime.program.interruption import signals_as_ctrl_c
+from realtime.program.standard_streams import lose_unread
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     # Threads that wait for each other must not spin: the live picture needs the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    lose_unread("stderr")  # of stdout, where --progress-lines go, a reader that leaves is the end
     with signals_as_ctrl_c():
         try:
             from models.stills.arguments import build_parser

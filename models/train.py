@@ -31,6 +31,7 @@ from models.training import Training
 from models.vgg import load_loss_network
 from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.program.interruption import StopRequest, answers_interruption
+from realtime.program.standard_streams import lose_unread
 
 
 def train(args: argparse.Namespace) -> int:
@@ -152,6 +153,7 @@ def _make_folder(run: Path, resume: bool) -> None:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to one line and an exit code."""
+    lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
     try:
         return train(args)

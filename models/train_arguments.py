@@ -76,7 +76,7 @@ def settings_parser() -> argparse.ArgumentParser:
     settings.add_argument("--tier", choices=sorted(TIERS), help=f"default {default.tier}")
     settings.add_argument("--batch", type=argument_types.count, help=f"photographs a step (default {default.batch})")
     settings.add_argument("--size", type=_crop_size, help=f"side of a crop, a multiple of 32 (default {default.size})")
-    settings.add_argument("--style-size", type=_style_size, help=f"short side of the painting (default {default.style_size})")
+    settings.add_argument("--style-size", type=style_size, help=f"short side of the painting (default {default.style_size})")
     settings.add_argument(
         "--style-scales",
         type=int,
@@ -106,7 +106,8 @@ def _weight(text: str) -> float:
     return value
 
 
-def _style_size(text: str) -> int:
+def style_size(text: str) -> int:
+    """Short side of a painting in pixels."""
     value = argument_types.count(text)
     if not SMALLEST_PAINTING <= value <= _LARGEST_SIDE:
         raise argparse.ArgumentTypeError(f"expected {SMALLEST_PAINTING} to {_LARGEST_SIDE}, found {text}")

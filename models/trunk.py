@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
@@ -48,7 +48,7 @@ def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
     metadata = {"format": _FORMAT, "settings": json.dumps(asdict(generator.settings)), "learnt_from": legible(learnt_from)}
     try:
         with whole_file(path) as partial:
-            save_file(tensors, partial, metadata)
+            partial.write_bytes(save(tensors, metadata))  # save_file would make a file for its owner alone
     except (OSError, SafetensorError) as error:
         raise OutputError(f"trunk {path}: cannot be written ({error})") from None
 

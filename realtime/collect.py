@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import filecmp
 import re
 import sys
 import threading
@@ -21,6 +22,7 @@ from realtime.pictures.files import write_picture
 from realtime.pictures.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.program import argument_types
 from realtime.program.interruption import stop_on_signals
+from realtime.program.standard_streams import lose_unread, replace_missing
 from realtime.source import Source
 from realtime.sources import choose_source
 
@@ -52,7 +54,9 @@ class Limits:
 
 
 class PhotoFolder:
-    """Photographs named by their time; no file is ever replaced.
+    """Photographs named by their time; no file is ever replaced, and none is written twice.
+
+    written, there_already: photographs of this run, and those among its choice that an earlier run wrote.
 
     Args:
         folder: made if need be.
@@ -63,22 +67,33 @@ class PhotoFolder:
     """
 
     def __init__(self, folder: Path, suffix: str, name_of: Callable[[float], str]) -> None:
-        self.written = 0
+        self.written = self.there_already = 0
         self._folder, self._suffix, self._name_of = folder, suffix, name_of
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"--out {folder}: the folder cannot be made ({error.strerror})") from None
 
+    @property
+    def chosen(self) -> int:
+        """Photographs of this run that are in the folder, whoever wrote them."""
+        return self.written + self.there_already
+
     def write(self, photo: Candidate) -> None:
-        """Writes a photograph under the first free name of its time."""
-        stem, number = self._name_of(photo.at_s), 1
+        """Writes a photograph under the first free name of its time, unless the same one lies there under a name before."""
+        stem = self._name_of(photo.at_s)
+        taken: list[Path] = []
         path = self._folder / f"{stem}{self._suffix}"
         while path.exists():
-            number += 1
-            path = self._folder / f"{stem}_{number}{self._suffix}"
+            taken.append(path)
+            path = self._folder / f"{stem}_{len(taken) + 1}{self._suffix}"
         write_picture(path, fit_for_training(photo.image_bgr))
-        self.written += 1
+        # Compared as files: other clips have such names too, and the same photograph is the same to the byte.
+        if any(filecmp.cmp(path, other, shallow=False) for other in taken):
+            path.unlink()
+            self.there_already += 1
+        else:
+            self.written += 1
 
 
 def frames_of(capture: Capture, is_live: bool, stop: threading.Event) -> Iterator[tuple[Frame, float]]:
@@ -106,7 +121,7 @@ def collect(source: Source, folder: PhotoFolder, limits: Limits, stop: threading
     bar = tqdm(total=limits.count, unit="photo", disable=None, leave=False)
 
     def keep(photo: Candidate | None) -> None:
-        if photo is not None and folder.written < limits.count:
+        if photo is not None and folder.chosen < limits.count:
             folder.write(photo)
             bar.update()
 
@@ -119,7 +134,7 @@ def collect(source: Source, folder: PhotoFolder, limits: Limits, stop: threading
                 if limits.seconds is not None and at_s >= limits.seconds:
                     break
                 keep(chooser.offer(frame.image_bgr, at_s))
-                if folder.written >= limits.count:
+                if folder.chosen >= limits.count:
                     break
         finally:
             keep(chooser.finish())
@@ -145,13 +160,14 @@ def run(args: argparse.Namespace) -> int:
         kept = f"; {folder.written} photographs before that were kept" if folder.written else ""
         raise type(error)(f"{error}{kept}") from None
     left_out = f"left out: {chooser.blurred} blurred, {chooser.blank} blank, {chooser.repeated} like others"
-    if not folder.written:
+    if not folder.chosen:
         if stop.is_set():
             return EXIT_INTERRUPTED
         raise SourceError(
             f"{source.description}: no photograph in {chooser.seen} frames ({left_out}); more light, more motion?"
         )
-    print(f"{args.out}: {folder.written} photographs ({left_out})")
+    there_already = f", {folder.there_already} there already" if folder.there_already else ""
+    print(f"{args.out}: {folder.written} photographs{there_already} ({left_out})")
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
 
 
@@ -184,6 +200,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
+    replace_missing()
+    lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
     try:
         return run(args)

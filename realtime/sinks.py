@@ -18,7 +18,7 @@ from realtime.live.displays import lets_in
 from realtime.live.shifted_keys import ShiftedKeys
 from realtime.pictures.files import write_picture
 from realtime.program.notes import Note, no_note
-from realtime.program.written_paths import behind_links, is_written_in_place
+from realtime.program.written_paths import check_writable
 
 WINDOW_NAME = "StyleCam"
 _LARGEST_WINDOW_WH = (1920, 1080)
@@ -147,33 +147,12 @@ class PictureSink:
 
 
 def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:
-    """Refuses an output that exists, or whose folder cannot be written, before any work is done.
+    """Refuses a result's place by the option that names it, before any work is done; figures may go into pipes and devices.
 
     Raises:
         OutputError: with the reason.
     """
-    if os.path.isdir(path):  # Path's own questions raise where a name is too long or a folder is closed
-        raise OutputError(f"{option} {path}: a folder; expected a file, as in out.mp4")
-    if os.path.exists(path) and not overwrite:
-        raise OutputError(f"{option} {path}: exists already; add --overwrite to replace it")
-    if is_written_in_place(path):
-        if option == "--output":
-            raise OutputError(f"{option} {path}: a device or a pipe; expected a file, as in out.mp4")
-        if os.access(path, os.W_OK):
-            return
-        raise OutputError(f"{option} {path}: cannot be written")
-    place = behind_links(path)
-    folder = place.parent
-    if not os.path.isdir(folder):
-        raise OutputError(f"{option} {path}: the folder {folder} does not exist")
-    probe = place.with_name(place.name + ".partial")
-    there_already = os.path.exists(probe)  # what an earlier run left is not touched
-    try:
-        probe.open("ab").close()
-        if not there_already:
-            probe.unlink()
-    except OSError as error:
-        raise OutputError(f"{option} {path}: the folder {folder} cannot be written ({error.strerror})") from None
+    check_writable(path, f"{option} {path}", overwrite, in_place=option != "--output")
 
 
 def display_problem() -> str | None:

@@ -11,6 +11,7 @@ import json
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -105,12 +106,26 @@ def read_picture(path: Path) -> Image:
     return np.asarray(picture, np.uint8)
 
 
+def png_that_claims(width: int, height: int) -> bytes:
+    """A tiny PNG whose header states another size."""
+    data = bytearray(cv2.imencode(".png", flat_picture(90))[1].tobytes())
+    data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
 def frame_of(image_bgr: Image, index: int = 0, captured_at_s: float = 0.0, presented_at_s: float | None = None) -> Frame:
     """A frame as a capture hands it over."""
     return Frame(image_bgr, index, captured_at_s, presented_at_s)
 
 
 # ------------------------------------------------------------------------------------------------- sources
+
+
+def greys_and_times(source: Source) -> list[tuple[int, float | None]]:
+    """The grey and the time in seconds of every frame that an open source still has."""
+    frames = iter(source.read, None)
+    return [(int(image_bgr[0, 0, 0]), presented_at_s) for image_bgr, presented_at_s in frames]
 
 
 class End:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,11 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from realtime.frame import Image
+from realtime.video.assembly import Soundtrack
+from realtime.video.encoder import VideoForm
+from realtime.video.excerpt import Excerpt
+from realtime.video.reader import VideoFileSource
+from realtime.video.writer import VideoFileSink
 
 ASS_HEADER = b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name\r\n\r\n[Events]\r\nFormat: Text\r\n"
 EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
@@ -121,6 +126,40 @@ def _write_sound(container: Any, voice: Any, seconds: float, clicks_s: Sequence[
     for frame in [*resampler.resample(whole), *resampler.resample(None)]:
         container.mux(voice.encode(frame))
     container.mux(voice.encode(None))
+
+
+def remux(film: Path, path: Path, keeps: Callable[[Any], bool]) -> Path:
+    """A film whose packets are written again as they are.
+
+    Args:
+        keeps: whether a packet stays; may change it.
+    """
+    container: Any
+    output: Any
+    with av.open(str(film)) as container, av.open(str(path), "w") as output:
+        made = {stream.index: output.add_stream_from_template(stream) for stream in container.streams}
+        for packet in container.demux():
+            if packet.size and keeps(packet):
+                packet.stream = made[packet.stream.index]
+                output.mux(packet)
+    return path
+
+
+def copy_film(film: Path, made: Path, excerpt: Excerpt | None = None) -> list[str]:
+    """A film read and written with its tracks; what was noted."""
+    notes: list[str] = []
+    excerpt = excerpt or Excerpt()
+    source = VideoFileSource(film, excerpt)
+    source.open()
+    form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours)
+    end_s = None if excerpt.end_s is None else excerpt.end_s - excerpt.start_s
+    soundtrack = Soundtrack(film, source.origin_s, bool(excerpt.start_s), end_s)
+    sink = VideoFileSink(made, form, overwrite=False, soundtrack=soundtrack, note=notes.append)
+    while (found := source.read()) is not None:
+        sink.write(*found)
+    source.close()
+    sink.close(True)
+    return notes
 
 
 def clicks_of(path: Path) -> list[float]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,24 @@ class Outcome:
 
 
 RunCam = Callable[..., Outcome]
+
+
+def mistake_of(main: Callable[[list[str]], int], argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit code and message of a program that is called in this process and tells a mistake in a line or two."""
+    code = main(argv)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) <= 2
+    return code, said
+
+
+@contextmanager
+def pipe_without_reader() -> Iterator[int]:
+    """What a program writes to when the one that it was piped into has gone, as `head` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,7 +53,7 @@ from tests.fakes import (
     write_foreign_onnx,
 )
 from tests.films import write_film
-from tests.program import ROOT, TIME_LIMIT_S, RunCam
+from tests.program import ROOT, TIME_LIMIT_S, RunCam, pipe_without_reader
 
 
 def levels(path: Path) -> list[int]:
@@ -613,33 +614,71 @@ def test_names_longer_than_a_file_system_takes(run_cam: RunCam, clip: Path, argu
     run_cam("--source", clip, "--headless", *arguments).complains(code, "x" * 240)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize(("place", "told"), [("reader gone", ""), ("/dev/full", "No space left on device")])
-def test_a_stdout_that_takes_nothing_ends_with_5(
-    command: list[str], work: Path, environment: dict[str, str], unbuffered: str, place: str, told: str
+@pytest.mark.parametrize("option", ["--list-styles", "--doctor"])
+def test_an_answer_that_nobody_reads_ends_with_5_in_silence(
+    command: list[str], work: Path, environment: dict[str, str], unbuffered: str, option: str
 ) -> None:
-    if not told:
-        reader, writer = os.pipe()
-        os.close(reader)
-    elif os.path.exists(place):
-        writer = os.open(place, os.O_WRONLY)
-    else:
-        pytest.skip(f"no {place} here")
     changed = environment | {"PYTHONUNBUFFERED": unbuffered}
-    done = subprocess.run(
-        [*command, "--list-styles"],
-        cwd=work,
-        env=changed,
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    os.close(writer)
-    assert done.returncode == EXIT_OUTPUT
-    assert done.stderr == (f"error: the output cannot be written ({told})\n" if told else "")
+    with pipe_without_reader() as pipe:
+        done = subprocess.run(
+            [*command, option], cwd=work, env=changed, stdout=pipe, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (EXIT_OUTPUT, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_that_a_disk_does_not_take_ends_with_5(
+    command: list[str], work: Path, environment: dict[str, str], unbuffered: str
+) -> None:
+    changed = environment | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*command, "--list-styles"], cwd=work, env=changed, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (EXIT_OUTPUT, b"error: the output cannot be written (No space left on device)\n")
+
+
+def run_unread(command: list[str], work: Path, environment: dict[str, str], *arguments: object) -> int:
+    """Exit code of a run whose messages nobody reads."""
+    told = [*command, *map(str, arguments)]
+    with pipe_without_reader() as pipe:
+        return subprocess.run(told, cwd=work, env=environment, stdout=pipe, stderr=pipe, timeout=60, check=False).returncode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_film_is_painted_though_nobody_reads_the_notes(command: list[str], work: Path, environment: dict[str, str]) -> None:
+    odd = write_film(work / "odd.mkv", [noisy_picture((65, 47))] * 3, codec="ffv1", pixel_format="bgr0")
+    assert run_unread(command, work, environment, "--source", odd, "--output", "out.mp4") == EXIT_DONE
+    assert len(read_clip(work / "out.mp4")) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_folder_is_painted_to_its_end_though_nobody_reads_what_failed(
+    command: list[str], work: Path, environment: dict[str, str]
+) -> None:
+    (work / "photos").mkdir()
+    (work / "photos" / "a.png").write_bytes(b"no picture")
+    write_picture(work / "photos" / "b.png", noisy_picture())
+    assert run_unread(command, work, environment, "--source", "photos", "--output", "painted") == EXIT_SOURCE
+    assert (work / "painted" / "b.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_recording_is_made_though_nobody_reads_of_it(command: list[str], work: Path, environment: dict[str, str]) -> None:
+    arguments = ("--source", "demo", "--headless", "--max-frames", 3, "--record", "--serve", 0)
+    assert run_unread(command, work, environment, *arguments) == EXIT_DONE
+    (recording,) = (work / "recordings").iterdir()
+    assert len(read_clip(recording)) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_mistake_that_nobody_reads_of_keeps_its_exit_code(
+    command: list[str], work: Path, environment: dict[str, str]
+) -> None:
+    assert run_unread(command, work, environment, "--source", "missing.mp4", "--headless") == EXIT_SOURCE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
@@ -771,12 +810,37 @@ def test_recording_and_output_at_once_are_refused(run_cam: RunCam, clip: Path) -
     assert run_cam("--source", clip, "--output", "o.mp4", "--record").code == EXIT_ARGUMENTS
 
 
-def test_recording_that_fails_without_a_window_ends_with_5(run_cam: RunCam, clip: Path, work: Path) -> None:
+def test_recording_that_cannot_begin_ends_a_run_that_nobody_else_sees(run_cam: RunCam, work: Path) -> None:
     (work / "recordings").touch()
-    outcome = run_cam("--source", clip, "--headless", "--record", "--live", "--stats", work / "stats.json")
+    outcome = run_cam("--source", "demo", "--live", "--headless", "--record", "--stats", work / "stats.json")
+    assert outcome.code == EXIT_OUTPUT
+    assert re.fullmatch(r"recording stopped: folder recordings: .*\n", outcome.errors)
+    assert stats_of(work / "stats.json")["frames_styled"] == 0
+
+
+def test_recording_that_fails_leaves_viewers_their_picture(run_cam: RunCam, clip: Path, work: Path) -> None:
+    (work / "recordings").touch()
+    arguments = ["--source", clip, "--headless", "--record", "--serve", 0, "--stats", work / "stats.json"]
+    outcome = run_cam(*arguments)
     assert outcome.code == EXIT_OUTPUT
     assert outcome.errors.startswith("recording stopped: folder recordings: ")
-    assert stats_of(work / "stats.json")["frames_in"] == CLIP_FRAMES
+    assert stats_of(work / "stats.json")["frames_styled"] == CLIP_FRAMES
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody remove a file that is being written")
+def test_recording_that_is_removed_ends_a_run_that_nobody_else_sees(
+    command: list[str], work: Path, environment: dict[str, str]
+) -> None:
+    arguments = ["--source", "demo", "--live", "--size", "64x64", "--headless", "--record"]
+    with subprocess.Popen([*command, *arguments], cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            wait_until(lambda: any(path.stat().st_size > 0 for path in work.glob("recordings/*.mp4")), timeout_s=120.0)
+            shutil.rmtree(work / "recordings")
+            errors = program.communicate(timeout=TIME_LIMIT_S)[1]
+        finally:
+            program.kill()
+    assert program.returncode == EXIT_OUTPUT
+    assert re.fullmatch(r"recording stopped: .*\.mp4: cannot be written \(it was removed\)\n", errors)
 
 
 # ------------------------------------------------------------------------------------------- places and files

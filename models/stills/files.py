@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
 import tempfile
 import zlib
@@ -17,7 +16,7 @@ from realtime.errors import OutputError, SourceError
 from realtime.pictures.colour_profiles import has_other_colours
 from realtime.pictures.files import open_picture, read_on_white, read_picture
 from realtime.program.folders import user_home
-from realtime.program.written_paths import whole_file
+from realtime.program.written_paths import check_writable, whole_file
 
 OUTPUT_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _DEEP_SUFFIXES = (".png", ".tif", ".tiff")
@@ -83,22 +82,13 @@ def check_format(path: Path, bits: int) -> None:
         )
 
 
-def check_place(path: Path, overwrite: bool) -> None:
-    """Refuses a place that is taken or cannot be written, before the work is done.
+def check_place(path: Path, overwrite: bool, option: str = "") -> None:
+    """Refuses a picture's place, by the option that names it or by its path alone, before the work is done.
 
     Raises:
         OutputError: with the reason.
     """
-    if os.path.isdir(path):
-        raise OutputError(f"{path}: is a folder; expected the name of a picture")
-    if os.path.exists(path) and not overwrite:
-        raise OutputError(f"{path}: exists already; give another name, or --overwrite")
-    try:
-        # Named like what will be written: a name may be too long.
-        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".partial", dir=path.parent):
-            pass
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); give another place") from None
+    check_writable(path, f"{option} {path}" if option else str(path), overwrite)
 
 
 def write_somewhere(path: Path, data: bytes) -> tuple[Path, str | None]:

@@ -148,7 +148,7 @@ def _check_progress_picture(path: Path, output: Path, read: Identities, overwrit
     check_not_source(path, read, "--progress-picture")
     if os.path.realpath(path) == os.path.realpath(output):
         raise OutputError(f"--progress-picture {path}: is the output itself; name another file")
-    check_place(path, overwrite)
+    check_place(path, overwrite, "--progress-picture")
 
 
 def _check_steps(output: Path, save_every: int, read: Identities, overwrite: bool) -> None:
@@ -158,7 +158,7 @@ def _check_steps(output: Path, save_every: int, read: Identities, overwrite: boo
     name = re.compile(rf"{re.escape(output.stem)}_\d{{6,}}{re.escape(output.suffix)}")
     taken = sorted(path.name for path in output.parent.glob("*") if name.fullmatch(path.name))
     if taken and not overwrite:
-        raise OutputError(f"{output.with_name(taken[0])}: exists already; give another name, or --overwrite")
+        raise OutputError(f"{output.with_name(taken[0])}: exists already; add --overwrite to replace it")
     for name_taken in taken:
         check_not_source(output.with_name(name_taken), read, "--save-every")
 

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import queue
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from realtime.errors import ModelError
 from realtime.frame import Image
 from realtime.gallery import Style
 from realtime.live.repaint_worker import Outcome, Progress, RepaintWorker, read_small_picture
+from realtime.live.scratch import remove_abandoned, scratch_folder
 
 PROGRAM = ("-m", "models.gatys")
 _MOST_WAITING = 8
@@ -54,7 +54,7 @@ class _Job:
 
 
 class Repainter:
-    """Takes snapshots and re-paints them in order; without one it costs nothing.
+    """Takes snapshots and re-paints them in order; without one it costs nothing. What a killed one left is removed.
 
     Args:
         settings: of the user.
@@ -83,6 +83,7 @@ class Repainter:
         self._is_busy = self._is_cancelled = self._is_closed = False
         self._status = RepaintStatus()
         self._thread: threading.Thread | None = None
+        remove_abandoned()
 
     def style_picture(self, style: Style) -> Path:
         """The picture in whose style a snapshot would be re-painted.
@@ -170,8 +171,8 @@ class Repainter:
                 self._status = RepaintStatus()
 
     def _repaint(self, job: _Job) -> None:
-        with tempfile.TemporaryDirectory(prefix="stylecam_", ignore_cleanup_errors=True) as folder:
-            picture = Path(folder) / "progress.png"
+        with scratch_folder() as folder:
+            picture = folder / "progress.png"
             self._status = RepaintStatus("re-painting, X cancels", None)
             worker = RepaintWorker(self._arguments(job, picture), max(1, (os.cpu_count() or 2) // 2))
             with self._lock:

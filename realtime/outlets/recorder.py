@@ -46,12 +46,15 @@ class Recorder:
     Args:
         folder: made when the first recording begins.
         tell: takes what the user should know, from any thread.
+        on_failure: called, from the recording's thread, after a failure was told.
     """
 
     name = "recording"
 
-    def __init__(self, folder: Path, tell: Tell, now: Now = time.localtime) -> None:
-        self._folder, self._tell, self._now = folder, tell, now
+    def __init__(
+        self, folder: Path, tell: Tell, now: Now = time.localtime, on_failure: Callable[[], None] | None = None
+    ) -> None:
+        self._folder, self._tell, self._now, self._on_failure = folder, tell, now, on_failure
         self._session: _Session | None = None
         self._all: list[_Session] = []
 
@@ -68,7 +71,7 @@ class Recorder:
     def begin(self, style_name: str) -> None:
         """Records from the next frame on; style_name becomes part of the file's name."""
         self.end()
-        self._session = _Session(lambda: dated_path(self._folder, style_name, ".mp4", self._now), self._tell)
+        self._session = _Session(lambda: dated_path(self._folder, style_name, ".mp4", self._now), self._tell, self._on_failure)
         self._all.append(self._session)
 
     def load(self) -> None:
@@ -129,6 +132,7 @@ class _Session:
 
     free_path: Callable[[], Path]
     tell: Tell
+    on_failure: Callable[[], None] | None = None
     frames_dropped: int = 0
     has_failed: bool = False
     progress: _Progress = _Progress()
@@ -179,6 +183,8 @@ class _Session:
             kept = f"; {self.frames_written} frames are kept" if self.frames_written else ""
             self.tell(f"recording stopped: {reason}{kept}")
             self._empty_queue()
+            if self.on_failure is not None:
+                self.on_failure()
         finally:
             self._is_ready.set()  # for whoever waits, also where it failed before the first frame
 

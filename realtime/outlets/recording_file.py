@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -102,7 +103,7 @@ class RecordingFile:
 
     def _check_disk(self) -> None:
         if self._disk.failure is not None:
-            self.frames = self._frames_in_fragments
+            self.frames = 0 if self._disk.is_removed else self._frames_in_fragments
             raise _unwritable(self.path, self._disk.failure)
         self._disk.mark_whole()
 
@@ -133,9 +134,11 @@ class _Disk:
 
     def __init__(self, path: Path) -> None:
         self.failure: OSError | None = None
+        self.is_removed = False  # by somebody, while it was written; the system goes on taking what goes into it
         self.size = 0
         self._whole = 0
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  (closed by close)
+        self._has_names = self._names() > 0  # some file systems count none for any file
 
     def write(self, data: bytes) -> int:
         """Writes all of it, or takes note of the failure."""
@@ -146,6 +149,9 @@ class _Disk:
             except OSError as error:
                 self.failure = error
                 self._back_to_whole()
+        if self.failure is None and self._has_names and not self._names():
+            self.is_removed, self._whole = True, 0
+            self.failure = FileNotFoundError(errno.ENOENT, "it was removed")
         self.size = max(self.size, self.tell()) if self.failure is None else self._whole
         return len(data)
 
@@ -167,6 +173,10 @@ class _Disk:
             self._file.close()
         except OSError as error:  # network drives tell only now that they are full
             self.failure = self.failure or error
+
+    def _names(self) -> int:
+        """Under how many names the file lies in folders: not the same as the name that it had, which may be changed."""
+        return os.fstat(self._file.fileno()).st_nlink
 
     def _back_to_whole(self) -> None:
         try:

@@ -14,6 +14,11 @@ def wants_to_share(args: argparse.Namespace) -> bool:
     return args.serve is not None or args.virtual_camera is not None or args.record
 
 
+def is_only_recorded(args: argparse.Namespace) -> bool:
+    """Whether nobody takes the picture beside the recording: when that fails there is nothing left to do."""
+    return args.record and args.headless and args.serve is None and args.virtual_camera is None
+
+
 def open_outlets(args: argparse.Namespace, fps: float | None, tell: Callable[[str], None]) -> Iterator[Outlet]:
     """The outlets one by one, each ready; what each needs is loaded for those who ask for it.
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sys
+from typing import Any, TextIO, cast
 
 from realtime.errors import EXIT_OUTPUT
 
@@ -17,6 +18,38 @@ def replace_missing() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (as long as the program runs)
+
+
+def lose_unread(*names: str) -> None:
+    """From here on what one of these streams does not take is lost without an error: for work whose results lie elsewhere.
+
+    Args:
+        names: "stdout", "stderr".
+    """
+    for name in names:
+        setattr(sys, name, unheeded(getattr(sys, name)))
+
+
+def unheeded(stream: TextIO) -> TextIO:
+    """The same stream, as one whose reader may leave and whose disk may be full."""
+    return stream if isinstance(stream, _Unheeded) else cast(TextIO, _Unheeded(stream))
+
+
+class _Unheeded:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def tell_unwritable(error: OSError) -> int | None:

@@ -24,14 +24,14 @@ from benchmarks.report import data_folder, print_table, write_json
 from benchmarks.speed import Contender
 from benchmarks.stability import FRAMES, WIDTH, measure_flicker, measure_warp_error, read_clip, read_flow
 from export.description import graph_sha256
-from models import vgg
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
-from models.vgg import LossNetwork, VGGFeatures, convolution_shapes
+from models.vgg import LossNetwork, VGGFeatures
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import load_gallery
 from realtime.networks.providers import SessionSettings, create_session
 from tests.fakes import style_of, write_style_onnx
+from tests.fakes_torch import made_up_vgg, make_vgg_narrow
 
 FLOW_FOLDER = data_folder() / "video" / "flow"
 FLOW_MAGIC = 202021.25
@@ -261,16 +261,8 @@ def test_a_clip_in_which_nothing_moves_is_refused(tmp_path: Path, count: int) ->
 
 @pytest.fixture
 def small_vgg(monkeypatch: pytest.MonkeyPatch) -> VGGFeatures:
-    """VGG-19 with an eighth of its channels and made-up weights."""
-    narrow = tuple((block, count, channels // 8) for block, count, channels in vgg._BLOCKS)
-    monkeypatch.setattr(vgg, "_BLOCKS", narrow)
-    random = torch.Generator().manual_seed(0)
-    state = {}
-    positions = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-    for position, (inputs, outputs) in zip(positions, convolution_shapes().values(), strict=True):
-        state[f"{position}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=random) * (2 / (9 * inputs)) ** 0.5
-        state[f"{position}.bias"] = torch.zeros(outputs)
-    return VGGFeatures((*STYLE_LAYERS, CONTENT_LAYER), state)
+    make_vgg_narrow(monkeypatch)
+    return VGGFeatures((*STYLE_LAYERS, CONTENT_LAYER), made_up_vgg())
 
 
 @pytest.fixture
@@ -468,22 +460,11 @@ def test_the_first_run_of_a_turn_is_not_counted(reference: Path) -> None:
     assert min(contender.milliseconds) <= contender.median_ms <= max(contender.milliseconds)
 
 
-def byte_model(path: Path) -> Path:
-    """The smallest network by the contract: it returns the frame."""
-    import onnx
-
-    frame = onnx.helper.make_tensor_value_info("frame", onnx.TensorProto.UINT8, ["batch", "height", "width", 3])
-    styled = onnx.helper.make_tensor_value_info("styled", onnx.TensorProto.UINT8, ["batch", "height", "width", 3])
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["frame"], ["styled"])], "unchanged", [frame], [styled])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
-    onnx.save(model, path)
-    return path
-
-
 def test_speed_is_given_beside_the_reference(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "export_reference", lambda path, _: path.write_bytes(reference.read_bytes()))
     monkeypatch.setattr(speed, "load_gallery", list)
-    rows = speed.measure(str(byte_model(tmp_path / "unchanged.onnx")), (40, 32), SessionSettings("cpu", 1), rounds=2)
+    style = write_style_onnx(tmp_path / "unchanged.onnx", inverts=False)
+    rows = speed.measure(str(style), (40, 32), SessionSettings("cpu", 1), rounds=2)
     assert [row["network"] for row in rows] == ["reference fp32", "fast fp32"]
     assert rows[0]["times_reference"] == 1.0
     assert all(row["size_wh"] == (40, 32) and row["ms"] >= 0 for row in rows)

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import gatys, latency
 from realtime.errors import SourceError, UserError
+from tests.program import mistake_of
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PROGRAMS = [f"benchmarks.{path.stem}" for path in sorted(BENCHMARKS.glob("*.py")) if "\ndef main(" in path.read_text("utf-8")]
@@ -123,9 +124,7 @@ def test_values_that_cannot_be_measured_with_end_with_2(
 
 
 def error_of(name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    code = importlib.import_module(f"benchmarks.{name}").main(arguments)
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
+    code, said = mistake_of(importlib.import_module(f"benchmarks.{name}").main, arguments, capsys)
     assert said.count("\n") == 1
     return code, said
 

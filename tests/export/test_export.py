@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +26,16 @@ from export.description import file_entry, write_metadata
 from export.graph import FrameContract
 from export.parity import Parity, measure_parity
 from export.to_onnx import OPSET, describe
-from models.checkpoint import save_checkpoint
 from models.folding import count_parameters
 from models.generator import CELLS, TIERS, Generator, GeneratorSettings, build_generator
 from realtime.frame import Image
 from realtime.gallery import read_style, user_styles_folder, verify
+from tests.fakes_torch import NARROW, as_if_trained, write_run
+from tests.program import mistake_of
 
 ROOT = Path(__file__).resolve().parents[2]
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
+RECIPE = {"style_weight": 5.0, "vgg_sha256": "0" * 64}
 FACTS = ["--title", "The Wave", "--artist", "Hokusai", "--year", "1831", "--licence", "public domain", "--order", "7"]
-
-
-def as_if_trained(seed: int = 0, settings: GeneratorSettings = NARROW) -> Generator:
-    """Random weights everywhere: nothing is at a value that would hide a mistake."""
-    torch.manual_seed(seed)
-    generator = build_generator(settings)
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.05)
-    return generator.eval()
-
-
-def write_run(folder: Path, generator: Generator, **told: Any) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    recipe = {"style_weight": 5.0, "vgg_sha256": "0" * 64} | told
-    save_checkpoint(folder, {"settings": asdict(generator.settings), "generator": generator.state_dict(), "recipe": recipe})
-    return folder
 
 
 def random_frames(batch: int, height: int, width: int, seed: int = 0) -> Any:
@@ -64,7 +49,7 @@ def generator() -> Generator:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, generator: Generator) -> Path:
-    return write_run(tmp_path_factory.mktemp("runs") / "wave", generator)
+    return write_run(tmp_path_factory.mktemp("runs") / "wave", generator, recipe=RECIPE)
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +77,7 @@ def quick_export(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(to_onnx, "export_generator", lambda _, path: shutil.copy(exported / "fast.onnx", path))
 
 
-def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    code = to_onnx.main(argv)
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert len(said.splitlines()) <= 2
-    return code, said
+error_of = functools.partial(mistake_of, to_onnx.main)
 
 
 # --- the contract
@@ -154,7 +134,7 @@ def test_the_exporters_notes_are_no_part_of_the_graph(style: Path) -> None:
 def test_names_that_are_no_text_are_no_hindrance(
     generator: Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_run(tmp_path / "run", generator, painting="caf\udce9.jpg")
+    run = write_run(tmp_path / "run", generator, recipe=RECIPE | {"painting": "caf\udce9.jpg"})
     styles = tmp_path / os.fsdecode(b"caf\xe9")
     argv = [str(run), "--name", "wave", "--styles", str(styles), *FACTS, "--title", "Caf\udce9"]
     assert to_onnx.main(argv) == 0
@@ -252,7 +232,7 @@ def test_a_batch_of_two_is_painted_as_each_alone(session: ort.InferenceSession) 
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_channel_row_or_column_changes_place(cell: int) -> None:
     """A generator that paints nothing returns the frame."""
-    nothing = as_if_trained(settings=replace(NARROW, cell=cell))
+    nothing = as_if_trained(replace(NARROW, cell=cell))
     with torch.no_grad():
         nothing.paint.weight.zero_()
         assert isinstance(nothing.paint.bias, nn.Parameter)
@@ -266,7 +246,7 @@ def test_no_channel_row_or_column_changes_place(cell: int) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_contract_in_pytorch_paints_what_the_generator_paints(cell: int) -> None:
-    generator = as_if_trained(settings=replace(NARROW, cell=cell))
+    generator = as_if_trained(replace(NARROW, cell=cell))
     frames: Image = random_frames(1, 32, 40)
     rgb = torch.from_numpy(np.ascontiguousarray(frames[..., ::-1])).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
@@ -287,7 +267,7 @@ def test_every_convolution_fills_the_vectors_of_eight_bit_arithmetic(tier: str) 
 def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Path) -> None:
     """It is normalised, each picture of a batch by itself."""
     narrow = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2, normalised=True)
-    run = write_run(tmp_path / "fine", as_if_trained(settings=narrow))
+    run = write_run(tmp_path / "fine", as_if_trained(narrow), recipe=RECIPE)
     assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--year", "1832"]) == 0
     found = read_style(style / "style.json")
     assert set(found.models) == {"fast", "fine"}
@@ -305,7 +285,7 @@ def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Pa
     frames[1] //= 4
     (painted,) = session.run(["styled"], {"frame": frames})
     with torch.no_grad():
-        expected = FrameContract(as_if_trained(settings=narrow))(torch.from_numpy(frames))
+        expected = FrameContract(as_if_trained(narrow))(torch.from_numpy(frames))
     (alone,) = session.run(["styled"], {"frame": frames[1:]})
     assert np.abs(painted[1:].astype(np.int16) - alone).max() <= 1
     assert np.abs(painted.astype(np.int16) - expected.numpy()).max() <= 1
@@ -314,7 +294,7 @@ def test_the_fine_tier_is_exported_beside_the_fast_one(style: Path, tmp_path: Pa
 def test_a_network_that_cannot_be_read_does_not_keep_the_other_one_out(style: Path, tmp_path: Path) -> None:
     (style / "fast.onnx").write_bytes(b"damaged")
     narrow = GeneratorSettings("fine", stem_width=8, trunk_width=8, blocks=1, cell=2, normalised=True)
-    run = write_run(tmp_path / "fine", as_if_trained(settings=narrow))
+    run = write_run(tmp_path / "fine", as_if_trained(narrow), recipe=RECIPE)
     assert to_onnx.main([str(run), "--name", "wave", "--styles", str(style.parent), "--year", "1832"]) == 0
     assert (style / "fast.onnx").read_bytes() == b"damaged"
 

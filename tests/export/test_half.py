@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,11 @@ from onnx import TensorProto, helper, numpy_helper
 from export import description, half, to_onnx
 from export.description import MEASURED, file_entry, tell
 from export.parity import soft_noise
-from models.checkpoint import save_checkpoint
-from models.generator import GeneratorSettings, build_generator
+from models.generator import build_generator
 from realtime.gallery import read_style, verify
 from realtime.networks.placement import read_placement
+from tests.fakes_torch import NARROW, write_run
 
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
 # From the list of kernels of onnxruntime's CUDA provider: what it runs in float16, and what it moves of any type.
 CUDA_IN_FLOAT16 = frozenset({"Add", "Cast", "Clip", "Conv", "InstanceNormalization", "Pad", "Relu", "Round"})
 CUDA_MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
@@ -34,9 +33,8 @@ CUDA_MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Transpose"})
 def style(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """A style with its float16 network, made by the command lines."""
     torch.manual_seed(0)
-    run, styles = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("styles")
-    settings = replace(NARROW, normalised=request.param)
-    save_checkpoint(run, {"settings": asdict(settings), "generator": build_generator(settings).state_dict()})
+    run = write_run(tmp_path_factory.mktemp("run"), build_generator(replace(NARROW, normalised=request.param)))
+    styles = tmp_path_factory.mktemp("styles")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(to_onnx, "_PARITY_SIZES_HW", ((32, 40),))
         patch.setattr(half, "_PARITY_SIZES_HW", ((64, 96),))

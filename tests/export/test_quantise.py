@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -9,7 +10,6 @@ import os
 import re
 import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,12 @@ from export import description, quantise, to_onnx
 from export.description import MEASURED, tell
 from export.parity import Parity
 from export.quantise import PhotoReader
-from models.checkpoint import save_checkpoint
-from models.generator import GeneratorSettings, build_generator
+from models.generator import build_generator
 from models.images import load_image, resize_short_side, save_image
 from realtime.gallery import read_style, verify
 from realtime.program import argument_types
-
-NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4)
+from tests.fakes_torch import NARROW, write_run
+from tests.program import mistake_of
 
 
 def soft_photo(seed: int, height: int = 64, width: int = 96) -> torch.Tensor:
@@ -52,8 +51,7 @@ def style(tmp_path_factory: pytest.TempPathFactory, content: Path) -> Path:
     generator = build_generator(NARROW)
     with torch.no_grad():
         generator.paint.weight.mul_(2)
-    run, styles = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("styles")
-    save_checkpoint(run, {"settings": asdict(NARROW), "generator": generator.state_dict()})
+    run, styles = write_run(tmp_path_factory.mktemp("run"), generator), tmp_path_factory.mktemp("styles")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(to_onnx, "_PARITY_SIZES_HW", ((32, 40),))
         assert to_onnx.main([str(run), "--name", "wave", "--styles", str(styles), "--licence", "CC0"]) == 0
@@ -324,11 +322,7 @@ def test_a_full_disk_ends_with_5_and_keeps_what_was_there(
         assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
-def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    code = quantise.main(argv)
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    return code, said
+error_of = functools.partial(mistake_of, quantise.main)
 
 
 def test_a_style_that_is_not_there_ends_with_4(tmp_path: Path, content: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,23 +18,12 @@ from models import checkpoint
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint, save_checkpoint
 from models.generator import GeneratorSettings, build_generator
 from realtime.errors import ModelError, OutputError
-
-NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4)
-
-
-class Trap:
-    """Unpickling it would create a file."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return Path.touch, (self.marker,)
+from tests.fakes_torch import NARROWEST, Trap
 
 
 def narrow_content(seed: int = 0) -> dict[str, Any]:
     torch.manual_seed(seed)
-    return {"settings": asdict(NARROW), "generator": build_generator(NARROW).state_dict(), "step": 3}
+    return {"settings": asdict(NARROWEST), "generator": build_generator(NARROWEST).state_dict(), "step": 3}
 
 
 def test_a_checkpoint_is_read_back_from_its_folder_and_from_its_file(tmp_path: Path) -> None:
@@ -49,7 +38,7 @@ def test_a_checkpoint_is_read_back_from_its_folder_and_from_its_file(tmp_path: P
 
 def test_its_generator_paints_the_same_in_evaluation_mode(tmp_path: Path) -> None:
     content = narrow_content()
-    generator = build_generator(NARROW)
+    generator = build_generator(NARROWEST)
     generator.load_state_dict(content["generator"])
     save_checkpoint(tmp_path, content)
     rebuilt = generator_from_checkpoint(load_checkpoint(tmp_path))

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.to_onnx import export_generator
 from models.from_gallery import generator_of_file, generator_of_style
-from models.generator import Generator, GeneratorSettings, build_generator
+from models.generator import Generator, GeneratorSettings
 from models.normalisation import take_over_statistics
 from models.trunk import load_start
 from realtime.errors import ModelError
@@ -20,9 +20,10 @@ from realtime.gallery import ModelFile, load_gallery
 from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 from tests.fakes import noisy_picture, write_style_onnx
+from tests.fakes_torch import NARROW, as_if_trained
 
 SHAPES = [
-    GeneratorSettings("fast", stem_width=8, trunk_width=8, blocks=1, cell=4),
+    NARROW,
     GeneratorSettings("fast", stem_width=8, trunk_width=16, blocks=2, cell=2),
     GeneratorSettings("fine", stem_width=8, trunk_width=16, blocks=2, cell=2, normalised=True),
 ]
@@ -30,14 +31,10 @@ SHAPES = [
 
 def painting_generator(settings: GeneratorSettings) -> Generator:
     """One whose every layer does something."""
-    torch.manual_seed(3)
-    generator = build_generator(settings)
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.02)
-        if settings.normalised:
-            take_over_statistics(generator, torch.rand(2, 3, 64, 64))
-    return generator.eval()
+    generator = as_if_trained(settings, seed=3)
+    if settings.normalised:
+        take_over_statistics(generator, torch.rand(2, 3, 64, 64))
+    return generator
 
 
 def exported(generator: Generator, path: Path) -> Path:

@@ -109,7 +109,7 @@ def test_the_small_picture_replaces_no_other_file_unasked(desk: Desk, capsys: py
     small = picture_file(desk.folder / "small.png", photo())
     before = small.read_bytes()
     assert desk.run("--progress-picture", str(small)) == 5
-    assert "small.png: exists already; give another name, or --overwrite" in capsys.readouterr().err
+    assert f"--progress-picture {small}: exists already; add --overwrite to replace it" in capsys.readouterr().err
     assert small.read_bytes() == before
     assert desk.run("--progress-picture", str(small), "--overwrite") == 0
     assert small.read_bytes() != before
@@ -147,7 +147,7 @@ def test_a_style_without_exemplar_says_how_to_make_one(desk: Desk, capsys: pytes
         (["--device", "mps"], 2, "expected auto, cpu, cuda or cuda:N"),
         (["--device", "meta"], 2, "expected auto, cpu, cuda or cuda:N"),
         (["--vgg", "gone.pth"], 4, "cannot be read"),
-        (["-o", "nowhere/out.png"], 5, "cannot be written"),
+        (["-o", "nowhere/out.png"], 5, "the folder nowhere does not exist"),
         (["-o", "out.xyz"], 5, "expected .png"),
         (["-o", "out.jpg", "--bits", "16"], 5, "no 16 bits"),
         (["--init", "gone.png"], 3, "cannot be read"),
@@ -265,7 +265,7 @@ def test_pictures_on_the_way_replace_nothing_unasked(desk: Desk, capsys: pytest.
     kept = desk.folder / "out_000002.png"
     kept.write_bytes(b"dear to somebody")
     assert desk.run("--iterations", "5", "--save-every", "2") == 5
-    assert "out_000002.png: exists already; give another name, or --overwrite" in capsys.readouterr().err
+    assert "out_000002.png: exists already; add --overwrite to replace it" in capsys.readouterr().err
     assert kept.read_bytes() == b"dear to somebody"
     assert not desk.output.exists()
     assert desk.run("--iterations", "5", "--save-every", "2", "--overwrite") == 0

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.cells import CellMap, EvenConvolution, depth_to_space, space_to_depth
 from models.folding import count_parameters, fold, kilo_macs_per_pixel
 from models.generator import BORDER, CELLS, TIERS, Generator, GeneratorSettings, build_generator, settings_from_dict
+from tests.fakes_torch import as_if_trained
 
 NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=12, blocks=1, cell=4)
 
@@ -21,15 +22,6 @@ NARROW = GeneratorSettings("fast", stem_width=8, trunk_width=12, blocks=1, cell=
 def narrow_generator(seed: int = 0) -> Generator:
     torch.manual_seed(seed)
     return build_generator(NARROW)
-
-
-def as_if_trained(generator: Generator, seed: int = 1) -> Generator:
-    """Random weights everywhere: nothing is at a value that would hide a mistake."""
-    random = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=random) * 0.05)
-    return generator.eval()
 
 
 def picture(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
@@ -82,7 +74,7 @@ def test_two_generators_of_one_seed_are_equal() -> None:
 
 
 def test_folding_changes_nothing_that_is_painted() -> None:
-    generator = as_if_trained(narrow_generator())
+    generator = as_if_trained(NARROW)
     photo = picture(2, 48, 40)
     with torch.no_grad():
         painted = generator(photo)
@@ -91,13 +83,13 @@ def test_folding_changes_nothing_that_is_painted() -> None:
 
 
 def test_a_folded_generator_is_made_of_plain_convolutions() -> None:
-    folded = fold(as_if_trained(narrow_generator()))
+    folded = fold(as_if_trained(NARROW))
     left = [m for m in folded.modules() if isinstance(m, EvenConvolution | CellMap)]
     assert left == []
 
 
 def test_folding_leaves_the_generator_itself_alone() -> None:
-    generator = as_if_trained(narrow_generator()).train()
+    generator = as_if_trained(NARROW).train()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     fold(generator)
     after = generator.state_dict()
@@ -110,7 +102,7 @@ def test_folding_leaves_the_generator_itself_alone() -> None:
 @pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (0.2, 0.5, 0.9), (1.0, 1.0, 1.0)])
 def test_what_is_flat_stays_flat(colour: tuple[float, float, float], folds: bool) -> None:
     """No grid of 4x4 or 8x8 pixels: within one colour every pixel of a block is painted alike."""
-    generator = as_if_trained(narrow_generator())
+    generator = as_if_trained(NARROW)
     if folds:
         generator = fold(generator)
     flat = torch.tensor(colour).reshape(1, 3, 1, 1).expand(1, 3, 128, 128)
@@ -121,7 +113,7 @@ def test_what_is_flat_stays_flat(colour: tuple[float, float, float], folds: bool
 
 
 def test_flat_colours_are_still_painted() -> None:
-    generator = as_if_trained(narrow_generator())
+    generator = as_if_trained(NARROW)
     flat = torch.full((1, 3, 64, 64), 0.5)
     with torch.no_grad():
         assert float((generator(flat) - flat).abs().mean()) > 1e-3
@@ -190,14 +182,14 @@ def test_cells_are_ordered_by_row_then_column_then_colour() -> None:
 
 def test_a_picture_is_painted_alone_as_in_a_batch() -> None:
     """Nothing depends on the other pictures of a batch, in training as in export."""
-    generator = as_if_trained(narrow_generator()).train()
+    generator = as_if_trained(NARROW).train()
     batch_rgb = picture(3, 32, 40)
     with torch.no_grad():
         torch.testing.assert_close(generator(batch_rgb)[:1], generator(batch_rgb[:1]))
 
 
 def test_a_scene_that_moves_by_the_stride_is_painted_alike() -> None:
-    generator = as_if_trained(narrow_generator())
+    generator = as_if_trained(NARROW)
     stride, scene = generator.stride, picture(1, 136, 136)
     with torch.no_grad():
         first = generator(scene[..., :128, :128])[..., 48 + stride : 80 + stride, 48 + stride : 80 + stride]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from models.generator import GeneratorSettings, build_generator
+from models.generator import build_generator
 from models.images import save_image
 from models.preview import paint_preview, preview_photos
+from tests.fakes_torch import NARROWEST
 
 
 def test_a_cameras_photograph_is_made_smaller_and_a_small_one_is_not(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_a_cameras_photograph_is_made_smaller_and_a_small_one_is_not(tmp_path: P
 
 
 def test_eight_photographs_are_painted_in_two_rows_and_training_goes_on_as_it_was() -> None:
-    generator = build_generator(GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4)).train()
+    generator = build_generator(NARROWEST).train()
     photos = [torch.zeros(3, 32 + 8 * (k % 2), 40, dtype=torch.uint8) for k in range(8)]
     assert paint_preview(generator, photos, torch.device("cpu")).shape == (3, 2 * 32, 4 * 40)
     assert all(module.training for module in generator.modules())

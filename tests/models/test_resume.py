@@ -15,16 +15,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import train, training
+from models import train
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.content import Views
-from models.generator import TIERS, GeneratorSettings
 from models.images import save_image
 from models.objective import TrainingSettings
 from models.resume import settings_to_resume
 from models.train_arguments import build_parser
 from models.vgg import LossNetwork
 from realtime.errors import UserError
+from tests.fakes_torch import BrightnessLoss, train_without_vgg
 
 OTHER: dict[str, Any] = {
     "tier": "fast",
@@ -42,30 +42,20 @@ OTHER: dict[str, Any] = {
 }
 
 
-class Brightness:
-    """In the place of PerceptualLoss; may ask the training to stop, as Ctrl-C does, while a step is computed."""
-
-    precision = "float32"
+class Brightness(BrightnessLoss):
+    """May ask the training to stop, as Ctrl-C does, while a step is computed."""
 
     stops_at: int | None = None
 
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def __call__(self, generator: nn.Module, views: Views, _share: float, turn: int) -> tuple[Tensor, dict[str, float]]:
+    def __call__(self, generator: nn.Module, views: Views, share: float, turn: int) -> tuple[Tensor, dict[str, float]]:
         if turn + 1 == self.stops_at:
             signal.raise_signal(signal.SIGINT)
-        total = getattr(generator, "generator", generator)(views.second).square().mean()
-        return total, {"brightness": float(total.detach())}
+        return super().__call__(generator, views, share, turn)
 
 
 @pytest.fixture(autouse=True)
 def brightness(monkeypatch: pytest.MonkeyPatch) -> type[Brightness]:
-    fresh = type("FreshBrightness", (Brightness,), {})
-    monkeypatch.setattr(training, "PerceptualLoss", fresh)
-    monkeypatch.setattr(train, "load_loss_network", lambda *_: LossNetwork(nn.Identity(), "0" * 64, "none"))
-    monkeypatch.setitem(TIERS, "fast", GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4))
-    return fresh
+    return train_without_vgg(monkeypatch, Brightness)
 
 
 @pytest.fixture

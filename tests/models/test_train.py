@@ -6,11 +6,11 @@ VGG-19's weights are made up: random tensors of the right shapes. Where VGG-19 d
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import objective, train, training, vgg
+from models import objective, train, training
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
 from models.content import ContentPhotos, Views
 from models.distil import distil
@@ -43,25 +43,19 @@ from models.schedule import WARM_UP_STEPS, Progress, learning_rate
 from models.train import load_painting
 from models.train_arguments import build_parser, given_settings
 from models.training import Training
-from models.vgg import LossNetwork, VGGFeatures, convolution_shapes, load_loss_network
+from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import SourceError, UserError
-from tests.fakes import wait_until
+from tests.fakes import closed_port, wait_until
+from tests.fakes_torch import NARROWEST, TERMS, BrightnessLoss, made_up_vgg, make_vgg_narrow, train_without_vgg
+from tests.program import mistake_of
 
 ROOT = Path(__file__).resolve().parents[2]
-POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)  # torchvision's, of the convolutions
-NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=4, blocks=1, cell=4)
-TERMS = ("style", "content", "tv", "stability", "repetition")
 CPU = torch.device("cpu")
 
 
 def write_made_up_vgg(path: Path) -> Path:
     """Random weights down to conv5_1, in half precision."""
-    random = torch.Generator().manual_seed(0)
-    state = {}
-    for position, (inputs, outputs) in zip(POSITIONS[:13], list(convolution_shapes().values())[:13], strict=True):
-        weight = torch.randn(outputs, inputs, 3, 3, generator=random) * (2 / (9 * inputs)) ** 0.5
-        state |= {f"{position}.weight": weight.half(), f"{position}.bias": torch.zeros(outputs).half()}
-    torch.save(state, path)
+    torch.save({name: value.half() for name, value in made_up_vgg("conv5_1").items()}, path)
     return path
 
 
@@ -72,9 +66,7 @@ def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_vgg_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """VGG-19 with all its layers but an eighth of its channels: sixty times faster."""
-    narrow = tuple((block, count, channels // 8) for block, count, channels in vgg._BLOCKS)
-    monkeypatch.setattr(vgg, "_BLOCKS", narrow)
+    make_vgg_narrow(monkeypatch)
     return write_made_up_vgg(tmp_path / "made_up.pth")
 
 
@@ -117,18 +109,14 @@ def arguments(painting: Path, content: Path, tmp_path: Path) -> list[str]:
     return ["--style", str(painting), "--content", str(content), "--quiet", "--log-every", "1", *options]
 
 
-class StandInLoss:
-    """In the place of PerceptualLoss: how bright the painting is. Fails at the calls named in `not_finite_at`."""
+class StandInLoss(BrightnessLoss):
+    """Fails at the calls named in `not_finite_at`."""
 
     not_finite_at: tuple[int, ...] = ()
     calls = 0
-    precision = "float32"
 
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def __call__(self, generator: nn.Module, views: Views, _share: float, _turn: int) -> tuple[Tensor, dict[str, float]]:
-        total = getattr(generator, "generator", generator)(views.second).square().mean()  # without what may be around it
+    def __call__(self, *given: Any) -> tuple[Tensor, dict[str, float]]:
+        total, _ = super().__call__(*given)
         type(self).calls += 1
         if type(self).calls in self.not_finite_at:
             total = total * float("nan")
@@ -138,12 +126,7 @@ class StandInLoss:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandInLoss]:
     """A narrow generator, and no VGG-19 at all."""
-    fresh = type("FreshStandInLoss", (StandInLoss,), {})
-    empty = LossNetwork(nn.Identity(), "0" * 64, "none")
-    monkeypatch.setattr(training, "PerceptualLoss", fresh)
-    monkeypatch.setattr(train, "load_loss_network", lambda *_: empty)
-    monkeypatch.setitem(TIERS, "fast", NARROW)
-    return fresh
+    return train_without_vgg(monkeypatch, StandInLoss)
 
 
 @pytest.fixture
@@ -362,7 +345,7 @@ def test_a_finished_run_holds_checkpoint_log_and_preview_and_nothing_else(argume
     run = tmp_path / "run"
     assert sorted(path.name for path in run.iterdir()) == [CHECKPOINT_NAME, "log.tsv", "preview_000002.jpg"]
     assert load_image(run / "preview_000002.jpg").shape == (3, 80, 88)  # the photo kept for measuring, cut to the stride
-    assert generator_from_checkpoint(load_checkpoint(run)).settings == NARROW
+    assert generator_from_checkpoint(load_checkpoint(run)).settings == NARROWEST
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -705,12 +688,7 @@ def test_a_painting_that_is_too_small_is_refused_with_both_sizes(tmp_path: Path,
 # --- mistakes and their exit codes
 
 
-def error_of(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    code = train.main(argv)
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert len(said.splitlines()) <= 2
-    return code, said
+error_of = functools.partial(mistake_of, train.main)
 
 
 def test_an_empty_content_folder_ends_with_3(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -929,18 +907,12 @@ sys.exit(train.main())
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without torch.distributed")
 def test_two_processes_train_one_network(arguments: list[str], vgg_file: Path, tmp_path: Path) -> None:
     script, run = tmp_path / "train_and_keep.py", tmp_path / "run"
     script.write_text(KEEPS_EVERY_PROCESS)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
-    command += ["--master-port", str(free_port()), str(script), *arguments, "--steps", "2", "--vgg", str(vgg_file)]
+    command += ["--master-port", str(closed_port()), str(script), *arguments, "--steps", "2", "--vgg", str(vgg_file)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     first, second = (torch.load(run / f"rank{rank}.kept", weights_only=True) for rank in range(2))

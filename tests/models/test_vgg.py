@@ -24,43 +24,18 @@ from models.vgg import (
     LAYERS,
     WEIGHTS_VARIABLE,
     VGGFeatures,
-    convolution_shapes,
     load_loss_network,
     read_weights,
 )
 from realtime.errors import ModelError, UserError
+from tests.fakes_torch import POSITIONS, Trap, made_up_vgg
 
-# Where torchvision's vgg19().features has its convolutions.
-POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 SHARED_FILE = data_folder() / "vgg19" / "vgg19_features.pth"
-
-
-class Trap:
-    """Unpickling it would create a file."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return Path.touch, (self.marker,)
-
-
-def made_up_state(deepest: str = "conv5_4") -> dict[str, Tensor]:
-    """Random weights as torchvision lays them out, down to a layer."""
-    random = torch.Generator().manual_seed(0)
-    state = {}
-    for position, (name, (inputs, outputs)) in zip(POSITIONS, convolution_shapes().items(), strict=True):
-        scale = (2 / (9 * inputs)) ** 0.5
-        state[f"{position}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=random) * scale
-        state[f"{position}.bias"] = torch.randn(outputs, generator=random) * 0.1
-        if name == deepest:
-            break
-    return state
 
 
 @pytest.fixture(scope="module")
 def shallow() -> dict[str, Tensor]:
-    return made_up_state("conv2_2")
+    return made_up_vgg("conv2_2")
 
 
 def photo() -> Tensor:
@@ -106,7 +81,7 @@ def test_a_relu_layer_is_the_rectified_convolution(shallow: dict[str, Tensor]) -
 
 
 def test_each_block_halves_the_size_and_has_its_channels() -> None:
-    features = VGGFeatures(("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4"), made_up_state())
+    features = VGGFeatures(("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4"), made_up_vgg())
     found = features(photo())
     assert {name: tuple(value.shape[1:]) for name, value in found.items()} == {
         "relu1_2": (64, 32, 40),

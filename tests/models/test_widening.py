@@ -9,20 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.generator import TIERS, Generator, GeneratorSettings, ResidualBlock, build_generator
+from models.generator import TIERS, GeneratorSettings, ResidualBlock, build_generator
 from models.normalisation import InstanceNormalisation
 from models.widening import can_widen, widen
+from tests.fakes_torch import as_if_trained
 
 NARROW = GeneratorSettings("fast", stem_width=4, trunk_width=6, blocks=2, cell=2)
-
-
-def as_if_trained(settings: GeneratorSettings, seed: int = 1) -> Generator:
-    torch.manual_seed(seed)
-    generator = build_generator(settings)
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.05)
-    return generator
 
 
 def picture() -> Tensor:

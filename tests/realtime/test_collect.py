@@ -19,6 +19,7 @@ from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OU
 from realtime.pictures.files import read_picture
 from realtime.pictures.photo_choice import Candidate
 from tests.fakes import MjpegServer, ScriptedSource, Step, noisy_picture, wait_until, write_clip
+from tests.program import pipe_without_reader
 from tests.realtime.pictures.test_photo_choice import scene
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,13 +49,38 @@ def test_clip_gives_a_photograph_of_each_scene(tmp_path: Path, capsys: pytest.Ca
     assert output.splitlines()[0].endswith("4 photographs (left out: 0 blurred, 0 blank, 4 like others)")
 
 
-def test_nothing_is_replaced(tmp_path: Path) -> None:
-    clip = clip_of_scenes(tmp_path / "clip.mp4", 2)
-    for _ in range(2):
-        assert main(["--source", str(clip), "--out", str(tmp_path / "photos"), "--count", "2", "--format", "png"]) == EXIT_DONE
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_photographs_that_are_there_already_are_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    clip, photos = clip_of_scenes(tmp_path / "clip.mp4", 4), tmp_path / "photos"
+    arguments = ["--source", str(clip), "--out", str(photos), "--format", suffix, "--count", "4"]
+    assert main(arguments) == EXIT_DONE
+    before = {path: path.stat().st_mtime_ns for path in photos.iterdir()}
+    lost = min(before)
+    lost.unlink()
+    assert main(arguments) == EXIT_DONE
+    assert set(photos.iterdir()) == set(before)
+    assert main(arguments) == EXIT_DONE
+    told = [line.partition(": ")[2].partition(" (")[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["4 photographs", "1 photographs, 3 there already", "0 photographs, 4 there already"]
+    assert {path: path.stat().st_mtime_ns for path in photos.iterdir() if path != lost} == {
+        path: when for path, when in before.items() if path != lost
+    }
+
+
+def test_another_clip_of_the_same_name_replaces_nothing(tmp_path: Path) -> None:
+    clips = []
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        clips.append(write_clip(tmp_path / str(number) / "clip.mp4", pictures=[scene(number)]))
+    for clip in (*clips, *clips):
+        assert main(["--source", str(clip), "--out", str(tmp_path / "photos"), "--count", "1", "--format", "png"]) == EXIT_DONE
     names = collected(tmp_path / "photos")
-    assert len(names) == 4
-    assert len([name for name in names if name.endswith("_2.png")]) == 2
+    assert len(names) == 2
+    assert names[1] == names[0].replace(".png", "_2.png")
+    first, second = (read_picture(tmp_path / "photos" / name).image_bgr.astype(int) for name in names)
+    assert np.abs(first - second).mean() > 10
 
 
 def test_count_and_seconds_bound_what_is_collected(tmp_path: Path) -> None:
@@ -135,6 +161,16 @@ def test_ctrl_c_keeps_what_is_there(tmp_path: Path) -> None:
     assert errors == ""
     assert not [name for name in collected(folder) if not name.endswith(".jpg")]
     assert all(read_picture(folder / name).image_bgr.size for name in collected(folder))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_photographs_are_kept_though_nobody_reads_of_them(tmp_path: Path) -> None:
+    clip, folder = clip_of_scenes(tmp_path / "clip.mp4", 2), tmp_path / "photos"
+    command = [sys.executable, "-m", "realtime.collect", "--source", str(clip), "--out", str(folder)]
+    with pipe_without_reader() as pipe:
+        done = subprocess.run(command, cwd=ROOT, stdout=pipe, stderr=pipe, timeout=60, check=False)
+    assert done.returncode == EXIT_DONE
+    assert len(collected(folder)) == 2
 
 
 # ------------------------------------------------------------------------------------------------ the parts

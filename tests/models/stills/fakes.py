@@ -9,31 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.vgg import VGGFeatures, convolution_shapes
+from models.vgg import VGGFeatures
+from tests.fakes_torch import made_up_vgg
 
-# Where torchvision's vgg19().features has its convolutions.
-_POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0}
 CONTENT_LAYERS = {"relu2_1": 1.0}
-
-
-def made_up_state(deepest: str = "conv2_1") -> dict[str, Tensor]:
-    """Random weights as torchvision lays them out, down to a layer."""
-    random = torch.Generator().manual_seed(0)
-    state = {}
-    for position, (name, (inputs, outputs)) in zip(_POSITIONS, convolution_shapes().items(), strict=True):
-        state[f"{position}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=random) * (2 / (9 * inputs)) ** 0.5
-        state[f"{position}.bias"] = torch.randn(outputs, generator=random) * 0.1
-        if name == deepest:
-            break
-    return state
 
 
 def network(
     layers: tuple[str, ...] = ("relu1_1", "relu2_1"), deepest: str = "conv2_1", pooling: str = "average"
 ) -> VGGFeatures:
     """VGG-19's first layers with made-up weights."""
-    return VGGFeatures(layers, made_up_state(deepest), pooling)
+    return VGGFeatures(layers, made_up_vgg(deepest), pooling)
 
 
 def photo(height: int = 40, width: int = 48, seed: int = 1) -> Tensor:
@@ -62,5 +49,5 @@ def picture_file(path: Path, picture: Tensor) -> Path:
 def weights_file(folder: Path) -> Path:
     """The made-up weights as a file for --vgg."""
     path = folder / "vgg.pth"
-    torch.save(made_up_state(), path)
+    torch.save(made_up_vgg("conv2_1"), path)
     return path

@@ -13,8 +13,17 @@ import torch
 from PIL import Image
 
 from models.stills import files as gatys_files
-from models.stills.files import encode_still, read_mask, read_still, with_png_text, write_somewhere, write_whole
+from models.stills.files import (
+    check_place,
+    encode_still,
+    read_mask,
+    read_still,
+    with_png_text,
+    write_somewhere,
+    write_whole,
+)
 from realtime.errors import OutputError, SourceError
+from realtime.sinks import check_output
 from tests.models.stills.fakes import photo, picture_file
 
 RAMP = torch.linspace(0, 1, 40 * 48).reshape(1, 40, 48).repeat(3, 1, 1) * torch.tensor([1.0, 0.6, 0.3]).reshape(3, 1, 1)
@@ -146,3 +155,16 @@ def test_no_place_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "nobody")
     with pytest.raises(OutputError, match="cannot be written"):
         write_somewhere(tmp_path / "gone" / "a.png", b"picture")
+
+
+@pytest.mark.parametrize("name", ["", "there.png", "gone/a.png", f"{'x' * 250}.png"])
+def test_a_place_is_refused_in_the_words_that_the_live_filter_has(name: str, tmp_path: Path) -> None:
+    (tmp_path / "there.png").touch()
+    said = []
+    for check in (check_output, check_place):
+        with pytest.raises(OutputError) as caught:
+            check(tmp_path / name, False)
+        said.append(str(caught.value))
+    assert said[0] == f"--output {said[1]}"
+    with pytest.raises(OutputError, match=r"^--progress-picture "):
+        check_place(tmp_path / name, False, "--progress-picture")

@@ -16,7 +16,8 @@ from models.stills.objective import Objective, StylePicture
 from models.stills.settings import GatysSettings
 from models.stills.tiles import halo_of, layer_stride, tiles_of
 from models.vgg import VGGFeatures
-from tests.models.stills.fakes import CONTENT_LAYERS, STYLE_LAYERS, made_up_state, network, painting, photo
+from tests.fakes_torch import made_up_vgg
+from tests.models.stills.fakes import CONTENT_LAYERS, STYLE_LAYERS, network, painting, photo
 
 SETTINGS = GatysSettings(content_layers=CONTENT_LAYERS, style_layers=STYLE_LAYERS, precision="float32")
 START = photo(seed=5)[None]
@@ -100,7 +101,7 @@ def test_tiles_give_the_loss_and_gradient_of_the_whole(statistics: str, normalis
 
 def test_tiles_are_exact_down_to_the_deepest_layer() -> None:
     layers = ("relu1_1", "relu3_1", "relu5_1")
-    features = VGGFeatures(layers, made_up_state("conv5_1"), "max")
+    features = VGGFeatures(layers, made_up_vgg("conv5_1"), "max")
     chosen = replace(SETTINGS, style_layers=dict.fromkeys(layers, 1.0), content_layers={"relu5_1": 1.0})
     content, start, styles = photo(208, 183)[None], photo(208, 183, seed=2)[None], [StylePicture(painting(150, 210))]
     whole = Objective(features, replace(chosen, tile=512), content, styles).evaluate(start)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from realtime.errors import EXIT_MODEL, ModelError
 from realtime.live.repaint import Repainter, RepaintSettings
 from realtime.live.repaint_worker import Progress, RepaintWorker, read_small_picture
+from realtime.live.scratch import scratch_folder
 from tests.fakes import flat_picture, noisy_picture, plain_style, wait_until, write_style
 
 BEGINNING = """
@@ -274,6 +277,15 @@ def test_painting_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> N
     with pytest.raises(ModelError, match=r"--painting .*: no such file") as caught:
         Repainter(RepaintSettings(tmp_path / "nothing.jpg"), lambda _: None)
     assert caught.value.exit_code == EXIT_MODEL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_what_a_killed_program_left_is_removed_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        shutil.copytree(folder, tmp_path / "stylecam_abcdefgh")
+    Repainter(RepaintSettings(), lambda _: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "huge", "too large"])

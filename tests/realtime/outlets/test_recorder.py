@@ -220,6 +220,33 @@ def test_index_that_does_not_fit_leaves_the_fragments(tmp_path: Path, monkeypatc
     assert len(read_clip(path)) == file.frames == 20
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody remove a file that is being written")
+def test_removed_recording_is_not_taken_for_one_and_a_renamed_one_is(tmp_path: Path) -> None:
+    for number in range(2):
+        file = RecordingFile(tmp_path / "out.mp4", SMALL_WH)
+        for frame in range(15):
+            file.write(flat_picture(frame), frame / 10)
+        if number == 0:
+            (tmp_path / "out.mp4").rename(tmp_path / "renamed.mp4")
+            file.close()
+        else:
+            (tmp_path / "out.mp4").unlink()
+            with pytest.raises(OutputError, match=r"out\.mp4: cannot be written \(it was removed\)"):
+                file.close()
+            assert file.frames == 0
+    assert len(read_clip(tmp_path / "renamed.mp4")) == 15
+
+
+def test_failure_is_handed_on_after_it_was_told(tmp_path: Path) -> None:
+    (tmp_path / "recordings").touch()
+    told: list[str] = []
+    recorder = Recorder(tmp_path / "recordings", told.append, on_failure=lambda: told.append("failed"))
+    recorder.begin("night")
+    wait_until(lambda: len(told) == 2)
+    assert told[0].startswith("recording stopped: ")
+    assert told[1] == "failed"
+
+
 def _open_on_full_disk(room: int) -> Any:
     really_open = open
 

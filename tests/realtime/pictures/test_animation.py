@@ -12,7 +12,7 @@ from realtime.errors import SourceError
 from realtime.pictures.animation import AnimatedPicture, is_animated
 from realtime.pictures.files import read_picture, write_picture
 from realtime.sources import PictureSource, choose_source
-from tests.fakes import coloured_picture, flat_picture, noisy_picture
+from tests.fakes import coloured_picture, flat_picture, greys_and_times, noisy_picture
 
 LEVELS = (10, 60, 110, 160)
 DURATIONS_MS = [100, 200, 50, 100]
@@ -26,21 +26,13 @@ def write_animation(path: Path) -> Path:
     return path
 
 
-def frames_of(source: AnimatedPicture) -> list[tuple[int, float | None]]:
-    """Grey and time of every frame."""
-    found = []
-    while (frame := source.read()) is not None:
-        found.append((int(frame[0][0, 0, 0]), frame[1]))
-    return found
-
-
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
 def test_pictures_come_once_at_their_times(tmp_path: Path, suffix: str) -> None:
     source = choose_source(str(write_animation(tmp_path / f"film{suffix}")), has_window=False)
     assert isinstance(source, AnimatedPicture)
     for _ in range(2):
         source.open()
-        assert frames_of(source) == [(10, 0.0), (60, 0.1), (110, 0.3), (160, 0.35)]
+        assert greys_and_times(source) == [(10, 0.0), (60, 0.1), (110, 0.3), (160, 0.35)]
         assert (source.frame_count, source.fps) == (4, 10.0)
     source.close()
     source.close()
@@ -52,7 +44,7 @@ def test_pictures_that_are_passed_over_take_their_time(tmp_path: Path, suffix: s
     source = AnimatedPicture(write_animation(tmp_path / f"film{suffix}"))
     source.skipped_frames = 2
     source.open()
-    assert frames_of(source) == [(110, 0.3), (160, 0.35)]
+    assert greys_and_times(source) == [(110, 0.3), (160, 0.35)]
     source.open()
     source.cancel()
     assert source.read() is None
@@ -63,7 +55,7 @@ def test_picture_for_other_programs_is_no_part_of_the_film(tmp_path: Path) -> No
     pictures[0].save(tmp_path / "film.png", save_all=True, append_images=pictures[1:], default_image=True, duration=100)
     source = AnimatedPicture(tmp_path / "film.png")
     source.open()
-    assert [level for level, _ in frames_of(source)] == list(LEVELS)
+    assert [level for level, _ in greys_and_times(source)] == list(LEVELS)
 
 
 def test_transparent_pictures_lie_on_white(tmp_path: Path) -> None:
@@ -99,4 +91,4 @@ def test_damaged_animation_keeps_what_came_before(tmp_path: Path) -> None:
     source.open()
     assert source.read() is not None
     with pytest.raises(SourceError, match="ends damaged after 2 pictures"):
-        frames_of(source)
+        greys_and_times(source)

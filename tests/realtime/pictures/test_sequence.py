@@ -10,7 +10,7 @@ import pytest
 from realtime.errors import OutputError, SourceError
 from realtime.pictures.files import read_picture, write_picture
 from realtime.pictures.sequence import NumberedPictures, PictureSequence
-from tests.fakes import flat_picture
+from tests.fakes import flat_picture, greys_and_times
 
 
 @pytest.fixture
@@ -21,21 +21,13 @@ def pictures(tmp_path: Path) -> tuple[Path, ...]:
     return paths
 
 
-def levels(source: PictureSequence) -> list[tuple[int, float | None]]:
-    """The grey and the time of every frame."""
-    found = []
-    while (frame := source.read()) is not None:
-        found.append((int(frame[0][0, 0, 0]), frame[1]))
-    return found
-
-
 def test_each_picture_is_a_frame_at_its_time(pictures: tuple[Path, ...]) -> None:
     source = PictureSequence(pictures, 10.0)
     source.open()
-    assert levels(source) == [(0, 0.0), (10, 0.1), (20, 0.2), (30, 0.3)]
+    assert greys_and_times(source) == [(0, 0.0), (10, 0.1), (20, 0.2), (30, 0.3)]
     assert (source.fps, source.frame_count, source.average_rate) == (10.0, 4, 10)
     source.open()
-    assert len(levels(source)) == 4
+    assert len(greys_and_times(source)) == 4
     assert PictureSequence(pictures, None).fps == 25
 
 
@@ -52,7 +44,7 @@ def test_picture_that_cannot_be_read_is_left_out(pictures: tuple[Path, ...]) -> 
     pictures[1].write_bytes(b"nonsense")
     source = PictureSequence(pictures, 10.0, notes.append)
     source.open()
-    assert levels(source) == [(0, 0.0), (20, 0.1), (30, 0.2)]
+    assert greys_and_times(source) == [(0, 0.0), (20, 0.1), (30, 0.2)]
     assert source.damaged_packets == 1
     assert notes[0].startswith("left out: picture ")
 

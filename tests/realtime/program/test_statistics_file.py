@@ -95,7 +95,7 @@ def test_files_in_shared_memory_are_files_like_any_other() -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of POSIX")
 def test_a_picture_or_film_goes_into_no_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "out.png")
-    with pytest.raises(OutputError, match=r"out\.png: a device or a pipe; expected a file"):
+    with pytest.raises(OutputError, match=r"out\.png: is a device or a pipe; expected the name of a file"):
         check_output(tmp_path / "out.png", overwrite=True)
 
 

@@ -12,13 +12,11 @@ import pytest
 
 from realtime.program.notes import no_note
 from realtime.video.assembly import Soundtrack, _with_decoding_times, assemble
-from realtime.video.encoder import VideoForm
 from realtime.video.excerpt import Excerpt
 from realtime.video.parts import Part
-from realtime.video.reader import VideoFileSource
 from realtime.video.writer import VideoFileSink
 from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip
-from tests.films import clicks_of, write_film
+from tests.films import clicks_of, copy_film, write_film
 
 CLICKS_S = (0.4, 1.2)
 
@@ -36,23 +34,6 @@ def film_with_everything(path: Path, sound: str = "aac", **more: object) -> Path
         chapters=[(0.0, 1.0, "one"), (1.0, 2.0, "two")],
         **more,  # type: ignore[arg-type]
     )
-
-
-def copy(film: Path, made: Path, excerpt: Excerpt | None = None) -> list[str]:
-    """A film read and written with its tracks; what was noted."""
-    notes: list[str] = []
-    excerpt = excerpt or Excerpt()
-    source = VideoFileSource(film, excerpt)
-    source.open()
-    form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours)
-    end_s = None if excerpt.end_s is None else excerpt.end_s - excerpt.start_s
-    soundtrack = Soundtrack(film, source.origin_s, bool(excerpt.start_s), end_s)
-    sink = VideoFileSink(made, form, overwrite=False, soundtrack=soundtrack, note=notes.append)
-    while (found := source.read()) is not None:
-        sink.write(*found)
-    source.close()
-    sink.close(True)
-    return notes
 
 
 def packets_of(path: Path, kind: str) -> list[bytes]:
@@ -73,7 +54,7 @@ def words_of(path: Path) -> list[tuple[float, str]]:
 
 def test_sound_is_copied_to_the_byte(tmp_path: Path) -> None:
     film = film_with_everything(tmp_path / "in.mp4")
-    assert copy(film, tmp_path / "out.mp4") == []
+    assert copy_film(film, tmp_path / "out.mp4") == []
     assert packets_of(tmp_path / "out.mp4", "audio") == packets_of(film, "audio")
 
 
@@ -91,7 +72,7 @@ def test_sound_is_copied_to_the_byte(tmp_path: Path) -> None:
 )
 def test_sound_stays_in_step(tmp_path: Path, source: str, sound: str, made: str, expected: str) -> None:
     film = film_with_everything(tmp_path / source, sound)
-    notes = copy(film, tmp_path / made)
+    notes = copy_film(film, tmp_path / made)
     with av.open(str(tmp_path / made)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == expected
     assert clicks_of(tmp_path / made) == pytest.approx(clicks_of(film), abs=0.04)
@@ -105,7 +86,7 @@ def test_sound_stays_in_step(tmp_path: Path, source: str, sound: str, made: str,
 )
 def test_subtitles_and_chapters_are_kept(tmp_path: Path, source: str, made: str) -> None:
     film = film_with_everything(tmp_path / source)
-    notes = copy(film, tmp_path / made)
+    notes = copy_film(film, tmp_path / made)
     assert words_of(tmp_path / made) == [
         (pytest.approx(0.4, abs=0.002), "first words"),
         (pytest.approx(1.2, abs=0.002), "last words"),
@@ -119,7 +100,7 @@ def test_subtitles_and_chapters_are_kept(tmp_path: Path, source: str, made: str)
 def test_uneven_times_and_a_late_start_are_kept(tmp_path: Path) -> None:
     times_s = [0.5, 0.54, 0.7, 0.71, 1.5, 1.54]
     film = write_film(tmp_path / "in.mp4", [clip_picture(i) for i in range(6)], times_s=times_s, sound="aac", clicks_s=[0.7])
-    copy(film, tmp_path / "out.mp4")
+    copy_film(film, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert [frame.time for frame in container.decode(video=0)] == pytest.approx(times_s, abs=0.001)
     assert clicks_of(tmp_path / "out.mp4") == pytest.approx([0.7], abs=0.04)
@@ -162,14 +143,14 @@ def test_parts_whose_pictures_are_reordered_are_joined(tmp_path: Path, codec: st
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
 def test_rate_of_a_film_is_written_down(tmp_path: Path, clip: Path, suffix: str) -> None:
     film = write_film(tmp_path / "film.mp4", [clip_picture(index % CLIP_FRAMES) for index in range(50)])
-    copy(film, tmp_path / f"made{suffix}")
+    copy_film(film, tmp_path / f"made{suffix}")
     with av.open(str(tmp_path / f"made{suffix}")) as container:
         assert container.streams.video[0].average_rate == 25
 
 
 def test_excerpt_has_its_frames_its_sound_and_its_words(tmp_path: Path) -> None:
     film = film_with_everything(tmp_path / "in.mp4")
-    copy(film, tmp_path / "out.mp4", Excerpt(1.0, 1.6))
+    copy_film(film, tmp_path / "out.mp4", Excerpt(1.0, 1.6))
     assert [clip_index(picture) for picture in read_clip(tmp_path / "out.mp4")] == [
         index % CLIP_FRAMES for index in range(25, 40)
     ]
@@ -185,7 +166,7 @@ def test_sound_that_is_in_no_known_format_is_left_out_and_told(tmp_path: Path) -
     data = film.read_bytes()
     assert data.count(b"A_PCM/INT/LIT") == 1
     film.write_bytes(data.replace(b"A_PCM/INT/LIT", b"A_NONSENSE/XX"))
-    notes = copy(film, tmp_path / "out.mp4")
+    notes = copy_film(film, tmp_path / "out.mp4")
     assert any("sound track 1 is in a format that is not known here; left out" in note for note in notes)
     assert len(read_clip(tmp_path / "out.mp4")) == 50
 

@@ -22,7 +22,7 @@ from realtime.video.excerpt import Excerpt
 from realtime.video.job import VideoJob, VideoOptions
 from realtime.video.reader import VideoFileSource
 from tests.fakes import clip_picture, file_of, flat_picture, read_clip, write_clip
-from tests.films import write_film
+from tests.films import remux, write_film
 
 
 @pytest.fixture
@@ -184,17 +184,13 @@ def packets_of(path: Path, kind: str) -> list[tuple[float, float]]:
 
 def begin_late(film: Path, path: Path, seconds: int) -> Path:
     """The same film with all its times moved."""
-    container: Any
-    output: Any
-    with av.open(str(film)) as container, av.open(str(path), "w") as output:
-        made = {stream.index: output.add_stream_from_template(stream) for stream in container.streams}
-        for packet in container.demux():
-            if packet.size:
-                packet.pts += round(seconds / packet.time_base)
-                packet.dts = packet.pts  # there are no frames that lean on later ones
-                packet.stream = made[packet.stream.index]
-                output.mux(packet)
-    return path
+
+    def move(packet: Any) -> bool:
+        packet.pts += round(seconds / packet.time_base)
+        packet.dts = packet.pts  # there are no frames that lean on later ones
+        return True
+
+    return remux(film, path, move)
 
 
 def test_film_that_begins_late_and_is_cut_keeps_its_sound(tmp_path: Path, film: Path) -> None:

@@ -16,8 +16,7 @@ import pytest
 from realtime.video.excerpt import Excerpt
 from realtime.video.sound import EncodedSound
 from tests.fakes import CLIP_FRAMES, clip_picture
-from tests.films import clicks_of, write_film
-from tests.realtime.video.test_assembly import copy
+from tests.films import clicks_of, copy_film, remux, write_film
 
 CLICKS_S = (0.4, 1.6)
 HOLE_S = (0.7, 1.3)
@@ -32,16 +31,11 @@ def film(tmp_path: Path, sound: str) -> Path:
 
 def with_hole(film: Path, path: Path) -> Path:
     """A film without the packets of sound that begin in a span."""
-    container: Any
-    output: Any
-    with av.open(str(film)) as container, av.open(str(path), "w") as output:
-        made = {stream.index: output.add_stream_from_template(stream) for stream in container.streams}
-        for packet in container.demux():
-            is_sound = packet.stream.type == "audio"
-            if packet.size and not (is_sound and HOLE_S[0] <= packet.pts * packet.time_base < HOLE_S[1]):
-                packet.stream = made[packet.stream.index]
-                output.mux(packet)
-    return path
+
+    def keeps(packet: Any) -> bool:
+        return packet.stream.type != "audio" or not HOLE_S[0] <= packet.pts * packet.time_base < HOLE_S[1]
+
+    return remux(film, path, keeps)
 
 
 def damage_sound(film: Path, path: Path) -> Path:
@@ -59,14 +53,14 @@ def damage_sound(film: Path, path: Path) -> Path:
 @pytest.mark.parametrize(("sound", "made"), [("pcm_s16le", "out.mp4"), ("pcm_s16le", "out.webm"), ("flac", "out.mov")])
 @pytest.mark.parametrize("excerpt", [Excerpt(), Excerpt(0.2, 1.9), Excerpt(1.0)])
 def test_sound_after_a_hole_comes_at_its_time(tmp_path: Path, film: Path, made: str, excerpt: Excerpt) -> None:
-    copy(with_hole(film, tmp_path / "hole.mkv"), tmp_path / made, excerpt)
+    copy_film(with_hole(film, tmp_path / "hole.mkv"), tmp_path / made, excerpt)
     expected = [click_s - excerpt.start_s for click_s in CLICKS_S if click_s >= excerpt.start_s]
     assert clicks_of(tmp_path / made) == pytest.approx(expected, abs=0.04)
 
 
 @pytest.mark.parametrize(("sound", "made"), [("pcm_s16le", "out.mp4"), ("pcm_s16le", "out.webm")])
 def test_hole_is_silent_and_the_sound_as_long_as_before(tmp_path: Path, film: Path, made: str) -> None:
-    copy(with_hole(film, tmp_path / "hole.mkv"), tmp_path / made)
+    copy_film(with_hole(film, tmp_path / "hole.mkv"), tmp_path / made)
     levels, ends_s = [], 0.0
     with av.open(str(tmp_path / made)) as container:
         for frame in container.decode(audio=0):
@@ -81,7 +75,7 @@ def test_hole_is_silent_and_the_sound_as_long_as_before(tmp_path: Path, film: Pa
 
 @pytest.mark.parametrize("sound", ["aac"])
 def test_damaged_sound_does_not_pull_the_rest_forward(tmp_path: Path, film: Path) -> None:
-    copy(damage_sound(film, tmp_path / "damaged.mkv"), tmp_path / "out.webm")
+    copy_film(damage_sound(film, tmp_path / "damaged.mkv"), tmp_path / "out.webm")
     clicks = clicks_of(tmp_path / "out.webm")
     assert [clicks[0], clicks[-1]] == pytest.approx(CLICKS_S, abs=0.04)
 

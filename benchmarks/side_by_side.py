@@ -1,0 +1,145 @@
+"""One picture for a document: python -m benchmarks.side_by_side PICTURE... --out FILE.jpg.
+
+Without --style the pictures stand beside each other. With it each begins rows of its paintings, one row for each --light and
+--tier, painted in float32 on the processor, under the styles' titles. Writes over FILE.jpg, at the best quality below 250 kB.
+The pictures must be in the public domain: the shipped ones show scikit-image's astronaut.png (NASA).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import realtime.program.quiet  # noqa: F401
+from benchmarks.contact_sheets import GREY, fit_height, labelled, lay_out
+from benchmarks.networks import chosen_styles
+from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.frame import Image
+from realtime.gallery import TIERS, Style
+from realtime.networks.model_choice import ModelChoice
+from realtime.pictures.files import read_on_white
+from realtime.program import argument_types
+from realtime.program.interruption import answers_interruption
+from realtime.program.same_files import check_not_source, identities
+from realtime.program.written_paths import whole_file
+from realtime.sinks import check_output
+from realtime.stylizer import Stylizer
+
+_MOST_BYTES = 250_000  # of a picture that a page loads
+_QUALITIES = range(95, 30, -2)
+_HEADING_HEIGHT = 24
+
+
+def paint_rows(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str]) -> list[list[Image]]:
+    """A row for each picture and tier: the picture, then its painting in each style, at the picture's size.
+
+    Args:
+        pictures: (H, W, 3) uint8, BGR.
+    Raises:
+        ModelError: a style has no float32 network of a tier.
+    """
+    stylizers = {tier: [Stylizer(style, ModelChoice(tier, "fp32", "cpu")) for style in styles] for tier in tiers}
+    return [[picture, *(stylizer.style(picture) for stylizer in stylizers[tier])] for picture in pictures for tier in stylizers]
+
+
+def darkened(picture: Image, light: float) -> Image:
+    """A picture with a share of its grey levels."""
+    return np.asarray(cv2.convertScaleAbs(picture, alpha=light), np.uint8)
+
+
+def headed(rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> list[Image]:
+    """The cells of the rows below one of titles, of which the first column has none."""
+    grey = [np.full((_HEADING_HEIGHT, cell.shape[1], 3), GREY, np.uint8) for cell in rows[0]]
+    headings = [grey[0], *(labelled(cell, title) for cell, title in zip(grey[1:], titles, strict=True))]
+    return [cell for row in (headings, *rows) for cell in row]
+
+
+def encode_small(picture: Image) -> bytes:
+    """The best JPEG below 250 kB.
+
+    Raises:
+        OutputError: even a poor one is larger.
+    """
+    for quality in _QUALITIES:
+        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        if len(data) < _MOST_BYTES:
+            return data
+    size = f"{picture.shape[1]}x{picture.shape[0]}"
+    raise OutputError(f"--out: {size} pixels do not fit into {_MOST_BYTES} bytes; try a smaller --shown, or fewer pictures")
+
+
+def draw(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str], shown: int) -> Image:
+    """The pictures in a row, or with styles each with its paintings.
+
+    Args:
+        pictures: (H, W, 3) uint8, BGR, as they are painted.
+        shown: height of each in the result, in pixels.
+    Raises:
+        ModelError: a style has no float32 network of a tier.
+    """
+    if not styles:
+        return lay_out([fit_height(picture, shown) for picture in pictures], len(pictures))
+    rows = [[fit_height(cell, shown) for cell in row] for row in paint_rows(pictures, styles, tiers)]
+    if len(tiers) > 1:
+        rows = [[labelled(row[0], tiers[number % len(tiers)]), *row[1:]] for number, row in enumerate(rows)]
+    return lay_out(headed(rows, [style.title for style in styles]), 1 + len(styles))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argument_types.Parser(prog="python -m benchmarks.side_by_side", description=__doc__)
+    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jpg")
+    parser.add_argument("--style", nargs="+", metavar="NAME|FILE.onnx", help="columns (default: the pictures alone)")
+    parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
+    parser.add_argument("--tier", nargs="+", choices=TIERS, help="rows of paintings (default fast)")
+    parser.add_argument("--light", nargs="+", type=argument_types.share, help="shares of the grey levels (default 1)")
+    parser.add_argument("--height", type=argument_types.count, help="at which they are painted (default: their own)")
+    parser.add_argument("--shown", type=argument_types.count, default=240, help="height in the result (default %(default)s)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reads, paints, and writes the result.
+
+    Raises:
+        UserError: something the user can mend.
+    """
+    if args.out.suffix.lower() not in (".jpg", ".jpeg"):
+        raise OutputError(f"--out {args.out}: expected a JPEG, as in docs/tiers.jpg")
+    check_not_source(args.out, identities(args.pictures), "--out")
+    check_output(args.out, overwrite=True, option="--out")
+    styles = chosen_styles(args.style, args.styles) if args.style else []
+    read = [read_on_white(path) for path in args.pictures]
+    sized = [fit_height(picture, args.height or picture.shape[0]) for picture in read]
+    pictures = [darkened(picture, light) for picture in sized for light in args.light or [1.0]]
+    data = encode_small(draw(pictures, styles, args.tier or ["fast"], args.shown))
+    try:
+        with whole_file(args.out) as partial:
+            partial.write_bytes(data)
+    except OSError as error:
+        raise OutputError(f"--out {args.out}: cannot be written ({error.strerror})") from None
+    print(f"{args.out}: {len(data)} bytes")
+
+
+@answers_interruption
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if not args.style and (args.tier or args.styles or args.height):
+        parser.error("--tier, --styles, --height: nothing is painted without --style")
+    try:
+        run(args)
+    except UserError as error:
+        return tell_mistake(error)
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Textures of a painting: a texture network learnt, kept in a file, and painted with."""

@@ -1,0 +1,54 @@
+"""stdout and stderr that take nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.program import pipe_without_reader
+
+ROOT = Path(__file__).resolve().parents[3]
+BEGINNING = """
+import sys
+from realtime.program.quiet import silent_libraries
+from realtime.program.standard_streams import lose_unread
+"""
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+
+
+def exit_code(code: str) -> int:
+    """Of a program whose stdout and stderr nobody reads."""
+    with pipe_without_reader() as pipe:
+        command = [sys.executable, "-c", BEGINNING + code]
+        return subprocess.run(command, cwd=ROOT, stdout=pipe, stderr=pipe, check=False).returncode
+
+
+@posix
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_what_nobody_reads_is_lost_without_an_error(name: str) -> None:
+    said = f"print('x' * 100_000, file=sys.{name}, flush=True)\nprint('y', file=sys.{name}, flush=True)\nsys.exit(7)"
+    assert exit_code(said) == 1
+    assert exit_code(f"lose_unread('stdout', 'stderr')\n{said}") == 7
+
+
+@posix
+def test_what_is_said_while_libraries_are_silent_is_lost_without_an_error() -> None:
+    assert exit_code("lose_unread('stderr')\nwith silent_libraries():\n    print('x', file=sys.stderr)\nsys.exit(7)") == 7
+
+
+def test_what_is_read_comes_through() -> None:
+    code = "lose_unread('stdout')\nlose_unread('stdout')\nprint('told', sys.stdout.fileno(), sys.stdout.isatty())"
+    done = subprocess.run([sys.executable, "-c", BEGINNING + code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("told 1 False\n", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_messages_that_a_disk_does_not_take_end_nothing() -> None:
+    code = "lose_unread('stderr')\nprint('x', file=sys.stderr)"
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run([sys.executable, "-c", BEGINNING + code], cwd=ROOT, stderr=full, check=False).returncode == 0
