@@ -121,4 +121,4 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 def _layer(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     """A convolution that wraps around the picture's edges, normalised and rectified; the norm's shift serves as its bias."""
     convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="circular", bias=False)
-    return nn.Sequential(convolution, nn.InstanceNorm2d(outputs, affine=True), nn.LeakyReLU(_SLOPE))
+    return nn.Sequential(convolution, nn.InstanceNorm2d(outputs, affine=True), nn.LeakyReLU(_SLOPE, inplace=True))
