@@ -42,7 +42,7 @@ from realtime.networks.calibration import calibrate  # noqa: E402
 from realtime.networks.model_choice import with_network  # noqa: E402
 from realtime.outlets.outlet import Outlet  # noqa: E402
 from realtime.outlets.recorder import Recorder  # noqa: E402
-from realtime.outlets.sharing import is_only_recorded, open_outlets  # noqa: E402
+from realtime.outlets.sharing import ending_without_takers, open_outlets  # noqa: E402
 from realtime.overlay import load_font  # noqa: E402
 from realtime.paint_ahead import share_cores  # noqa: E402
 from realtime.painter import Painter  # noqa: E402
@@ -132,14 +132,15 @@ def run_one(
     capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
     snapshots = SnapshotFolder(args.snapshot_dir or Path("snapshots"))
     messages = Messages(on_terminal=not has_window)
-    on_failure = stop.set if is_only_recorded(args) else None
+    outlets: list[Outlet] = []
+    on_failure = ending_without_takers(args, outlets, stop.set)
     recorder = Recorder(args.recording_dir or Path("recordings"), messages.say, on_failure=on_failure)
-    outlets: list[Outlet] = [recorder]
+    outlets.append(recorder)
     repainter = Repainter(RepaintSettings(args.painting, args.vgg), messages.say)
     watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
     closing = [capture.stop, watch.close, snapshots.close, repainter.close]
     try:
-        outlets.extend(open_outlets(args, source.fps, messages.say))
+        outlets.extend(open_outlets(args, source.fps, messages.say, on_failure))
         paints_film = args.output is not None and not source.is_live and not is_still(args.output)
         its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
         steadier = Steadier() if args.steady else None
@@ -188,7 +189,7 @@ def run_one(
     if job is not None and interrupted:
         print(f"interrupted: {job.describe_kept()}", file=sys.stderr)
     _tell_losses(source, capture, note)
-    if not has_window and recorder.has_failed:  # nobody saw the message
+    if not has_window and any(outlet.has_failed for outlet in outlets):  # nobody saw the message
         return EXIT_OUTPUT
     return EXIT_INTERRUPTED if interrupted else EXIT_DONE
 

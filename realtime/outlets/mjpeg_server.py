@@ -53,6 +53,7 @@ class MjpegServer:
     """
 
     name = "serving"
+    has_failed = False  # a viewer that fails is hung up on, and the next may come
 
     def __init__(self, port: int, address: str = LOOPBACK) -> None:
         self._slot = JpegSlot(_encode)

@@ -23,6 +23,10 @@ class Outlet(Protocol):
 
     name: str
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it takes pictures no more, because of something that was told."""
+
     def offer(self, picture_bgr: Image, captured_at_s: float) -> None:
         """Takes a picture (H, W, 3) uint8, or leaves it; never waits. The picture is not written to afterwards.
 

@@ -47,13 +47,17 @@ class Recorder:
         folder: made when the first recording begins.
         tell: takes what the user should know, from any thread.
         on_failure: called, from the recording's thread, after a failure was told.
+
+    Attributes:
+        has_failed: whether a recording of this run was ended by its disk.
     """
 
     name = "recording"
 
     def __init__(
-        self, folder: Path, tell: Tell, now: Now = time.localtime, on_failure: Callable[[], None] | None = None
+        self, folder: Path, tell: Tell, now: Now = time.localtime, on_failure: Callable[[], None] = lambda: None
     ) -> None:
+        self.has_failed = False
         self._folder, self._tell, self._now, self._on_failure = folder, tell, now, on_failure
         self._session: _Session | None = None
         self._all: list[_Session] = []
@@ -63,15 +67,12 @@ class Recorder:
         """Whether frames are being recorded; not after a failure."""
         return self._session is not None and not self._session.has_failed
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether a recording of this run was ended by its disk."""
-        return any(session.has_failed for session in self._all)
-
     def begin(self, style_name: str) -> None:
         """Records from the next frame on; style_name becomes part of the file's name."""
         self.end()
-        self._session = _Session(lambda: dated_path(self._folder, style_name, ".mp4", self._now), self._tell, self._on_failure)
+        self._session = _Session(
+            lambda: dated_path(self._folder, style_name, ".mp4", self._now), self._tell, self._take_failure
+        )
         self._all.append(self._session)
 
     def load(self) -> None:
@@ -119,6 +120,11 @@ class Recorder:
         for session in self._all:
             session.join(max(0.0, give_up_s - time.monotonic()))
 
+    def _take_failure(self) -> None:
+        """Called by a recording, perhaps before `begin` has returned."""
+        self.has_failed = True
+        self._on_failure()
+
 
 @dataclass(frozen=True)
 class _Progress:
@@ -132,7 +138,7 @@ class _Session:
 
     free_path: Callable[[], Path]
     tell: Tell
-    on_failure: Callable[[], None] | None = None
+    on_failure: Callable[[], None]
     frames_dropped: int = 0
     has_failed: bool = False
     progress: _Progress = _Progress()
@@ -183,8 +189,7 @@ class _Session:
             kept = f"; {self.frames_written} frames are kept" if self.frames_written else ""
             self.tell(f"recording stopped: {reason}{kept}")
             self._empty_queue()
-            if self.on_failure is not None:
-                self.on_failure()
+            self.on_failure()
         finally:
             self._is_ready.set()  # for whoever waits, also where it failed before the first frame
 

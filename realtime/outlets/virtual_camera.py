@@ -29,6 +29,7 @@ class VirtualCamera:
         fps: what other programs are told.
         tell: takes what the user should know later on.
         load: gives the module pyvirtualcam; exchanged in tests.
+        on_failure: called, from the camera's thread, after a failure was told.
     Raises:
         OutputError: pyvirtualcam is not installed.
     """
@@ -41,6 +42,7 @@ class VirtualCamera:
         fps: float | None,
         tell: Callable[[str], None],
         load: Callable[[], Any] = lambda: importlib.import_module("pyvirtualcam"),
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         try:
             self._library = load()
@@ -49,7 +51,8 @@ class VirtualCamera:
                 "--virtual-camera: pyvirtualcam is not installed; "
                 "python -m pip install -r requirements-virtual-camera.txt (its licence is the GPL)"
             ) from None
-        self._device, self._fps, self._tell = device, fps or DEFAULT_FPS, tell
+        self.has_failed = False
+        self._device, self._fps, self._tell, self._on_failure = device, fps or DEFAULT_FPS, tell, on_failure
         self._camera: Any = None
         self._newest: Image | None = None
         self._changed = threading.Condition()
@@ -102,8 +105,9 @@ class VirtualCamera:
                 self._sent += 1
         except Exception as error:  # a virtual camera that fails must never end the live picture
             with self._changed:
-                self._is_over = True
+                self._is_over = self.has_failed = True
             self._tell(f"virtual camera stopped: {first_line(error)}")
+            self._on_failure()
         finally:
             self._camera.close()
 

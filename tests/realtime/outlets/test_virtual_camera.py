@@ -131,3 +131,20 @@ def test_camera_that_goes_away_is_told_once_and_the_picture_goes_on() -> None:
     camera.close()
     assert told[1] == "virtual camera stopped: device gone"
     assert driver.closed == 1
+
+
+def test_a_failure_is_told_and_then_passed_on() -> None:
+    def unplugged(number: int) -> None:
+        if number:
+            raise RuntimeError("unplugged")
+
+    driver, told = Driver(before_send=unplugged), []
+    camera = VirtualCamera(None, None, told.append, lambda: driver, on_failure=lambda: told.append("passed on"))
+    camera.offer(flat_picture(0), 0.0)
+    wait_until(lambda: len(driver.sent) == 1)
+    assert not camera.has_failed
+    camera.offer(flat_picture(1), 0.1)
+    wait_until(lambda: told[-1] == "passed on")
+    assert told[1:] == ["virtual camera stopped: unplugged", "passed on"]
+    assert camera.has_failed
+    camera.close()
