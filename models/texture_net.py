@@ -26,7 +26,7 @@ _MOST_SCALES, _MOST_WIDTH = 6, 64  # a seventh would see one place of the smalle
 class TextureSettings:
     """The shape of a texture network.
 
-    scales: of the noise, each half the size of the one before; the coarsest places what is large.
+    scales: of the noise, each twice the size of the one before; the coarsest, which comes first, places what is large.
     width: channels by which each scale adds to the picture.
     """
 
@@ -47,9 +47,10 @@ class TextureSettings:
 class TextureNet(nn.Module):
     """Noise -> texture.
 
-    Each scale has a block for its noise and one for what came from below, three convolutions each. Departs from the paper in
-    normalising by instance instead of by batch (as Ulyanov et al. 2017 found better), in noise from a normal distribution
-    (see `turned_noise`) and in a sigmoid at the end, which keeps colours within what a screen shows.
+    Each scale has a block for its own noise and one for that joined with what the coarser scales painted, of three
+    convolutions each. Departs from the paper in normalising by instance instead of by batch (as Ulyanov et al. 2017 do for
+    stylisation; their term for more diverse textures is not taken over), in noise from a normal instead of a uniform
+    distribution (see `turned_noise`), and in a sigmoid at the end, which keeps colours within what a screen shows.
     """
 
     def __init__(self, settings: TextureSettings) -> None:
@@ -86,7 +87,8 @@ def draw_noise(settings: TextureSettings, size_wh: tuple[int, int], random: torc
     """The noise of one picture.
 
     Args:
-        size_wh: of the picture, at least SMALLEST_SIDE each; each coarser scale has half of it, rounded up.
+        size_wh: of the picture, at least SMALLEST_SIDE each; each coarser scale has half of it, rounded to the nearest: a
+            cell of the coarsest one that had to make do with a few pixels would show as a seam.
     Returns:
         (1, 3, h_k, w_k) float32 for each scale, the coarsest first; of mean 0 and deviation 1.
     Raises:
@@ -96,7 +98,7 @@ def draw_noise(settings: TextureSettings, size_wh: tuple[int, int], random: torc
         raise ValueError(f"texture of {size_wh[0]}x{size_wh[1]}: expected at least {SMALLEST_SIDE}x{SMALLEST_SIDE}")
     width, height = size_wh
     return [
-        torch.randn(1, _NOISE_CHANNELS, -(-height // 2**k), -(-width // 2**k), generator=random)
+        torch.randn(1, _NOISE_CHANNELS, int(height / 2**k + 0.5), int(width / 2**k + 0.5), generator=random)
         for k in reversed(range(settings.scales))
     ]
 

@@ -85,7 +85,7 @@ def settings_parser() -> argparse.ArgumentParser:
     )
     for name in ("style", "content", "tv", "stability", "repetition"):
         settings.add_argument(f"--{name}-weight", type=_weight, help=f"default {getattr(default, f'{name}_weight')}")
-    settings.add_argument("--learning-rate", type=argument_types.positive, help=f"default {default.learning_rate}")
+    settings.add_argument("--learning-rate", type=learning_rate, help=f"default {default.learning_rate}")
     settings.add_argument("--seed", type=argument_types.seed, help=f"default {default.seed}")
     return parser
 
@@ -94,6 +94,14 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of the recipe that the command line names."""
     found = {name: getattr(args, name) for name in asdict(TrainingSettings())}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def learning_rate(text: str) -> float:
+    """A number above 0 and at most 1: none that is of use is larger."""
+    value = argument_types.positive(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, found {text}")
+    return value
 
 
 def _weight(text: str) -> float:

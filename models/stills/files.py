@@ -105,12 +105,24 @@ def write_somewhere(path: Path, data: bytes) -> tuple[Path, str | None]:
         reason = error.strerror or str(error)
     else:
         return path, None
+    other = keep_somewhere(path.name, data)
+    if other is None:
+        raise OutputError(f"{path}: cannot be written ({reason}), nor can {tempfile.gettempdir()} and the home folder")
+    return other, reason
+
+
+def keep_somewhere(name: str, data: bytes) -> Path | None:
+    """Writes a file whole into the temporary folder, or else into the home folder, under this name or one like it.
+
+    Returns:
+        Where it lies; None where neither takes it.
+    """
     for folder in (Path(tempfile.gettempdir()), user_home()):
-        other = _free_name(folder / path.name)
+        path = _free_name(folder / name)
         with contextlib.suppress(OSError):
-            write_whole(other, data)
-            return other, reason
-    raise OutputError(f"{path}: cannot be written ({reason}), nor can {tempfile.gettempdir()} and the home folder")
+            write_whole(path, data)
+            return path
+    return None
 
 
 def write_whole(path: Path, data: bytes) -> None:

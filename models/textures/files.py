@@ -1,20 +1,21 @@
-"""Texture networks on disk: safetensors files of tensors alone, read as foreign input."""
+"""Texture networks as files: safetensors, tensors alone, read as foreign input."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from models.names import legible
 from models.texture_net import TextureNet, TextureSettings
 from models.torch_files import check_size
-from realtime.errors import ModelError, OutputError, UserError, first_line
-from realtime.program.written_paths import whole_file
+from realtime.errors import ModelError, UserError, first_line
 
 SUFFIX = ".safetensors"
 _FORMAT = "stylecam-texture-1"
@@ -22,21 +23,15 @@ _MAX_FILE_BYTES = 16 * 2**20
 _HINT = "learn one with python -m models.textures PAINTING --save FILE.safetensors"
 
 
-def save_texture(network: TextureNet, path: Path, painting: str) -> None:
-    """Writes a network, whole or not at all.
+def encode_texture(network: TextureNet, painting: str) -> bytes:
+    """The bytes of a network's file.
 
     Args:
         painting: name of the picture it was learnt from, for whoever asks.
-    Raises:
-        OutputError: the file cannot be written.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     metadata = {"format": _FORMAT, "settings": json.dumps(asdict(network.settings)), "painting": legible(painting)}
-    try:
-        with whole_file(path) as partial:
-            partial.write_bytes(save(tensors, metadata))  # save_file would make a file for its owner alone
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"--save {path}: cannot be written ({first_line(error)})") from None
+    return save(tensors, metadata)
 
 
 def load_texture(path: Path) -> TextureNet:
@@ -56,9 +51,24 @@ def load_texture(path: Path) -> TextureNet:
         raise ModelError(f"texture network {path}: expected the format {_FORMAT!r}; {_HINT}")
     try:
         network = TextureNet(TextureSettings(**json.loads(metadata.get("settings", ""))))
-        network.load_state_dict(tensors)
-    except (UserError, ValueError, TypeError, RuntimeError, RecursionError) as error:
-        raise ModelError(f"texture network {path}: cannot be rebuilt ({first_line(error)}); {_HINT}") from None
-    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-        raise ModelError(f"texture network {path}: holds values that are not finite; {_HINT}")
+    except (UserError, ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"texture network {path}: its settings are none of ours ({first_line(error)}); {_HINT}") from None
+    _check_tensors(path, tensors, network.state_dict())
+    network.load_state_dict(tensors)
     return network.eval()
+
+
+def _check_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    for name in sorted(found.keys() | expected.keys()):
+        if name not in found or name not in expected:
+            raise ModelError(
+                f"texture network {path}: tensor {name} is {'missing' if name in expected else 'unknown'}; {_HINT}"
+            )
+        tensor, shape = found[name], tuple(expected[name].shape)
+        if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+            raise ModelError(
+                f"texture network {path}: tensor {name}: expected real numbers of shape {shape}, "
+                f"found {tensor.dtype} of {tuple(tensor.shape)}; {_HINT}"
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelError(f"texture network {path}: tensor {name} holds values that are not finite; {_HINT}")

@@ -69,7 +69,7 @@ class TextureTraining:
             number: of the step.
             share: how much of the training is done, 0 to 1.
         Raises:
-            FloatingPointError: the loss is not finite; the weights are those of the step before.
+            FloatingPointError: the loss or its gradient is not finite; the weights are those of the step before.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = cosine_rate(self._recipe.learning_rate, number, share, _WARM_UP_STEPS)
@@ -83,7 +83,8 @@ class TextureTraining:
             raise FloatingPointError(f"loss not finite at step {number}")
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM)
+        if not math.isfinite(float(nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM))):
+            raise FloatingPointError(f"gradient not finite at step {number}")
         self._optimizer.step()
         return value
 
@@ -94,18 +95,18 @@ class TextureTraining:
 def train_texture(
     training: TextureTraining,
     progress: Progress,
-    told: Callable[[Progress, float], None] = lambda _progress, _loss: None,
+    tell: Callable[[float], None] = lambda _loss: None,
     is_stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> TextureNet:
     """Trains until the steps or minutes are over, or until it is stopped.
 
     Args:
-        told: called after each step with the style loss.
+        tell: called after each step with its style loss.
     Returns:
         The network as it is then, ready to paint.
     Raises:
-        ModelError: the loss is not finite.
+        ModelError: values that are not finite.
     """
     started_s = clock()
     while progress.share() < 1 and not is_stopped():
@@ -115,5 +116,7 @@ def train_texture(
             raise ModelError(f"texture: {error}; try a smaller --learning-rate") from None
         progress.step += 1
         progress.seconds = clock() - started_s
-        told(progress, loss)
+        tell(loss)
+    if not all(bool(torch.isfinite(value).all()) for value in training.network.parameters()):
+        raise ModelError("texture: weights not finite; try a smaller --learning-rate")
     return training.network.eval()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import av
 
-from realtime.errors import OutputError, UserError
+from realtime.errors import UserError
 from realtime.program.notes import Note
 from realtime.sinks import check_output
 from realtime.source import Source
@@ -19,10 +18,9 @@ from realtime.steadying import frames_to_repeat
 from realtime.video.assembly import Soundtrack
 from realtime.video.codecs import choose_encoding
 from realtime.video.encoder import VideoForm
-from realtime.video.parts import count_frames
 from realtime.video.reader import VideoFileSource
 from realtime.video.repeatable import Repeatable
-from realtime.video.resume import UnfinishedVideo, discard_unfinished, find_unfinished, is_unfinished
+from realtime.video.resume import UnfinishedVideo, check_nothing_left, discard_unfinished, find_unfinished, is_unfinished
 from realtime.video.writer import VideoFileSink
 
 _CODECS_WITH_PIXEL_ASPECT = ("h264", "hevc")  # in their own data; of the others it would have to stand in the container
@@ -134,19 +132,11 @@ class VideoJob:
                 if found.frames:
                     self._note(f"--output {self._path}: going on after {found.frames} frames")
                 return found
-        elif is_unfinished(self._path):
-            if not self._options.overwrite:
-                go_on = "--resume to go on, " if settings is not None else ""
-                raise OutputError(f"--output {self._path}: broken off by an earlier run; add {go_on}--overwrite to begin again")
-            self._begins_again = True
-        fresh = UnfinishedVideo(self._path, settings)
-        left = fresh.new_part
-        if not self._options.overwrite and os.path.exists(left) and count_frames(left):  # a crash leaves it, without notes
-            raise OutputError(
-                f"--output {self._path}: {left.name} of an earlier run lies beside it; "
-                "move it away, or add --overwrite to replace it"
-            )
-        return fresh
+        elif self._options.overwrite:
+            self._begins_again = is_unfinished(self._path)
+        if not self._options.overwrite:
+            check_nothing_left(self._path, "" if settings is None else "--resume to go on, ")
+        return UnfinishedVideo(self._path, settings)
 
     def _settings(self, source: Repeatable, look: dict[str, Any]) -> dict[str, Any]:
         encoding = self._encoding

@@ -102,6 +102,23 @@ def is_unfinished(output: Path) -> bool:
     return os.path.exists(resume_file_path(output))  # Path.exists raises where a name is too long
 
 
+def check_nothing_left(output: Path, go_on: str = "") -> None:
+    """Refuses an output beside which an earlier run left what it had made: a new one would replace that.
+
+    Args:
+        go_on: how to go on with it instead, where that can be done.
+    Raises:
+        OutputError: with what to do.
+    """
+    if is_unfinished(output):
+        raise OutputError(f"--output {output}: broken off by an earlier run; add {go_on}--overwrite to begin again")
+    left = part_path(output, 1)
+    if os.path.exists(left) and count_frames(left):  # a crash leaves it, without notes
+        raise OutputError(
+            f"--output {output}: {left.name} of an earlier run lies beside it; move it away, or add --overwrite to replace it"
+        )
+
+
 def network_before(outputs: Iterable[Path]) -> str | None:
     """SHA-256 of the network by which the first of the outputs that was broken off was painted; None where none was."""
     for output in outputs:

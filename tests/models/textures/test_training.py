@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from tests.models.stills.fakes import network as loss_network
 from tests.models.stills.fakes import painting as stripes
 
 SMALL = TextureSettings(scales=3, width=4)
-STEPS = 60
+STEPS = 40
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,7 @@ def a_picture(network: TextureNet) -> Tensor:
 def test_a_few_steps_bring_style_loss_down_and_the_paintings_colours() -> None:
     losses: list[float] = []
     progress = Progress(STEPS, None)
-    network = train_texture(a_training(), progress, lambda _progress, loss: losses.append(loss))
+    network = train_texture(a_training(), progress, losses.append)
     assert progress.step == STEPS == len(losses)
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
     torch.testing.assert_close(a_picture(network).mean((0, 2, 3)), stripes(64, 64).mean((1, 2)), atol=0.1, rtol=0)
@@ -53,7 +55,27 @@ def test_the_same_seed_gives_the_same_network_and_leaves_others_numbers_alone() 
     assert torch.equal(torch.rand(3), expected)
     first, again, other = (a_picture(network) for network in networks)
     assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    assert float((first - other).abs().mean()) > 0.01
+
+
+def test_each_step_sees_other_noise_and_follows_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Tensor] = []
+
+    def draw(*arguments: Any) -> list[Tensor]:
+        levels = draw_noise(*arguments)
+        drawn.append(levels[-1])
+        return levels
+
+    monkeypatch.setattr(module, "draw_noise", draw)
+    training = a_training()
+    rates = []
+    for number, share in ((0, 0.0), (30, 0.3), (99, 0.99)):
+        training.step(number, share)
+        rates.append(training._optimizer.param_groups[0]["lr"])
+    assert not torch.equal(drawn[0], drawn[1])
+    assert 0 < rates[0] < 0.002  # warming up
+    assert rates[1] == pytest.approx(0.02 * 0.8, rel=0.05)
+    assert rates[2] < 0.0005
 
 
 def test_a_training_ends_with_its_minutes_or_when_it_is_stopped() -> None:
@@ -64,6 +86,22 @@ def test_a_training_ends_with_its_minutes_or_when_it_is_stopped() -> None:
     stopped = Progress(STEPS, None)
     train_texture(a_training(), stopped, is_stopped=lambda: stopped.step == 2)
     assert stopped.step == 2
+
+
+def test_weights_that_are_not_finite_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = a_training()
+    monkeypatch.setattr(training._optimizer, "step", lambda: training.network.to_rgb.weight.data.fill_(float("inf")))
+    with pytest.raises(ModelError, match=r"not finite.*try a smaller --learning-rate"):
+        train_texture(training, Progress(1, None))
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight() -> None:
+    training = a_training()
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    training.network.to_rgb.bias.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(ModelError, match="gradient not finite at step 0"):
+        train_texture(training, Progress(STEPS, None))
+    assert all(torch.equal(value, before[name]) for name, value in training.network.state_dict().items())
 
 
 def test_a_loss_that_is_not_finite_is_told() -> None:
