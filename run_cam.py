@@ -54,7 +54,7 @@ from realtime.program.inputs import Batch, Job, PictureFilm, Single, is_still, i
 from realtime.program.interruption import stop_on_signals  # noqa: E402
 from realtime.program.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
-from realtime.program.standard_streams import lose_unread, replace_missing, tell_unwritable  # noqa: E402
+from realtime.program.standard_streams import lose_unread, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.sinks import NullSink, Sink, WindowSink, check_output  # noqa: E402
 from realtime.source import Source  # noqa: E402
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     args.is_batch = isinstance(work, Batch)
     check_apart(work, args.output, args.stats)
     if args.stats is not None:
-        check_output(args.stats, overwrite=True, option="--stats")
+        check_output(args.stats, overwrite=True, option="--stats", in_place=True)
 
     def report(stats: dict[str, Any]) -> None:
         if args.stats is not None:
@@ -215,7 +215,6 @@ def _carry_out(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
-    replace_missing()
     lose_unread("stderr")
     args = parse_arguments(argv)
     try:

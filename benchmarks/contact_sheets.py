@@ -211,7 +211,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=number, default=5, help="of a clip in a strip (default %(default)s)")
     parser.add_argument("--first", type=number, default=1, help="number of the strip's first frame (default %(default)s)")
     parser.add_argument("--every", type=number, default=1, help="distance between the strip's frames (default %(default)s)")
-    parser.add_argument("--height", type=number, default=480, help="at which all is painted and shown (default %(default)s)")
+    parser.add_argument(
+        "--height", type=argument_types.height, default=480, help="at which all is painted and shown (default %(default)s)"
+    )
     parser.add_argument("--style", action="append", metavar="NAME", help="default: all of the gallery; may be repeated")
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
     parser.add_argument("--tier", nargs="+", choices=("auto", *TIERS), default=["auto"], help="one or several (default auto)")

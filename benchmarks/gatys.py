@@ -274,7 +274,7 @@ def _check_places(args: argparse.Namespace, read: Identities) -> None:
     for option, place in places:
         if place is not None:
             check_not_source(Path(place), read, option)
-            check_place(Path(place), overwrite=True)
+            check_place(Path(place), overwrite=True, option=option)
 
 
 def _pictures(args: argparse.Namespace) -> list[Path]:

@@ -63,7 +63,7 @@ def check_json(path: Path | None) -> None:
         OutputError: with the reason.
     """
     if path is not None:
-        check_output(path, overwrite=True, option="--json")
+        check_output(path, overwrite=True, option="--json", in_place=True)
 
 
 def write_json(path: Path | None, content: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from realtime.pictures.files import read_on_white
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 from realtime.program.same_files import check_not_source, identities
+from realtime.program.standard_streams import lose_unread
 from realtime.program.written_paths import whole_file
 from realtime.sinks import check_output
 from realtime.stylizer import Stylizer
@@ -33,6 +34,7 @@ from realtime.stylizer import Stylizer
 _MOST_BYTES = 250_000  # of a picture that a page loads
 _QUALITIES = range(95, 30, -2)
 _HEADING_HEIGHT = 24
+_LONGEST_SIDE = 65_500  # of a JPEG
 
 
 def paint_rows(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str]) -> list[list[Image]]:
@@ -63,13 +65,15 @@ def encode_small(picture: Image) -> bytes:
     """The best JPEG below 250 kB.
 
     Raises:
-        OutputError: even a poor one is larger.
+        OutputError: even a poor one is larger, or the picture longer than any.
     """
-    for quality in _QUALITIES:
-        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-        if len(data) < _MOST_BYTES:
-            return data
     size = f"{picture.shape[1]}x{picture.shape[0]}"
+    for quality in _QUALITIES:
+        is_encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if not is_encoded:
+            raise OutputError(f"--out: no JPEG holds {size} pixels; try a smaller --shown, or fewer pictures")
+        if data.nbytes < _MOST_BYTES:
+            return data.tobytes()
     raise OutputError(f"--out: {size} pixels do not fit into {_MOST_BYTES} bytes; try a smaller --shown, or fewer pictures")
 
 
@@ -99,8 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
     parser.add_argument("--tier", nargs="+", choices=TIERS, help="rows of paintings (default fast)")
     parser.add_argument("--light", nargs="+", type=argument_types.share, help="shares of the grey levels (default 1)")
-    parser.add_argument("--height", type=argument_types.count, help="at which they are painted (default: their own)")
-    parser.add_argument("--shown", type=argument_types.count, default=240, help="height in the result (default %(default)s)")
+    parser.add_argument("--height", type=argument_types.height, help="at which they are painted (default: their own)")
+    parser.add_argument("--shown", type=argument_types.height, default=240, help="height in the result (default %(default)s)")
     return parser
 
 
@@ -116,9 +120,12 @@ def run(args: argparse.Namespace) -> None:
     check_output(args.out, overwrite=True, option="--out")
     styles = chosen_styles(args.style, args.styles) if args.style else []
     read = [read_on_white(path) for path in args.pictures]
+    for path, picture in zip(args.pictures, read, strict=True):
+        _check_width(path, picture, max(args.height or 1, args.shown))
+    tiers = list(dict.fromkeys(args.tier or ["fast"]))
     sized = [fit_height(picture, args.height or picture.shape[0]) for picture in read]
     pictures = [darkened(picture, light) for picture in sized for light in args.light or [1.0]]
-    data = encode_small(draw(pictures, styles, args.tier or ["fast"], args.shown))
+    data = encode_small(draw(pictures, styles, tiers, args.shown))
     try:
         with whole_file(args.out) as partial:
             partial.write_bytes(data)
@@ -127,9 +134,20 @@ def run(args: argparse.Namespace) -> None:
     print(f"{args.out}: {len(data)} bytes")
 
 
+def _check_width(path: Path, picture: Image, height: int) -> None:
+    """Refuses a picture that is so wide for its height that no memory may hold it at the height wanted."""
+    width = round(picture.shape[1] * height / picture.shape[0])
+    if width > _LONGEST_SIDE:
+        raise OutputError(
+            f"picture {path}: {width} pixels wide at a height of {height}, and a JPEG holds {_LONGEST_SIDE}; "
+            "try a smaller --shown or --height"
+        )
+
+
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     parser = build_parser()
     args = parser.parse_args(argv)
     if not args.style and (args.tier or args.styles or args.height):

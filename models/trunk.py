@@ -116,7 +116,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
     if path.suffix != _SUFFIX:
         raise OutputError(f"--out {path}: a trunk's name ends in {_SUFFIX}, found {path.suffix or 'no suffix'}")
     if os.path.lexists(path) and not overwrite:
-        raise OutputError(f"--out {path}: exists already; give another name, or --overwrite")
+        raise OutputError(f"--out {path}: exists already; add --overwrite to replace it")
 
 
 @answers_interruption

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import filecmp
+import os
 import re
 import sys
 import threading
@@ -18,11 +18,11 @@ import realtime.program.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime.capture import Capture, Policy
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
 from realtime.frame import Frame
-from realtime.pictures.files import write_picture
+from realtime.pictures.files import encode_picture, write_picture
 from realtime.pictures.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.program import argument_types
 from realtime.program.interruption import stop_on_signals
-from realtime.program.standard_streams import lose_unread, replace_missing
+from realtime.program.standard_streams import lose_unread
 from realtime.source import Source
 from realtime.sources import choose_source
 
@@ -80,20 +80,37 @@ class PhotoFolder:
         return self.written + self.there_already
 
     def write(self, photo: Candidate) -> None:
-        """Writes a photograph under the first free name of its time, unless the same one lies there under a name before."""
+        """Writes a photograph under the first free name of its time, unless the same one lies there under a name before.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        picture = fit_for_training(photo.image_bgr)
         stem = self._name_of(photo.at_s)
         taken: list[Path] = []
         path = self._folder / f"{stem}{self._suffix}"
-        while path.exists():
+        while os.path.exists(path):  # Path.exists raises where a folder is closed
             taken.append(path)
             path = self._folder / f"{stem}_{len(taken) + 1}{self._suffix}"
-        write_picture(path, fit_for_training(photo.image_bgr))
-        # Compared as files: other clips have such names too, and the same photograph is the same to the byte.
-        if any(filecmp.cmp(path, other, shallow=False) for other in taken):
-            path.unlink()
+        # Compared as files: other clips have such names too, and the same photograph is the same to the byte. Before it is
+        # written: what is there already needs no room on the disk.
+        if taken and _is_among(taken, encode_picture(path, picture)):
             self.there_already += 1
         else:
+            write_picture(path, picture)
             self.written += 1
+
+
+def _is_among(files: list[Path], data: bytes) -> bool:
+    """Whether one of the files holds exactly this; one that cannot be read holds something else."""
+    return any(_holds(path, data) for path in files)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data  # a pipe, never read, has no size
+    except OSError:
+        return False
 
 
 def frames_of(capture: Capture, is_live: bool, stop: threading.Event) -> Iterator[tuple[Frame, float]]:
@@ -200,7 +217,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
-    replace_missing()
     lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
     try:

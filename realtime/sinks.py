@@ -146,13 +146,15 @@ class PictureSink:
         """Nothing is open."""
 
 
-def check_output(path: Path, overwrite: bool, option: str = "--output") -> None:
-    """Refuses a result's place by the option that names it, before any work is done; figures may go into pipes and devices.
+def check_output(path: Path, overwrite: bool, option: str = "--output", *, in_place: bool = False) -> None:
+    """Refuses a result's place by the option that names it, before any work is done.
 
+    Args:
+        in_place: whether it may go into a device or a pipe as well, as figures may.
     Raises:
         OutputError: with the reason.
     """
-    check_writable(path, f"{option} {path}", overwrite, in_place=option != "--output")
+    check_writable(path, f"{option} {path}", overwrite, in_place)
 
 
 def display_problem() -> str | None:

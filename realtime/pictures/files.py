@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -140,6 +141,45 @@ def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None, note
     Raises:
         OutputError: a format that is not known or too small, or a place that cannot be written.
     """
+    picture, options = _to_encode(path, image_bgr, alpha, note)
+    try:
+        with whole_file(path) as partial, partial.open("wb") as file, silent_libraries():
+            picture.save(file, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        # The encoders see a full disk as a failure of their own.
+        reason = getattr(error, "strerror", None) or f"{first_line(error)}; is the disk full?"
+        raise OutputError(f"picture {path}: cannot be written ({reason})") from None
+
+
+def encode_picture(path: Path, image_bgr: Image) -> bytes:
+    """The bytes that write_picture writes, for whoever compares files; nothing is written.
+
+    Raises:
+        OutputError: a format that is not known or too small.
+    """
+    picture, options = _to_encode(path, image_bgr, None, no_note)
+    data = io.BytesIO()
+    with silent_libraries():
+        picture.save(data, **options)
+    return data.getvalue()
+
+
+def as_bgr(image: PIL.Image.Image) -> Picture:
+    """A decoded picture of any mode of Pillow's, without its profile."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return Picture(_grey_of_more_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        pixels = np.asarray(image.convert("RGBA"))
+        alpha = np.ascontiguousarray(pixels[:, :, 3])
+        image_bgr = np.ascontiguousarray(pixels[:, :, 2::-1])
+        image_bgr[alpha == 0] = _WHITE  # whatever hides there is not meant to be seen, nor to colour its surroundings
+        return Picture(image_bgr, alpha if alpha.min() < _WHITE else None)
+    opaque = image if image.mode == "RGB" else image.convert("RGB")
+    return Picture(np.asarray(cv2.cvtColor(np.asarray(opaque), cv2.COLOR_RGB2BGR), np.uint8))
+
+
+def _to_encode(path: Path, image_bgr: Image, alpha: Image | None, note: Note) -> tuple[PIL.Image.Image, dict[str, Any]]:
+    """A picture as Pillow saves it, and how, by its file's name."""
     import PIL.Image
 
     if path.suffix.lower() not in _WRITE_FORMATS:
@@ -157,27 +197,7 @@ def write_picture(path: Path, image_bgr: Image, alpha: Image | None = None, note
         picture = PIL.Image.fromarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
     else:
         picture = PIL.Image.fromarray(np.dstack([image_bgr[:, :, ::-1], alpha]))
-    try:
-        with whole_file(path) as partial, partial.open("wb") as file, silent_libraries():
-            picture.save(file, format=format_name, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        # The encoders see a full disk as a failure of their own.
-        reason = getattr(error, "strerror", None) or f"{first_line(error)}; is the disk full?"
-        raise OutputError(f"picture {path}: cannot be written ({reason})") from None
-
-
-def as_bgr(image: PIL.Image.Image) -> Picture:
-    """A decoded picture of any mode of Pillow's, without its profile."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return Picture(_grey_of_more_bits(np.asarray(image)))
-    if image.has_transparency_data:
-        pixels = np.asarray(image.convert("RGBA"))
-        alpha = np.ascontiguousarray(pixels[:, :, 3])
-        image_bgr = np.ascontiguousarray(pixels[:, :, 2::-1])
-        image_bgr[alpha == 0] = _WHITE  # whatever hides there is not meant to be seen, nor to colour its surroundings
-        return Picture(image_bgr, alpha if alpha.min() < _WHITE else None)
-    opaque = image if image.mode == "RGB" else image.convert("RGB")
-    return Picture(np.asarray(cv2.cvtColor(np.asarray(opaque), cv2.COLOR_RGB2BGR), np.uint8))
+    return picture, {"format": format_name, **options}
 
 
 def _convert(opened: PIL.Image.Image, note: Note) -> Picture:

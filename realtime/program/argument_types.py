@@ -10,6 +10,7 @@ from typing import NoReturn
 from realtime.errors import EXIT_ARGUMENTS
 
 LARGEST_SEED = 2**31 - 1
+_LARGEST_HEIGHT = 4320  # of 8K
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,6 +58,14 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
+
+
+def height(text: str) -> int:
+    """A picture's height in pixels, from 1 to that of 8K."""
+    value = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_HEIGHT)) else 0
+    if not 1 <= value <= _LARGEST_HEIGHT:
+        raise argparse.ArgumentTypeError(f"expected a height from 1 to {_LARGEST_HEIGHT} pixels, found {text!r}")
+    return value
 
 
 def whole(text: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from realtime.program.standard_streams import unheeded
+from realtime.program.standard_streams import losing_unread
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -66,7 +66,7 @@ class _Silence:
         if _is_stderr(sys.stderr):
             sys.stderr.flush()
             if self._beside is None:
-                self._beside = unheeded(os.fdopen(os.dup(_STDERR), "w", 1, sys.stderr.encoding, "backslashreplace"))
+                self._beside = losing_unread(os.fdopen(os.dup(_STDERR), "w", 1, sys.stderr.encoding, "backslashreplace"))
             self._usual, sys.stderr = sys.stderr, self._beside
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, _STDERR)

@@ -13,29 +13,31 @@ from realtime.errors import EXIT_OUTPUT
 _TAKES_NOTHING = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 
 
-def replace_missing() -> None:
-    """Gives the program a stdout and a stderr where it was started without: what is written there goes nowhere."""
+def lose_unread(*names: str) -> None:
+    """From here on what one of these streams does not take is lost without an error: for work whose results lie elsewhere.
+
+    Both streams are there afterwards, named or not; what is written to one that the program was started without is lost too.
+
+    Args:
+        names: "stdout", "stderr".
+    """
+    _replace_missing()
+    for name in names:
+        setattr(sys, name, losing_unread(getattr(sys, name)))
+
+
+def losing_unread(stream: TextIO) -> TextIO:
+    """The same stream, as one whose reader may leave and whose disk may be full."""
+    return stream if isinstance(stream, _LosingUnread) else cast(TextIO, _LosingUnread(stream))
+
+
+def _replace_missing() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (as long as the program runs)
 
 
-def lose_unread(*names: str) -> None:
-    """From here on what one of these streams does not take is lost without an error: for work whose results lie elsewhere.
-
-    Args:
-        names: "stdout", "stderr".
-    """
-    for name in names:
-        setattr(sys, name, unheeded(getattr(sys, name)))
-
-
-def unheeded(stream: TextIO) -> TextIO:
-    """The same stream, as one whose reader may leave and whose disk may be full."""
-    return stream if isinstance(stream, _Unheeded) else cast(TextIO, _Unheeded(stream))
-
-
-class _Unheeded:
+class _LosingUnread:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 

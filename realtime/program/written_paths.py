@@ -38,6 +38,8 @@ def check_writable(path: Path, name: str, overwrite: bool, in_place: bool = Fals
     place = behind_links(path)
     if not os.path.isdir(place.parent):
         raise OutputError(f"{name}: the folder {place.parent} does not exist; make it first, or give another place")
+    if is_written_in_place(_beside(place)):  # to begin it would wait for whoever reads the pipe
+        raise OutputError(f"{name}: {_beside(place).name} beside it is a device or a pipe; remove it, or give another name")
     try:
         _try_beside(place)
     except OSError as error:

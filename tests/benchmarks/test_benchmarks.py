@@ -20,7 +20,7 @@ import torch
 from benchmarks import beside, latency, networks, quality, speed, stability
 from benchmarks.quality import load_photos, measure_quality, paintings_of
 from benchmarks.reference import ReferenceNetwork, export_reference
-from benchmarks.report import data_folder, print_table, write_json
+from benchmarks.report import check_json, data_folder, print_table, write_json
 from benchmarks.speed import Contender
 from benchmarks.stability import FRAMES, WIDTH, measure_flicker, measure_warp_error, read_clip, read_flow
 from export.description import graph_sha256
@@ -592,6 +592,7 @@ def test_a_result_for_a_pipe_does_not_replace_it(tmp_path: Path) -> None:
     pipe = tmp_path / "found"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    check_json(pipe)
     write_json(pipe, {"speed": [1]})
     found = json.loads(os.read(reader, 1 << 16))
     os.close(reader)

@@ -138,4 +138,4 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     monkeypatch.setattr(gatys, "peak_memory_mib", None)  # the first piece of work
     picture = str(picture_file(tmp_path / "photo.png", photo()))
     assert gatys.main(["--content", picture, "--style", picture, option, f"{picture}/there"]) == 5
-    assert "photo.png" in capsys.readouterr().err
+    assert f"error: {option} {picture}/there" in capsys.readouterr().err

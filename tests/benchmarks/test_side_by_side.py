@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -17,6 +20,7 @@ from realtime.frame import Image
 from realtime.networks.model_choice import ModelChoice
 from realtime.pictures.files import read_picture, write_picture
 from tests.fakes import FakeStylizer, flat_picture, noisy_picture, write_style, write_style_onnx
+from tests.program import ROOT, pipe_without_reader
 
 GAP, HEADING = 6, 24
 CELL_WH = (96, 72)
@@ -120,6 +124,66 @@ def test_the_file_has_the_best_quality_that_is_small_enough(monkeypatch: pytest.
         encode_small(picture)
 
 
+def test_a_row_longer_than_any_jpeg_is_told(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_picture(tmp_path / "long.png", flat_picture(90, (2000, 10)))
+    arguments = [str(tmp_path / "long.png")] * 2 + ["--shown", "200", "--out", str(tmp_path / "row.jpg")]
+    assert main(arguments) == EXIT_OUTPUT  # each would fit, and both do not
+    assert "error: --out: no JPEG holds 80018x212 pixels; try a smaller --shown" in capsys.readouterr().err
+    assert not (tmp_path / "row.jpg").exists()
+
+
+@pytest.mark.parametrize("option", ["--shown", "--height"])
+@pytest.mark.parametrize("height", ["0", "4321", "9" * 5000])
+def test_heights_have_bounds(photo: Path, capsys: pytest.CaptureFixture[str], option: str, height: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(photo), "--out", "row.jpg", "--style", "wild_sea", option, height])
+    assert stopped.value.code == EXIT_ARGUMENTS
+    assert f"argument {option}: expected a height from 1 to 4320 pixels" in capsys.readouterr().err
+
+
+def test_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
+    write_picture(tmp_path / "half.png", flat_picture(0), np.full(flat_picture(0).shape[:2], 128, np.uint8))
+    made = drawn(tmp_path / "row.jpg", tmp_path / "half.png", "--shown", "48")
+    assert abs(int(made[GAP + 20, GAP + 20, 0]) - 127) < 3
+
+
+def test_a_tier_named_twice_has_one_row(tmp_path: Path, photo: Path, styles: Path) -> None:
+    arguments = [photo, photo, "--styles", styles, "--style", "night_sky", "--shown", CELL_WH[1]]
+    once = drawn(tmp_path / "once.jpg", *arguments, "--tier", "fast", "fine")
+    assert np.array_equal(drawn(tmp_path / "twice.jpg", *arguments, "--tier", "fast", "fine", "fast"), once)
+
+
+def test_a_disk_that_takes_nothing_is_told_and_the_picture_before_is_kept(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "row.jpg"
+    out.write_bytes(b"of last week")
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert main([str(photo), "--out", str(out)]) == EXIT_OUTPUT
+    assert capsys.readouterr().err == f"error: --out {out}: cannot be written (No space left on device)\n"
+    assert out.read_bytes() == b"of last week"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of POSIX")
+def test_a_pipe_is_not_replaced(tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "row.jpg"
+    os.mkfifo(pipe)
+    assert main([str(photo), "--out", str(pipe)]) == EXIT_OUTPUT
+    assert f"error: --out {pipe}: is a device or a pipe" in capsys.readouterr().err
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_picture_is_made_though_nobody_reads_of_it(tmp_path: Path, photo: Path, unbuffered: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.side_by_side", str(photo), "--out", str(tmp_path / "row.jpg")]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with pipe_without_reader() as pipe:
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=pipe, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "row.jpg").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
@@ -127,6 +191,8 @@ def test_the_file_has_the_best_quality_that_is_small_enough(monkeypatch: pytest.
         (["photo.png", "--out", "row.png"], EXIT_OUTPUT, "expected a JPEG"),
         (["photo.png", "--out", "gone/row.jpg"], EXIT_OUTPUT, "does not exist"),
         (["photo.png", "row.jpg"], EXIT_OUTPUT, "is the source itself"),
+        (["long.png"], EXIT_OUTPUT, "long.png: 480000 pixels wide at a height of 240, and a JPEG holds 65500"),
+        (["long.png", "--shown", "1", "--styles", "styles", "--style", "wild_sea", "--height", "99"], EXIT_OUTPUT, "198000"),
         (["photo.png", "--style", "gone"], EXIT_MODEL, "no such style"),
         (
             ["photo.png", "--styles", "styles", "--style", "wild_sea", "--tier", "fine"],
@@ -146,6 +212,7 @@ def test_mistakes_take_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_picture(tmp_path / "row.jpg", flat_picture(90))
+    write_picture(tmp_path / "long.png", flat_picture(90, (2000, 1)))
     before = (tmp_path / "row.jpg").read_bytes()
     assert main(["--out", "row.jpg", *arguments]) == code
     errors = capsys.readouterr().err

@@ -78,7 +78,7 @@ def test_no_file_is_replaced_unasked_nor_a_name_taken_that_is_read_as_a_run(
     out = tmp_path / "trunk.safetensors"
     out.write_text("another")
     assert main([str(tmp_path), "--out", str(out)]) == 5
-    assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
+    assert "exists already; add --overwrite to replace it" in capsys.readouterr().err
     assert out.read_text() == "another"
     assert main([str(tmp_path), "--out", str(out), "--overwrite"]) == 0
     assert load_trunk(out).settings == NARROW

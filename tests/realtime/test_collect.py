@@ -16,8 +16,8 @@ import pytest
 
 from realtime.collect import Limits, PhotoFolder, collect, main
 from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_SOURCE, OutputError, SourceError
-from realtime.pictures.files import read_picture
-from realtime.pictures.photo_choice import Candidate
+from realtime.pictures.files import encode_picture, read_picture
+from realtime.pictures.photo_choice import Candidate, fit_for_training
 from tests.fakes import MjpegServer, ScriptedSource, Step, noisy_picture, wait_until, write_clip
 from tests.program import pipe_without_reader
 from tests.realtime.pictures.test_photo_choice import scene
@@ -198,6 +198,60 @@ def test_interval_is_the_time_over_the_count() -> None:
     assert Limits(None, 100).interval_s(None) == pytest.approx(0.3)
     assert Limits(None, 10).interval_s(20.0) == pytest.approx(2.0)
     assert Limits(30.0, 10).interval_s(20.0) == pytest.approx(2.0)
+
+
+def test_count_holds_for_photographs_that_are_there_already(tmp_path: Path) -> None:
+    seen = []
+    for written in (2, 0):
+        source = ScriptedSource([[scene(number) for number in range(6)]])
+        source.frame_count = 2  # a header that lies: more intervals come than it promises
+        folder = PhotoFolder(tmp_path / "photos", ".jpg", lambda at_s: f"{at_s:.1f}")
+        seen.append(collect(source, folder, Limits(None, 2), threading.Event()).seen)
+        assert (folder.written, folder.there_already) == (written, 2 - written)
+    assert seen == [3, 3]  # and not to the clip's end
+    assert collected(tmp_path / "photos") == ["0.0.jpg", "0.1.jpg"]
+
+
+def photo_of(number: int) -> Candidate:
+    """What the chooser gives of a scene."""
+    return Candidate(scene(number), 1.0, 1.0, 1.0)
+
+
+def test_a_full_disk_is_no_matter_where_all_is_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = PhotoFolder(tmp_path, ".jpg", lambda _: "a")
+    folder.write(photo_of(1))
+    monkeypatch.setattr("realtime.collect.write_picture", None)  # nothing is written and taken away again
+    folder.write(photo_of(1))
+    assert (folder.written, folder.there_already) == (1, 1)
+
+
+def test_a_file_that_cannot_be_read_is_another_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = PhotoFolder(tmp_path, ".jpg", lambda _: "a")
+    folder.write(photo_of(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        folder.write(photo_of(1))
+    assert (folder.written, folder.there_already) == (2, 0)
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "a_2.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "part of it", "other bytes"])
+def test_what_is_no_such_photograph_is_left_alone_under_its_name(tmp_path: Path, kind: str) -> None:
+    path, data = tmp_path / "a.jpg", encode_picture(Path("a.jpg"), fit_for_training(scene(1)))
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("a pipe of POSIX")
+        os.mkfifo(path)
+    else:
+        path.write_bytes(data[:-1] if kind == "part of it" else bytes(len(data)))
+    folder = PhotoFolder(tmp_path, ".jpg", lambda _: "a")
+    for _ in range(2):
+        folder.write(photo_of(1))
+    assert (folder.written, folder.there_already) == (1, 1)
+    assert collected(tmp_path) == ["a.jpg", "a_2.jpg"]
+    assert (tmp_path / "a_2.jpg").read_bytes() == data
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="needs a folder that nobody can write into")

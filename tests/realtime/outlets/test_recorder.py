@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import OutputError
+from realtime.outlets import recording_file
 from realtime.outlets.recorder import Recorder
 from realtime.outlets.recording_file import RecordingFile
 from tests.fakes import SMALL_WH, flat_picture, read_clip, wait_until
@@ -31,6 +32,12 @@ def times_s(path: Path) -> list[float]:
     """When each frame of a file is to be seen."""
     with av.open(str(path)) as container:
         return [float(frame.time or 0.0) for frame in container.decode(video=0)]
+
+
+def write_frames(file: RecordingFile, numbers: range) -> None:
+    """Frames of as many grey levels, ten a second."""
+    for number in numbers:
+        file.write(flat_picture(number), number / 10)
 
 
 class Scene:
@@ -235,6 +242,28 @@ def test_removed_recording_is_not_taken_for_one_and_a_renamed_one_is(tmp_path: P
                 file.close()
             assert file.frames == 0
     assert len(read_clip(tmp_path / "renamed.mp4")) == 15
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody remove a file that is being written")
+def test_nothing_of_a_recording_counts_that_is_removed_while_it_is_written(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "out.mp4", SMALL_WH)
+    write_frames(file, range(25))
+    assert file.bytes > 0
+    (tmp_path / "out.mp4").unlink()
+    with pytest.raises(OutputError, match="it was removed"):
+        write_frames(file, range(25, 50))
+    assert (file.frames, file.bytes) == (0, 0)
+    with pytest.raises(OutputError, match="it was removed"):
+        file.close()
+    assert (file.frames, file.bytes) == (0, 0)
+
+
+def test_file_system_that_counts_no_names_has_recordings_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording_file._Disk, "_names", lambda _: 0)
+    file = RecordingFile(tmp_path / "out.mp4", SMALL_WH)
+    write_frames(file, range(15))
+    file.close()
+    assert len(read_clip(tmp_path / "out.mp4")) == file.frames == 15
 
 
 def test_failure_is_handed_on_after_it_was_told(tmp_path: Path) -> None:

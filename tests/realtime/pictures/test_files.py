@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
 from realtime.pictures import files as picture_files
-from realtime.pictures.files import Picture, read_on_white, read_picture, scale_picture, write_picture
+from realtime.pictures.files import Picture, encode_picture, read_on_white, read_picture, scale_picture, write_picture
 from realtime.video.excerpt import Scale
 from tests.fakes import coloured_picture, flat_picture, noisy_picture, png_that_claims
 
@@ -229,6 +229,12 @@ def test_transparency_is_written(tmp_path: Path, suffix: str) -> None:
     found = read_picture(tmp_path / f"out{suffix}").alpha
     assert found is not None
     np.testing.assert_array_equal(found, ALPHA)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+def test_picture_has_the_same_bytes_in_memory_as_on_the_disk(tmp_path: Path, suffix: str) -> None:
+    write_picture(tmp_path / f"out{suffix}", noisy_picture((640, 480)))
+    assert encode_picture(Path(f"out{suffix}"), noisy_picture((640, 480))) == (tmp_path / f"out{suffix}").read_bytes()
 
 
 def test_jpeg_puts_transparent_pictures_on_white(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     target, link = tmp_path / "far" / "stats.json", tmp_path / "stats.json"
     target.write_text("{}", encoding="utf-8")
     link.symlink_to(target)
-    check_output(link, overwrite=True, option="--stats")
+    check_output(link, overwrite=True, option="--stats", in_place=True)
     write_stats(link, {"fps": 30})
     assert link.is_symlink()
     assert json.loads(target.read_text(encoding="utf-8")) == {"fps": 30}
@@ -63,7 +63,7 @@ def test_what_goes_to_stdout_replaces_nothing(tmp_path: Path, device: str) -> No
     code = (
         "import sys\nfrom pathlib import Path\nfrom realtime.program.statistics_file import write_stats\n"
         "from realtime.sinks import check_output\npath = Path(sys.argv[1])\n"
-        "check_output(path, overwrite=True, option='--stats')\nwrite_stats(path, {'fps': 30})\n"
+        "check_output(path, overwrite=True, option='--stats', in_place=True)\nwrite_stats(path, {'fps': 30})\n"
     )
     before = os.lstat("/dev/stdout").st_ino
     with open(tmp_path / "out", "w+", encoding="utf-8") as out:
@@ -75,10 +75,10 @@ def test_what_goes_to_stdout_replaces_nothing(tmp_path: Path, device: str) -> No
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="a device of POSIX")
 def test_a_device_needs_no_room_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "open", MagicMock(side_effect=PermissionError))
-    check_output(Path("/dev/null"), overwrite=True, option="--stats")
+    check_output(Path("/dev/null"), overwrite=True, option="--stats", in_place=True)
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(OutputError, match="/dev/null: cannot be written"):
-        check_output(Path("/dev/null"), overwrite=True, option="--stats")
+        check_output(Path("/dev/null"), overwrite=True, option="--stats", in_place=True)
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="memory as a disk, of Linux")
@@ -86,7 +86,7 @@ def test_files_in_shared_memory_are_files_like_any_other() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         path = Path(folder) / "stats.json"
         for fps in (30, 60):
-            check_output(path, overwrite=True, option="--stats")
+            check_output(path, overwrite=True, option="--stats", in_place=True)
             write_stats(path, {"fps": fps})
         assert json.loads(path.read_text(encoding="utf-8")) == {"fps": 60}
         assert [entry.name for entry in Path(folder).iterdir()] == ["stats.json"]
@@ -97,6 +97,8 @@ def test_a_picture_or_film_goes_into_no_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "out.png")
     with pytest.raises(OutputError, match=r"out\.png: is a device or a pipe; expected the name of a file"):
         check_output(tmp_path / "out.png", overwrite=True)
+    with pytest.raises(OutputError, match=r"--out .*out\.png: is a device or a pipe"):  # whatever the option is called
+        check_output(tmp_path / "out.png", overwrite=True, option="--out")
 
 
 def test_a_finished_file_goes_to_another_disk_where_a_link_leads_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,3 +58,15 @@ def test_pipe_is_replaced_by_no_file_and_written_to_where_that_will_do(tmp_path:
     assert "is a device or a pipe" in refusal(pipe, overwrite=False)  # where --overwrite would not help, it is not advised
     check_writable(pipe, "--stats", overwrite=False, in_place=True)
     assert pipe.is_fifo()
+
+
+@posix
+def test_pipe_where_the_file_is_to_be_begun_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "out.png.partial"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # or the test would wait for ever where the program does
+    assert refusal(tmp_path / "out.png") == (
+        "--plot here: out.png.partial beside it is a device or a pipe; remove it, or give another name"
+    )
+    assert pipe.is_fifo()
+    os.close(reader)
