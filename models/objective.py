@@ -52,7 +52,7 @@ class TrainingSettings:
     style_weight: float = 8.0
     content_weight: float = 0.5
     tv_weight: float = 1.0
-    stability_weight: float = 0.06
+    stability_weight: float = 0.2
     repetition_weight: float = 2.0
     learning_rate: float = 2e-3
     seed: int = 0
