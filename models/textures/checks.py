@@ -17,7 +17,7 @@ from realtime.video.names import WRITTEN_SUFFIXES
 from realtime.video.resume import check_nothing_left
 
 _LONGEST_SIDE = 16_384  # which every kind of file holds
-_MOST_PIXELS = 4096 * 2304  # takes 6 GB of memory in bfloat16, 10 in float32
+_MOST_PIXELS = 4096 * 2304  # takes 6 GiB of memory in bfloat16, 11 in float32
 _LONGEST_S = 600.0
 _FPS = (1.0, 120.0)
 _TRAINING_OPTIONS = ("steps", "minutes", "save", "style_size", "learning_rate", "vgg")
