@@ -22,7 +22,7 @@ from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
 from realtime.frame import Image
 from realtime.gallery import TIERS, Style
 from realtime.networks.model_choice import ModelChoice
-from realtime.pictures.files import read_on_white
+from realtime.pictures.files import best_that_fits, read_on_white
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
 from realtime.program.same_files import check_not_source, identities
@@ -68,12 +68,16 @@ def encode_small(picture: Image) -> bytes:
         OutputError: even a poor one is larger, or the picture longer than any.
     """
     size = f"{picture.shape[1]}x{picture.shape[0]}"
-    for quality in _QUALITIES:
+
+    def encode(quality: int) -> bytes:
         is_encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if not is_encoded:
             raise OutputError(f"--out: no JPEG holds {size} pixels; try a smaller --shown, or fewer pictures")
-        if data.nbytes < _MOST_BYTES:
-            return data.tobytes()
+        return data.tobytes()
+
+    data = best_that_fits(encode, _QUALITIES, _MOST_BYTES)
+    if data is not None:
+        return data
     raise OutputError(f"--out: {size} pixels do not fit into {_MOST_BYTES} bytes; try a smaller --shown, or fewer pictures")
 
 

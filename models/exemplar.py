@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from realtime.errors import EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
+from realtime.pictures.files import best_that_fits
 from realtime.program import argument_types
 from realtime.program.interruption import signals_as_ctrl_c
 from realtime.program.same_files import check_not_source, identities
@@ -116,10 +117,9 @@ def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:
     Raises:
         OutputError: even the worst is larger.
     """
-    for quality in _QUALITIES:
-        data = encode(quality)
-        if len(data) < MOST_BYTES:
-            return data
+    data = best_that_fits(encode, _QUALITIES, MOST_BYTES)
+    if data is not None:
+        return data
     raise OutputError(f"an exemplar of less than {MOST_BYTES} bytes cannot be made; try a smaller --short-side")
 
 

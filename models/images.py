@@ -39,10 +39,7 @@ def save_image(path: Path, picture_rgb: Tensor) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    picture = picture_rgb.detach().cpu()
-    if picture.dtype != torch.uint8:
-        picture = (picture.float() * 255).round().clamp(0, 255).to(torch.uint8)
-    image_bgr = np.ascontiguousarray(picture.numpy().transpose(1, 2, 0)[:, :, ::-1])
+    image_bgr = image_of(picture_rgb)
     try:
         # OpenCV warns on stderr of a quality given for any other format.
         quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() in (".jpg", ".jpeg") else []
@@ -187,3 +184,11 @@ def _open_video(path: Path) -> cv2.VideoCapture:
 def picture_of(image_bgr: npt.NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 BGR, as OpenCV gives it -> (3, H, W) uint8 RGB."""
     return torch.from_numpy(np.ascontiguousarray(image_bgr[:, :, ::-1].transpose(2, 0, 1)))
+
+
+def image_of(picture_rgb: Tensor) -> npt.NDArray[np.uint8]:
+    """(3, H, W) float 0..1 (values outside are clamped) or uint8, RGB -> (H, W, 3) uint8 BGR, as OpenCV takes it."""
+    picture = picture_rgb.detach().cpu()
+    if picture.dtype != torch.uint8:
+        picture = (picture.float() * 255).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(picture.numpy().transpose(1, 2, 0)[:, :, ::-1])

@@ -13,15 +13,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
-from models.names import legible, say
-from models.torch_files import check_size
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, first_line, tell_mistake
+from models.names import say
+from models.tensor_files import encode_tensors, read_tensors
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
@@ -44,12 +41,11 @@ def save_trunk(generator: Generator, path: Path, learnt_from: str) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
-    metadata = {"format": _FORMAT, "settings": json.dumps(asdict(generator.settings)), "learnt_from": legible(learnt_from)}
+    told = {"settings": json.dumps(asdict(generator.settings)), "learnt_from": learnt_from}
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(save(tensors, metadata))  # save_file would make a file for its owner alone
-    except (OSError, SafetensorError) as error:
+            partial.write_bytes(encode_tensors(generator.state_dict(), _FORMAT, told))
+    except OSError as error:
         raise OutputError(f"trunk {path}: cannot be written ({error})") from None
 
 
@@ -59,15 +55,7 @@ def load_trunk(path: Path) -> Generator:
     Raises:
         ModelError: not there, too large, not a trunk of ours, or tensors that do not fit.
     """
-    check_size("trunk", path, _MAX_FILE_BYTES, _HINT)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"trunk {path}: not a safetensors file ({first_line(error)})") from None
-    if metadata.get("format") != _FORMAT:
-        raise ModelError(f"trunk {path}: expected the format {_FORMAT!r}; {_HINT}")
+    metadata, tensors = read_tensors("trunk", path, _MAX_FILE_BYTES, _FORMAT, _HINT)
     try:
         found = json.loads(metadata.get("settings", ""))
     except (ValueError, RecursionError):  # no JSON, or lists within lists beyond all measure

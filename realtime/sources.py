@@ -17,7 +17,7 @@ from realtime.live.pace import Pace
 from realtime.pictures.animation import AnimatedPicture, is_animated
 from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, scale_picture
 from realtime.program.notes import Note, no_note
-from realtime.source import Source as Source
+from realtime.source import Source
 from realtime.video.excerpt import Excerpt, Scale
 
 _SMALLEST_DEMO, _LARGEST_DEMO = 64, 7680

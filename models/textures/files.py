@@ -8,13 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from models.names import legible
+from models.tensor_files import encode_tensors, read_tensors
 from models.texture_net import TextureNet, TextureSettings
-from models.torch_files import check_size
 from realtime.errors import ModelError, UserError, first_line
 
 SUFFIX = ".safetensors"
@@ -29,9 +26,8 @@ def encode_texture(network: TextureNet, painting: str) -> bytes:
     Args:
         painting: name of the picture it was learnt from, for whoever asks.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    metadata = {"format": _FORMAT, "settings": json.dumps(asdict(network.settings)), "painting": legible(painting)}
-    return save(tensors, metadata)
+    told = {"settings": json.dumps(asdict(network.settings)), "painting": painting}
+    return encode_tensors(network.state_dict(), _FORMAT, told)
 
 
 def load_texture(path: Path) -> TextureNet:
@@ -40,15 +36,7 @@ def load_texture(path: Path) -> TextureNet:
     Raises:
         ModelError: not there, too large, or not a texture network.
     """
-    check_size("texture network", path, _MAX_FILE_BYTES, _HINT)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"texture network {path}: not a safetensors file ({first_line(error)})") from None
-    if metadata.get("format") != _FORMAT:
-        raise ModelError(f"texture network {path}: expected the format {_FORMAT!r}; {_HINT}")
+    metadata, tensors = read_tensors("texture network", path, _MAX_FILE_BYTES, _FORMAT, _HINT)
     try:
         network = TextureNet(TextureSettings(**json.loads(metadata.get("settings", ""))))
     except (UserError, ValueError, TypeError, RecursionError) as error:

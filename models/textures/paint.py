@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.devices import bfloat16_pays
+from models.images import image_of
 from models.texture_net import TextureNet, draw_noise, turned_noise
 from realtime.errors import ModelError
 from realtime.program.notes import print_note
@@ -67,8 +68,7 @@ def write_film(
         for picture in pictures:
             if is_stopped():
                 break
-            levels = (picture * 255).round().to(torch.uint8)
-            sink.write(levels.permute(1, 2, 0).flip(2).contiguous().numpy(), None)
+            sink.write(image_of(picture), None)
             bar.update()
     finally:
         bar.close()

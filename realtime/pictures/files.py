@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,6 +162,16 @@ def encode_picture(path: Path, image_bgr: Image) -> bytes:
     with silent_libraries():
         picture.save(data, **options)
     return data.getvalue()
+
+
+def best_that_fits(encode: Callable[[int], bytes], qualities: Iterable[int], most_bytes: int) -> bytes | None:
+    """The first picture file below a size; None where all are larger.
+
+    Args:
+        encode: quality -> bytes of a file.
+        qualities: from the best one downwards.
+    """
+    return next((data for data in map(encode, qualities) if len(data) < most_bytes), None)
 
 
 def as_bgr(image: PIL.Image.Image) -> Picture:

@@ -17,7 +17,8 @@ from realtime.pictures.animation import AnimatedPicture
 from realtime.pictures.files import write_picture
 from realtime.pictures.sequence import PictureSequence
 from realtime.program.notes import no_note
-from realtime.sources import DemoSource, PacedFile, Source
+from realtime.source import Source
+from realtime.sources import DemoSource, PacedFile
 from realtime.video.excerpt import Excerpt
 from realtime.video.job import VideoJob, VideoOptions
 from realtime.video.reader import VideoFileSource
