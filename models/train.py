@@ -18,18 +18,18 @@ from tqdm import tqdm
 from models.checkpoint import CHECKPOINT_NAME
 from models.devices import enough_memory
 from models.distributed import join_training, leave_training
-from models.images import load_image, resize_short_side
 from models.install import install, style_name
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import TrainingSettings
+from models.painting import load_painting
 from models.photos import list_photos
 from models.preview import preview_photos
 from models.resume import checkpoint_to_resume, settings_to_resume
 from models.schedule import Progress
-from models.train_arguments import SMALLEST_PAINTING, build_parser, given_settings
+from models.train_arguments import build_parser, given_settings
 from models.training import Training
 from models.vgg import load_loss_network
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
 from realtime.program.interruption import StopRequest, answers_interruption
 from realtime.program.standard_streams import lose_unread
 
@@ -111,23 +111,6 @@ def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) 
             print(f"interrupted at step {progress.step}; go on with --resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     return EXIT_DONE
-
-
-def load_painting(path: Path, short_side: int) -> Tensor:
-    """The painting, its shorter side made short_side pixels (never enlarged more than twice).
-
-    Raises:
-        SourceError: not a picture, or too small to train on.
-    """
-    painting = load_image(path)
-    smallest = min(painting.shape[1:])
-    if smallest < max(SMALLEST_PAINTING, short_side // 2):
-        raise SourceError(
-            f"painting {path}: its short side has {smallest} pixels, expected at least "
-            f"{max(SMALLEST_PAINTING, short_side // 2)}; give a larger picture or a smaller --style-size"
-        )
-    with enough_memory(f"for --style-size {short_side}; try a smaller one"):
-        return resize_short_side(painting, short_side)
 
 
 def _log(run: Path, progress: Progress, terms: dict[str, float]) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from models.distil import STEPS as DISTIL_STEPS
 from models.generator import TIERS
 from models.objective import TrainingSettings
+from models.painting import SMALLEST_PAINTING
 from realtime.program import argument_types
 
-SMALLEST_PAINTING = 64  # pixels of its short side
 _LARGEST_SIDE = 4096
 
 

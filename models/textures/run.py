@@ -14,6 +14,7 @@ from tqdm import tqdm
 from models.devices import choose_device, enough_memory
 from models.losses import STYLE_LAYERS
 from models.names import say
+from models.painting import load_painting
 from models.schedule import Progress
 from models.stills.files import encode_still, keep_somewhere, write_somewhere
 from models.stills.run import style_picture
@@ -23,7 +24,6 @@ from models.textures.checks import check_arguments, is_video
 from models.textures.files import SUFFIX, encode_texture, load_texture
 from models.textures.paint import paint_picture, paint_round, write_film
 from models.textures.training import TextureRecipe, TextureTraining, train_texture
-from models.train import load_painting
 from models.vgg import load_loss_network
 from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_OUTPUT, UserError
 from realtime.program.interruption import StopRequest

@@ -40,11 +40,10 @@ from models.losses import (
 )
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
 from models.schedule import WARM_UP_STEPS, Progress, learning_rate
-from models.train import load_painting
 from models.train_arguments import build_parser, given_settings
 from models.training import Training
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
-from realtime.errors import SourceError, UserError
+from realtime.errors import UserError
 from tests.fakes import closed_port, wait_until
 from tests.fakes_torch import NARROWEST, TERMS, BrightnessLoss, made_up_vgg, make_vgg_narrow, train_without_vgg
 from tests.program import mistake_of
@@ -655,34 +654,6 @@ def test_the_learning_rate_in_use_is_the_schedules(
     monkeypatch.setattr(training, "learning_rate", lambda _settings, step, share: 1e-3 * (step + 1) + share)
     assert train.main([*arguments, "--steps", "4"]) == 0
     assert load_checkpoint(tmp_path / "run")["optimizer"]["param_groups"][0]["lr"] == pytest.approx(4e-3 + 0.75)
-
-
-# --- paintings
-
-
-def test_a_painting_is_made_as_large_as_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "painting.png"
-    save_image(path, torch.zeros(3, 100, 150))
-    assert load_painting(path, 80).shape == (3, 80, 120)
-    assert load_painting(path, 200).shape == (3, 200, 300)
-
-
-def test_a_painting_that_is_too_large_is_told_with_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
-        raise MemoryError
-
-    save_image(tmp_path / "painting.png", torch.zeros(3, 80, 80))
-    monkeypatch.setattr(train, "resize_short_side", fail)
-    with pytest.raises(UserError, match=r"^not enough memory for --style-size 100; try a smaller one$"):
-        load_painting(tmp_path / "painting.png", 100)
-
-
-@pytest.mark.parametrize(("short_side", "style_size"), [(63, 64), (90, 200)])
-def test_a_painting_that_is_too_small_is_refused_with_both_sizes(tmp_path: Path, short_side: int, style_size: int) -> None:
-    path = tmp_path / "painting.png"
-    save_image(path, torch.zeros(3, short_side, 300))
-    with pytest.raises(SourceError, match=f"short side has {short_side} pixels, expected at least {max(64, style_size // 2)}"):
-        load_painting(path, style_size)
 
 
 # --- mistakes and their exit codes
