@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, numpy_helper
 
-from export.description import known_sha256, read_description
+from export.description import graph_sha256, known_sha256, read_description
 from realtime.errors import ModelError, UserError, first_line
 from realtime.gallery import ModelFile, verify
 
@@ -20,8 +20,8 @@ _FRAME = "{} UINT8 [batch, height, width, 3]"
 _EXPECTED = [[_FRAME.format("frame")], [_FRAME.format("styled")]]
 
 
-def float32_of(folder: Path, tier: str) -> tuple[Path, dict[str, Any]]:
-    """A style's float32 network, the one that its description tells of, and that description.
+def float32_of(folder: Path, tier: str) -> tuple[Path, str]:
+    """A style's float32 network, the one that its description tells of, and the SHA-256 of its graph.
 
     Raises:
         ModelError: it is not there, damaged or exchanged, or the description cannot be used.
@@ -29,9 +29,19 @@ def float32_of(folder: Path, tier: str) -> tuple[Path, dict[str, Any]]:
     path = folder / f"{tier}.onnx"
     if not os.path.isfile(path):
         raise ModelError(f"{path}: no such file; export the style first")
-    style = read_description(folder)
-    verify(ModelFile(path, known_sha256(style, tier, "fp32")))
-    return path, style
+    verify(ModelFile(path, known_sha256(read_description(folder), tier, "fp32")))
+    return path, graph_sha256(path)
+
+
+def description_now(source: Path, graph: str) -> dict[str, Any]:
+    """The description of a style whose float32 network another was made of, which takes minutes: others may have changed it.
+
+    Raises:
+        ModelError: the float32 network is another one now.
+    """
+    if graph_sha256(source) != graph:
+        raise ModelError(f"{source}: was replaced while another network was made of it; run this again")
+    return read_description(source.parent)
 
 
 @contextmanager

@@ -207,7 +207,7 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 def _read_model(path: Path) -> onnx.ModelProto:
     try:
-        return onnx.load(path)
+        return onnx.load(path, load_external_data=False)
     except Exception:  # protobuf's own, of no common base
         raise ModelError(f"{path}: not an ONNX model that can be read; export the style again") from None
 

@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import realtime.program.quiet  # noqa: F401
-from export.contract import float32_of, read_network, told_in_one_line
+from export.contract import description_now, float32_of, read_network, told_in_one_line
 from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision, soft_frames
 from models.names import say
@@ -134,7 +134,7 @@ def make_half(folder: Path, tier: str) -> Parity:
         ModelError: no float32 network, or float16 paints something else.
         OutputError: the folder cannot be written.
     """
-    source, style = float32_of(folder, tier)
+    source, graph = float32_of(folder, tier)
     partial = folder / f".{tier}.fp16.onnx"
     try:
         halve(source, partial)
@@ -147,7 +147,7 @@ def make_half(folder: Path, tier: str) -> Parity:
             )
         write_metadata(partial, {"precision": "fp16"}, without=MEASURED)
         found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
-        put_network(folder, style, tier, "fp16", partial, found)
+        put_network(folder, description_now(source, graph), tier, "fp16", partial, found)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:

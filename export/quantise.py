@@ -27,7 +27,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import realtime.program.quiet  # noqa: F401
-from export.contract import float32_of, read_network, told_in_one_line
+from export.contract import description_now, float32_of, read_network, told_in_one_line
 from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision
 from models.images import cut_long_side, load_image, resize_short_side
@@ -214,7 +214,7 @@ def make_int8(folder: Path, tier: str, content: Path, percentile: float = PERCEN
         ModelError: no float32 network, none that can be quantised, or int8 paints something else.
         OutputError: the folder cannot be written.
     """
-    (source, style), partial = float32_of(folder, tier), folder / f".{tier}.int8.onnx"
+    (source, graph), partial = float32_of(folder, tier), folder / f".{tier}.int8.onnx"
     photos = training_photos(list_photos(content))
     photos = photos[:: max(1, len(photos) // _CALIBRATION_PHOTOS)][:_CALIBRATION_PHOTOS]
     try:
@@ -226,7 +226,7 @@ def make_int8(folder: Path, tier: str, content: Path, percentile: float = PERCEN
             )
         write_metadata(partial, {"precision": "int8"}, without=MEASURED)
         found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5), "percentile": percentile}
-        put_network(folder, style, tier, "int8", partial, found)
+        put_network(folder, description_now(source, graph), tier, "int8", partial, found)
     except OSError as error:
         raise OutputError(f"style {folder}: cannot be written ({error.strerror})") from None
     finally:

@@ -111,7 +111,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         raise OutputError(f"style {folder}: cannot be made ({error.strerror})") from None
     partial = folder / f".{tier}.partial.onnx"
     try:
-        style = _unstated(facts["name"]) | earlier_description(folder) | facts
+        style = _described(folder, facts)
         export_generator(generator, partial)
         parity = measure_parity(generator, partial, _PARITY_SIZES_HW)
         if not parity.is_good:
@@ -124,7 +124,7 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
         metadata["generator"] = describe(generator)
         write_metadata(partial, metadata)
         found = {"parity_largest": parity.largest, "parity_mean": round(parity.mean, 5)}
-        put_network(folder, style, tier, "fp32", partial, found, content.get("recipe"))
+        put_network(folder, _described(folder, facts), tier, "fp32", partial, found, content.get("recipe"))
         for stale in ("int8", "fp16"):  # made from the network that was replaced
             (folder / f"{tier}.{stale}.onnx").unlink(missing_ok=True)
         tell_all(folder)
@@ -136,6 +136,11 @@ def export_run(run: Path, folder: Path, facts: dict[str, Any], replace: bool = F
             with contextlib.suppress(OSError):  # not empty: it is done
                 folder.rmdir()
     return parity
+
+
+def _described(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """A style's description as it is now, with what the command line says."""
+    return _unstated(facts["name"]) | earlier_description(folder) | facts
 
 
 def _unstated(name: str) -> dict[str, Any]:

@@ -23,8 +23,8 @@ PRECISIONS = ("fp32", "fp16", "int8")
 DESCRIPTION = "style.json"
 EXEMPLAR = "exemplar.jpg"
 LAST_PLACE = 1000  # in the gallery's order, of styles that name none
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
-NEW_STYLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,60}$")  # stricter for those we make: safe on every file system
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
+NEW_STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,60}")  # stricter for those we make: safe on every file system
 _MAX_JSON_BYTES = 1_000_000
 _MAX_MODEL_BYTES = 200_000_000
 
@@ -154,6 +154,8 @@ def read_style(description: Path) -> Style:
         ModelError: not JSON, a field missing or of the wrong kind, or a file outside the style's folder.
     """
     try:
+        if not os.path.isfile(description):  # a pipe would be waited for
+            raise ModelError(f"style {description}: not a file; expected a style's description")
         if description.stat().st_size > _MAX_JSON_BYTES:
             raise ModelError(f"style {description}: larger than {_MAX_JSON_BYTES} bytes; not a style's description")
         found = json.loads(description.read_text(encoding="utf-8"))
@@ -172,7 +174,7 @@ def read_style(description: Path) -> Style:
             if tier in found["tiers"]
         }
         name = str(found["name"])
-        if not _NAME.match(name) or not any(models.values()):
+        if not _NAME.fullmatch(name) or not any(models.values()):
             raise ValueError(f"name {name!r} or its tiers")
         return Style(
             name=name,
@@ -221,7 +223,7 @@ def check_size(path: Path) -> None:
 
 def _model_file(folder: Path, entry: Any) -> ModelFile:
     file = str(entry["file"])
-    if not _NAME.match(file):
+    if not _NAME.fullmatch(file):
         raise ValueError(f"file {file!r}")
     figures = {
         key: float(entry[key]) for key in ("style_error", "content_error", "flicker") if isinstance(entry.get(key), int | float)

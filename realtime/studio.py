@@ -94,7 +94,7 @@ class Studio:
             Its number, and whether it is new.
         """
         with self._lock:
-            names = [known.name for known in self.styles]
+            names = ["" if known.is_one_file else known.name for known in self.styles]  # a file that was named stays
             is_new = style.name not in names
             number = len(names) if is_new else names.index(style.name)
             self.styles[number : number + 1] = [style]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -20,6 +22,7 @@ from realtime.networks.gpu_session import GPU, GpuSession, Shape
 from realtime.networks.layouts import CONTRACT_VERSION, KNOWN, Layout, fixed_size, recognise
 from realtime.networks.memory import half_of_memory, share_of_memory
 from realtime.networks.model_choice import ModelChoice, choose_file
+from realtime.networks.outside_weights import outside_weights
 from realtime.networks.placement import Placement
 from realtime.networks.providers import NVIDIA_PROVIDERS, SessionSettings, create_session, expected_provider, placement_of
 from realtime.networks.tiles import measure_reach, paint_in_tiles, paint_smaller
@@ -64,14 +67,14 @@ class Stylizer:
 
     def __init__(self, style: Style, choice: ModelChoice) -> None:
         self.tier, self.precision = choose_file(style, choice)
-        data, wanted, name = self._load(style, choice)
+        data, outside, wanted, name = self._load(style, choice)
         with GPU.shared():  # without a GPU nobody ever waits there
             self._session, self.provider = create_session(data, wanted, name)
         if self.provider == "cpu" and expected_provider(choice.provider) != "cpu":  # the GPU's file is not the processor's
             self.tier, self.precision = choose_file(style, replace(choice, provider="cpu"))
-            data, wanted, name = self._load(style, choice)
+            data, outside, wanted, name = self._load(style, choice)
             self._session, self.provider = create_session(data, replace(wanted, provider="cpu"), name)
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.sha256 = _sha256(data, outside)
         self._input = self._one(self._session.get_inputs(), "inputs", name)
         self._output_name = self._one(self._session.get_outputs(), "outputs", name).name
         self._layout = recognise(self._input, name)
@@ -142,7 +145,7 @@ class Stylizer:
             return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if painted.shape[0] < height or painted.shape[1] < width:
             raise ModelError(f"model: returned {painted.shape[1]}x{painted.shape[0]} for {width}x{height}; not a style network")
-        if painted.shape != fitted.shape:  # a network that enlarges
+        if painted.shape[0] >= fitted.shape[0] + _LARGEST_STRIDE:  # a network that enlarges; less is a border, cut off below
             painted = np.asarray(cv2.resize(painted, fitted.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
         return painted[:height, :width]
 
@@ -171,10 +174,16 @@ class Stylizer:
         with _named_errors():  # without the arena's options: another shape would give back what the style on show computes in
             self._session.run([self._output_name], {self._input.name: tiny})
 
-    def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, SessionSettings, str]:
-        """Bytes of the chosen file, what its session shall run on, and its name for messages."""
+    def _load(self, style: Style, choice: ModelChoice) -> tuple[bytes, list[Path], SessionSettings, str]:
+        """Bytes of the chosen file, what it keeps outside, what its session shall run on, and its name for messages."""
         model = style.models[self.tier][self.precision]
-        return verify(model), SessionSettings(choice.provider, choice.threads, precision=self.precision), model.path.name
+        data = verify(model)
+        outside = outside_weights(data, model.path)
+        if outside and model.sha256 is not None:  # which vouches for one file alone
+            raise ModelError(f"model {model.path}: keeps weights in other files; expected all in one")
+        folder = str(model.path.parent) if outside else ""
+        wanted = SessionSettings(choice.provider, choice.threads, precision=self.precision, weights_folder=folder)
+        return data, outside, wanted, model.path.name
 
     def placement(self, size_wh: tuple[int, int]) -> Placement | None:
         """Which nodes the provider runs at a size; None on the processor, which runs all, and where it cannot be told."""
@@ -222,8 +231,10 @@ class Stylizer:
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))[np.newaxis]
 
     def _from_output(self, batch: Any) -> Image:
+        if not isinstance(batch, np.ndarray) or batch.dtype.kind not in "fiu":
+            raise ModelError("model: returned something else than numbers, expected one picture of three channels")
         channels_at = 1 if self._layout is Layout.PLANES else 3
-        if batch.ndim != 4 or len(batch) != 1 or batch.shape[channels_at] != 3:
+        if batch.ndim != 4 or len(batch) != 1 or batch.shape[channels_at] != 3 or not batch.size:
             raise ModelError(f"model: returned the shape {batch.shape}, expected one picture of three channels")
         if self._layout is Layout.FRAME and batch.dtype != np.uint8:
             raise ModelError(f"model: returned {batch.dtype} for uint8, expected the same type")
@@ -233,19 +244,20 @@ class Stylizer:
         if self._layout is Layout.PLANES:
             picture = picture.transpose(1, 2, 0)
         low, high = self._range
-        grey_levels = np.clip(np.rint((picture - low) * (255 / (high - low))), 0, 255).astype(np.uint8)
+        levels = np.clip(np.rint((picture - low) * (255 / (high - low))), 0, 255)
+        grey_levels = np.nan_to_num(levels, copy=False).astype(np.uint8)
         return np.ascontiguousarray(grey_levels[:, :, ::-1])
 
     def _read_stride(self, metadata: dict[str, str], name: str) -> int:
-        if self._layout is not Layout.FRAME:
-            return 4
+        if self._layout is not Layout.FRAME:  # which does not tell how often it halves the picture
+            return _LARGEST_STRIDE
         if metadata.get("contract", CONTRACT_VERSION) != CONTRACT_VERSION:
             raise ModelError(
                 f"model {name}: contract {metadata['contract']!r}, this program knows {CONTRACT_VERSION!r}; update it"
             )
         text = metadata.get("stride", str(_LARGEST_STRIDE))
-        if not text.isdigit() or int(text) < 1 or _LARGEST_STRIDE % int(text):
-            raise ModelError(f"model {name}: stride {text!r}, expected a divisor of {_LARGEST_STRIDE}")
+        if not re.fullmatch("[1-9][0-9]?", text) or _LARGEST_STRIDE % int(text):
+            raise ModelError(f"model {name}: stride {text[:20]!r}, expected a divisor of {_LARGEST_STRIDE}")
         return int(text)
 
     @staticmethod
@@ -253,6 +265,17 @@ class Stylizer:
         if len(found) != 1:
             raise ModelError(f"model {name}: has {len(found)} {what}, expected one; known are {KNOWN}")
         return found[0]
+
+
+def _sha256(data: bytes, outside: Sequence[Path]) -> str:
+    """Of a model with all its weights."""
+    digest = hashlib.sha256(data)
+    for path in outside:
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
 
 
 def _one_of(known: Sequence[str], found: str | None, otherwise: str) -> str:

@@ -30,7 +30,7 @@ class GalleryWatch:
     arrived: what was noticed, to be taken by the live view.
 
     Args:
-        folders: with a folder for each style; they need not exist yet.
+        folders: with a folder for each style; they need not exist yet. A style in a later one hides its namesake in an earlier.
         known: names of the styles that the gallery has already.
     """
 
@@ -40,6 +40,7 @@ class GalleryWatch:
         self._known = set(known)
         self._taken: dict[Path, Signature] = {}
         self._seen: dict[Path, Signature] = {}
+        self._names: dict[Path, str] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -63,29 +64,44 @@ class GalleryWatch:
                 continue
             self._taken[folder] = found
             try:
-                self.arrived.put(Arrival(read_style(folder / DESCRIPTION)))
+                style = read_style(folder / DESCRIPTION)
             except ModelError as error:
                 self.arrived.put(Arrival(None, str(error)))
+                continue
+            self._names[folder] = style.name
+            if not self._is_hidden(folder, style.name):
+                self.arrived.put(Arrival(style))
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY_S):
             self.check()
 
     def _look(self) -> dict[Path, Signature]:
-        found = {}
+        found: dict[Path, Signature] = {}
         for base in self._folders:
-            for description in base.glob(f"*/{DESCRIPTION}"):
+            try:
+                descriptions = list(base.glob(f"*/{DESCRIPTION}"))
+            except OSError:  # taken away in this moment, or of a disk that does not answer
+                found |= {folder: signature for folder, signature in self._seen.items() if folder.parent == base}
+                continue
+            for description in descriptions:
                 signature = _signature(description.parent)
                 if signature is not None:
                     found[description.parent] = signature
         return found
 
+    def _is_hidden(self, folder: Path, name: str) -> bool:
+        """Whether a later folder has a style of this name, which the gallery shows in its place."""
+        later = self._folders[self._folders.index(folder.parent) + 1 :]
+        return any(self._names.get(other) == name for other in self._seen if other.parent in later)
+
     def _is_known(self, folder: Path) -> bool:
         """Whether the gallery has a style already; one that came while it was loading is new."""
         try:
-            return read_style(folder / DESCRIPTION).name in self._known
+            name = self._names[folder] = read_style(folder / DESCRIPTION).name
         except ModelError:
             return True  # the gallery has said so
+        return name in self._known
 
 
 def _signature(folder: Path) -> Signature | None:

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def calibrate(styles: list[Style], first: int, choice: ModelChoice, goal: Goal, 
         first: number of the style that is measured.
         again: forget what was kept, and measure without hurry.
     """
-    allowed = allowed_files(styles[first], choice)
+    allowed = compared_files(styles[first], choice)
     if len(allowed) < 2:
         return choice
     kept = {} if again else read_cache(_cache_file(), calibration_key(styles, choice))
@@ -70,6 +71,14 @@ def calibrate(styles: list[Style], first: int, choice: ModelChoice, goal: Goal, 
         if again or measured.keys() >= set(allowed):  # times taken at different starts, under different loads, mislead
             remember(styles, choice, measured)
     return replace(choice, preferred=order(measured, goal))
+
+
+def compared_files(style: Style, choice: ModelChoice) -> list[Pair]:
+    """The files among which "auto" chooses: float16 is for GPUs, a processor gains nothing by it."""
+    allowed = allowed_files(style, choice)
+    if expected_provider(choice.provider) != "cpu" or choice.precision == "fp16":
+        return allowed
+    return [pair for pair in allowed if pair[1] != "fp16"]
 
 
 def remember(styles: list[Style], choice: ModelChoice, measured: Mapping[Pair, float]) -> None:
@@ -88,11 +97,11 @@ def order(measured: Mapping[Pair, float], goal: Goal) -> tuple[Pair, ...]:
     Of each tier the fastest precision, the finer one where the gain is small; fine before fast where it holds the goal.
 
     Args:
-        measured: milliseconds for a megapixel.
+        measured: milliseconds for a megapixel; infinite for a file that cannot be run, which is none of the order.
     """
     best: dict[str, Pair] = {}
     for tier in TIERS:
-        pairs = [(tier, precision) for precision in PRECISIONS if (tier, precision) in measured]
+        pairs = [(tier, precision) for precision in PRECISIONS if math.isfinite(measured.get((tier, precision), math.inf))]
         if pairs:
             fastest = min(measured[pair] for pair in pairs)
             best[tier] = next(pair for pair in pairs if measured[pair] <= fastest * _WORTH_IT)
@@ -105,7 +114,9 @@ def explain(measured: Mapping[Pair, float], goal: Goal) -> str:
     """Why the first of the order is the first, in one line."""
     chosen, *_ = order(measured, goal)
     size = f"{goal.size_wh[0]}x{goal.size_wh[1]}"
-    times = ", ".join(f"{' '.join(pair)} {goal.milliseconds(ms):.1f} ms" for pair, ms in sorted(measured.items()))
+    times = ", ".join(
+        f"{' '.join(pair)} {goal.milliseconds(ms):.1f} ms" for pair, ms in sorted(measured.items()) if ms < math.inf
+    )
     return f"{' '.join(chosen)}: at {size} {times}; {goal.fps:g} fps leave {goal.room_ms:.1f} ms for painting"
 
 
@@ -120,9 +131,11 @@ def measure(
 
     Args:
         budget_s: begin no further file after so many seconds; None to measure all of them, and longer.
+    Returns:
+        Infinite for a file that cannot be run: it is not chosen, and its error is said when it is asked for.
     """
     size_wh, runs = (_THOROUGH_WH, _THOROUGH_RUNS) if budget_s is None else (_PROBE_WH, _PROBE_RUNS)
-    allowed = allowed_files(style, choice)
+    allowed = compared_files(style, choice)
     began = clock()
     measured: dict[Pair, float] = {}
     for pair in [pair for pair in by_rule(choice.provider) if pair in allowed]:
@@ -133,7 +146,7 @@ def measure(
             longest_s = math.inf if budget_s is None else budget_s / 5
             measured[pair] = _fastest_ms(stylizer, size_wh, runs, longest_s, clock) * 1e6 / (size_wh[0] * size_wh[1])
         except UserError:
-            continue  # what cannot be run is not chosen; a style's own error is said when it is asked for
+            measured[pair] = math.inf
     return measured
 
 
@@ -154,7 +167,7 @@ def _fastest_ms(stylizer: Stylizer, size_wh: tuple[int, int], runs: int, longest
 def calibration_key(styles: list[Style], choice: ModelChoice) -> str:
     """What the measured times hang on: processor, onnxruntime, provider, threads and every network of the gallery."""
     networks = sorted(
-        model.sha256 or f"{model.path} {model.path.stat().st_size if model.path.is_file() else 0}"
+        f"{model.sha256 or model.path} {_state(model.path)}"
         for style in styles
         for models in style.models.values()
         for model in models.values()
@@ -164,32 +177,38 @@ def calibration_key(styles: list[Style], choice: ModelChoice) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def _state(path: Path) -> str:
+    """Size and time of change of a file, which tell that a damaged one was mended."""
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
 def read_cache(path: Path, key: str) -> dict[Pair, float]:
     """What was measured under a key; empty where there is nothing usable."""
     entry = _read_entries(path).get(key)
     if not isinstance(entry, dict):
         return {}
-    return {
-        (tier, precision): float(ms)
-        for tier in TIERS
-        for precision in PRECISIONS
-        if isinstance(ms := entry.get(f"{tier} {precision}"), int | float) and 0 < ms < 1e6
-    }
+    found = {(tier, precision): entry.get(f"{tier} {precision}", "") for tier in TIERS for precision in PRECISIONS}
+    times = {pair: math.inf if ms is None else ms for pair, ms in found.items()}
+    return {pair: float(ms) for pair, ms in times.items() if isinstance(ms, int | float) and (0 < ms < 1e6 or ms == math.inf)}
 
 
 def write_cache(path: Path, key: str, measured: Mapping[Pair, float]) -> None:
     """Keeps what was measured, the oldest entries dropped; a folder that cannot be written costs a measurement next time."""
     entries = _read_entries(path)
     entries.pop(key, None)
-    entries[key] = {" ".join(pair): round(ms, 3) for pair, ms in measured.items()}
+    entries[key] = {" ".join(pair): round(ms, 3) if ms < math.inf else None for pair, ms in measured.items()}
     kept = dict(list(entries.items())[-_KEPT_ENTRIES:])
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
         os.replace(partial, path)
-    except OSError:
-        return
+    with suppress(OSError):  # of a disk that is full, or a place that is none
+        partial.unlink(missing_ok=True)
 
 
 def _read_entries(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ KNOWN = (
     "uint8 [batch, height, width, 3] (StyleCam), float32 [batch, 3, height, width] (fast-neural-style) "
     "or float32 [batch, height, width, 3] (AnimeGAN)"
 )
+_LARGEST_FIXED_SIDE = 4096  # pixels
 
 
 class Layout(Enum):
@@ -45,14 +46,18 @@ def fixed_size(shape: list[Any], layout: Layout) -> tuple[int, int] | None:
     """Height and width that a network insists on; None where they are free.
 
     Raises:
-        ModelError: one of them is fixed and the other is free.
+        ModelError: one of them is fixed and the other is free, or they are of no picture that could be painted here.
     """
     height, width = (shape[2], shape[3]) if layout is Layout.PLANES else (shape[1], shape[2])
     if isinstance(height, int) != isinstance(width, int):
         raise ModelError(
             f"model: takes pictures of {width} x {height} pixels; known are fixed sizes and free ones, not one of each"
         )
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    if not isinstance(height, int) or not isinstance(width, int):
+        return None
+    if not 0 < min(height, width) <= max(height, width) <= _LARGEST_FIXED_SIDE:
+        raise ModelError(f"model: takes pictures of {width} x {height} pixels; known are 1 to {_LARGEST_FIXED_SIDE}")
+    return height, width
 
 
 def parse_range(text: str) -> tuple[float, float]:

@@ -47,6 +47,7 @@ class SessionSettings:
     cuda_graph: record the whole run once and play it back; wants fixed sizes and every node on the GPU.
     precision: of the model; TensorRT has to be allowed to compute in float16.
     channels_last: convolutions as NHWC on CUDA; None for what the precision likes: float16's tensor cores want it.
+    weights_folder: where files lie that a model given as bytes keeps weights in; "" for one that holds all of them itself.
     """
 
     provider: str = "auto"
@@ -55,6 +56,7 @@ class SessionSettings:
     cuda_graph: bool = False
     precision: str = "fp32"
     channels_last: bool | None = None
+    weights_folder: str = ""
 
 
 def create_session(model: bytes | Path, choice: SessionSettings, name: str) -> tuple[ort.InferenceSession, str]:
@@ -149,6 +151,8 @@ def _session_options(choice: SessionSettings, provider: str) -> ort.SessionOptio
         keep_sums_exact(options)
     else:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")  # see realtime/networks/placement.py
+    if choice.weights_folder:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", choice.weights_folder)
     for dimension, value in (choice.sizes or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)
     return options

@@ -147,9 +147,9 @@ def _print_automatic(styles: list[Style], choice: ModelChoice, goal: Goal) -> No
     style = styles[0]
     try:
         measured = measure(style, choice, None)
-        if len(measured) > 1:
+        if len(measured) > 1 and (best := order(measured, goal)):
             remember(styles, choice, measured)
-            tier, precision = order(measured, goal)[0]
+            tier, precision = best[0]
             reason = explain(measured, goal)
         else:
             tier, precision = choose_file(style, choice)

@@ -146,7 +146,7 @@ def test_foreign_and_empty_files_are_refused_in_one_line(
     path.write_bytes(b"")
     assert "the file is empty" in refusal_of(program, tmp_path, content, capfd)
     path.write_bytes(b"junk")
-    assert "not a network that python -m export.to_onnx wrote" in refusal_of(program, tmp_path, content, capfd)
+    assert "not an ONNX model that can be read; export the style again" in refusal_of(program, tmp_path, content, capfd)
 
 
 def test_a_network_that_is_not_the_one_described_is_refused(tmp_path: Path) -> None:

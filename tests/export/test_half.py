@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export import description, half, to_onnx
 from export.description import MEASURED, file_entry, tell
-from export.parity import soft_noise
+from export.parity import Parity, soft_noise
 from models.generator import build_generator
 from realtime.gallery import read_style, verify
 from realtime.networks.placement import read_placement
@@ -165,7 +167,7 @@ def test_what_is_no_float32_network_is_refused(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "style.json").write_text(json.dumps(dict.fromkeys(("name", "title", "artist", "year", "licence"), "x")))
     (tmp_path / "fast.onnx").write_bytes(b"junk")
     assert half.main([str(tmp_path)]) == 4
-    assert "not a network that python -m export.to_onnx wrote" in capsys.readouterr().err
+    assert "not an ONNX model that can be read; export the style again" in capsys.readouterr().err
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
     onnx.save(helper.make_model(graph), tmp_path / "fast.onnx")
@@ -199,3 +201,37 @@ def test_the_exporters_notes_of_earlier_networks_are_left_out(style: Path, tmp_p
     onnx.save(model, tmp_path / "fast.onnx")
     half.halve(tmp_path / "fast.onnx", tmp_path / "fast.fp16.onnx")
     assert not onnx.load(tmp_path / "fast.fp16.onnx").graph.metadata_props
+
+
+def test_what_others_write_into_the_style_meanwhile_is_kept(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of(style, tmp_path)
+    measure = half.measure_precision
+
+    def measure_while(change: Callable[[], None]) -> Callable[..., Parity]:
+        def run(*args: Any) -> Parity:
+            change()
+            return measure(*args)
+
+        return run
+
+    monkeypatch.setattr(
+        half, "measure_precision", measure_while(lambda: tell(folder, "fast", "fp32", {"flicker": "1.5"}, {"flicker": 1.5}))
+    )
+    assert half.main([str(folder)]) == 0
+    networks = read_style(folder / "style.json").models["fast"]
+    assert networks["fp32"].figures == {"flicker": 1.5}
+    for network in networks.values():
+        verify(network)
+
+    def exchange() -> None:
+        model = onnx.load(folder / "fast.onnx")
+        model.graph.node[0].name = "another"
+        onnx.save(model, folder / "fast.onnx")
+
+    before = (folder / "fast.fp16.onnx").read_bytes()
+    monkeypatch.setattr(half, "measure_precision", measure_while(exchange))
+    assert half.main([str(folder)]) == 4
+    assert "was replaced while another network was made of it; run this again" in capsys.readouterr().err
+    assert (folder / "fast.fp16.onnx").read_bytes() == before

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,13 @@ def test_description_that_is_no_text(tmp_path: Path) -> None:
         read_style(path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes in folders")
+def test_description_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "style.json")
+    with pytest.raises(ModelError, match="not a file"):
+        read_style(tmp_path / "style.json")
+
+
 def test_description_that_is_far_too_long(tmp_path: Path) -> None:
     path = tmp_path / "style.json"
     path.write_text(" " * 1_000_001, encoding="utf-8")
@@ -191,6 +200,7 @@ def test_description_that_is_far_too_long(tmp_path: Path) -> None:
         {"name": "../escape"},
         {"name": ""},
         {"name": "two words"},
+        {"name": "line\n"},
         {"order": "first"},
         {"order": float("inf")},
         {"tiers": {}},

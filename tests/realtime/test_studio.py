@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from realtime.errors import ModelError
-from realtime.gallery import Style
+from realtime.gallery import Style, style_from_file
 from realtime.networks.model_choice import ModelChoice
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
@@ -150,6 +152,14 @@ def test_new_style_is_added_at_the_end(open_studio: OpenStudio, factory: Factory
     assert [style.name for style in studio.styles] == ["style_0", "style_1", "new"]
     studio.warm(2, SMALL_WH)
     wait_until(lambda: studio.ready(2) is not None)
+
+
+def test_file_that_was_named_is_not_exchanged_for_a_style_of_its_name(tmp_path: Path, inversion_onnx: Path) -> None:
+    path = shutil.copy(inversion_onnx, tmp_path / "style_0.onnx")
+    styles = [style_from_file(Path(path)), plain_style("style_0")]
+    studio = Studio(styles, ModelChoice())
+    assert studio.take_up(plain_style("style_0", order=5)) == (1, False)
+    assert studio.styles[0] is styles[0]
 
 
 def test_exchanged_style_is_made_again(open_studio: OpenStudio, factory: Factory) -> None:

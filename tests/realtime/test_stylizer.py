@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
 from realtime.gallery import ModelFile, Style, read_style, style_from_file
@@ -90,7 +93,7 @@ def test_missing_stride_is_taken_for_the_largest(tmp_path: Path) -> None:
     assert stylizer_of(path).stride == 32
 
 
-@pytest.mark.parametrize("stride", ["0", "3", "64", "-4", "four", ""])
+@pytest.mark.parametrize("stride", ["0", "3", "64", "-4", "four", "", "\u00b2", "9" * 5000])
 def test_impossible_stride_is_refused(tmp_path: Path, stride: str) -> None:
     path = write_style_onnx(tmp_path / "odd.onnx", metadata={"stride": stride})
     with pytest.raises(ModelError, match="expected a divisor of 32"):
@@ -224,6 +227,89 @@ def test_network_that_enlarges_keeps_the_whole_picture(tmp_path: Path) -> None:
     np.testing.assert_allclose(painted[:, :32], painted[:, 32:], atol=1)  # four small copies, not one cut out
 
 
+def test_network_that_halves_the_picture_several_times_paints_any_size(tmp_path: Path) -> None:
+    """As AnimeGAN-like networks do, which join what they have made smaller and larger again with the picture."""
+    nodes = [
+        helper.make_node("MaxPool", ["image"], ["small"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("Resize", ["small", "", "scales"], ["large"]),
+        helper.make_node("Max", ["image", "large"], ["result"]),
+    ]
+    scales = numpy_helper.from_array(np.array([1, 1, 16, 16], np.float32), "scales")
+    path = write_nodes_onnx(
+        tmp_path / "unet.onnx",
+        nodes,
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
+        [("result", TensorProto.FLOAT, PLANES_SHAPE)],
+        [scales],
+    )
+    for size_wh in SIZES_WH:
+        assert stylizer_of(path).style(noisy_picture(size_wh)).shape == (size_wh[1], size_wh[0], 3)
+
+
+def test_border_that_a_network_adds_is_cut_off(tmp_path: Path) -> None:
+    pads = numpy_helper.from_array(np.array([0, 0, 0, 0, 0, 0, 4, 4]), "pads")
+    path = write_nodes_onnx(
+        tmp_path / "border.onnx",
+        [helper.make_node("Pad", ["image", "pads"], ["result"])],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
+        [("result", TensorProto.FLOAT, ["n", 3, "h2", "w2"])],
+        [pads],
+    )
+    photo = noisy_picture((64, 48))
+    np.testing.assert_array_equal(stylizer_of(path).style(photo), photo)
+
+
+# ---------------------------------------------------------------------------------- weights in other files
+
+
+def write_with_outside_weights(folder: Path, location: str = "weights.bin") -> Path:
+    """A network that adds 100 grey levels, which it keeps in another file."""
+    folder.mkdir(exist_ok=True)
+    added = TensorProto(name="added", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", "0"), ("length", "4")):
+        added.external_data.add(key=key, value=value)
+    (folder / "weights.bin").write_bytes(np.float32(100).tobytes())
+    return write_nodes_onnx(
+        folder / "model.onnx",
+        [helper.make_node("Add", ["image", "added"], ["result"])],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
+        [("result", TensorProto.FLOAT, PLANES_SHAPE)],
+        [added],
+    )
+
+
+def test_weights_in_another_file_are_found_beside_the_network(tmp_path: Path) -> None:
+    path = write_with_outside_weights(tmp_path / "folder")
+    stylizer = stylizer_of_file(path)
+    np.testing.assert_array_equal(stylizer.style(np.zeros((32, 32, 3), np.uint8)), 100)
+    (path.parent / "weights.bin").write_bytes(np.float32(50).tobytes())
+    assert stylizer_of_file(path).sha256 != stylizer.sha256  # what a film was begun with is all of it
+
+
+def test_weights_that_are_missing_or_elsewhere_are_named(tmp_path: Path) -> None:
+    (write_with_outside_weights(tmp_path).parent / "weights.bin").unlink()
+    with pytest.raises(ModelError, match=r"its weights weights\.bin are not beside it; put both files into one folder"):
+        stylizer_of_file(tmp_path / "model.onnx")
+    for location in ("../weights.bin", "/etc/hostname", "."):
+        write_with_outside_weights(tmp_path / "folder", location)
+        with pytest.raises(ModelError, match=r"outside its folder|not beside it"):
+            stylizer_of_file(tmp_path / "folder" / "model.onnx")
+
+
+def test_weights_that_are_far_too_many_are_refused_unread(tmp_path: Path) -> None:
+    path = write_with_outside_weights(tmp_path)
+    os.truncate(tmp_path / "weights.bin", 10**10)
+    with pytest.raises(ModelError, match="10000000000 bytes, expected at most"):
+        stylizer_of_file(path)
+
+
+def test_style_of_a_gallery_is_one_file(tmp_path: Path) -> None:
+    path = write_with_outside_weights(tmp_path)
+    style = style_of(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(ModelError, match="keeps weights in other files; expected all in one"):
+        Stylizer(style, CPU)
+
+
 # --------------------------------------------------------------------------------------------- refusals
 
 
@@ -292,8 +378,45 @@ def test_network_that_returns_less_than_it_got(tmp_path: Path) -> None:
         [("image", TensorProto.FLOAT, PLANES_SHAPE)],
         [("result", TensorProto.FLOAT, ["n", 3, "h2", "w2"])],
     )
-    with pytest.raises(ModelError, match="returned 32x24 for 64x48; not a style network"):
+    with pytest.raises(ModelError, match="returned 32x32 for 64x48; not a style network"):
         stylizer_of(path).style(noisy_picture((64, 48)))
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        helper.make_node("SequenceConstruct", ["image"], ["result"]),
+        helper.make_node("Greater", ["image", "image"], ["result"]),
+    ],
+    ids=["sequence", "truths"],
+)
+def test_network_that_returns_no_numbers(tmp_path: Path, node: NodeProto) -> None:
+    is_sequence = node.op_type == "SequenceConstruct"
+    result = helper.make_tensor_value_info("result", TensorProto.BOOL, PLANES_SHAPE)
+    if is_sequence:
+        result = helper.make_tensor_sequence_value_info("result", TensorProto.FLOAT, None)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, PLANES_SHAPE)
+    graph = helper.make_graph([node], "graph", [image], [result])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match="something else than numbers"):
+        stylizer_of(tmp_path / "odd.onnx").style(noisy_picture())
+
+
+def test_values_that_are_not_finite_are_painted_black(tmp_path: Path) -> None:
+    path = write_nodes_onnx(
+        tmp_path / "nan.onnx",
+        [helper.make_node("Sub", ["image", "image"], ["zero"]), helper.make_node("Div", ["zero", "zero"], ["result"])],
+        [("image", TensorProto.FLOAT, PLANES_SHAPE)],
+        [("result", TensorProto.FLOAT, PLANES_SHAPE)],
+    )
+    assert not stylizer_of(path).style(noisy_picture()).any()
+
+
+@pytest.mark.parametrize("side", [0, 5000])
+def test_size_of_no_picture_is_refused(tmp_path: Path, side: int) -> None:
+    path = write_foreign_onnx(tmp_path / "odd.onnx", shape=[1, 3, side, side])
+    with pytest.raises(ModelError, match=f"takes pictures of {side} x {side} pixels; known are 1 to 4096"):
+        stylizer_of(path)
 
 
 def test_network_that_returns_another_type_than_bytes(tmp_path: Path) -> None:

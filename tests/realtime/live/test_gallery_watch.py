@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -64,9 +66,14 @@ def test_style_that_is_being_written_is_waited_for(watch: GalleryWatch, tmp_path
     assert names_after_checks(watch, 1) == ["new"]
 
 
+def rename(folder: Path, title: str) -> None:
+    """Gives a style another title."""
+    description = folder / "style.json"
+    description.write_text(json.dumps(json.loads(description.read_text()) | {"title": title}))
+
+
 def test_changed_style_is_noticed(watch: GalleryWatch, tmp_path: Path) -> None:
-    description = tmp_path / "styles" / "old" / "style.json"
-    description.write_text(json.dumps(json.loads(description.read_text()) | {"title": "Another title"}))
+    rename(tmp_path / "styles" / "old", "Another title")
     watch.check()
     watch.check()
     assert [arrival.style.title for arrival in arrivals(watch) if arrival.style] == ["Another title"]
@@ -105,3 +112,36 @@ def test_thread_looks_by_itself_and_ends(tmp_path: Path, monkeypatch: pytest.Mon
     wait_until(lambda: not watch.arrived.empty())
     watch.close()
     assert not any(thread.name == "gallery watch" for thread in threading.enumerate())
+
+
+def test_style_that_another_folder_hides_is_not_announced(tmp_path: Path) -> None:
+    """The gallery shows the one of the later folder, now and at the next start."""
+    own, extra = tmp_path / "own", tmp_path / "extra"
+    write_style(extra, "mine")
+    watch = GalleryWatch([own, extra], ["mine"])
+    watch.start()
+    watch.close()
+    write_style(own, "mine")
+    assert names_after_checks(watch) == []
+    rename(extra / "mine", "Changed")
+    assert names_after_checks(watch) == ["mine"]
+    shutil.rmtree(extra / "mine")
+    watch.check()
+    rename(own / "mine", "Changed too")
+    assert names_after_checks(watch) == ["mine"]
+
+
+def test_folder_that_cannot_be_read_for_a_moment_is_looked_at_again(
+    watch: GalleryWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch.check()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "glob", fail)
+        assert names_after_checks(watch, 3) == []
+    assert names_after_checks(watch, 3) == []  # what was there is not new
+    write_style(tmp_path / "styles", "new")
+    assert names_after_checks(watch) == ["new"]

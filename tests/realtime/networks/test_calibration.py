@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from realtime.networks.calibration import (
 )
 from realtime.networks.model_choice import ModelChoice, choose_file, with_network
 from realtime.program.folders import user_cache_folder
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, style_of
 
 CHOICE = ModelChoice(provider="cpu")
 MEGAPIXEL = 1e6 / (640 * 480)
@@ -126,7 +127,41 @@ def test_start_is_not_held_up(clock: FakeClock) -> None:
 
 def test_files_that_cannot_be_run_are_passed_over(clock: FakeClock) -> None:
     style = style_with(("fast", "fp32"), ("fast", "int8"))
-    assert list(measure(style, CHOICE, None, make_of(clock, {("fast", "fp32"): 5.0}, []), clock)) == [("fast", "fp32")]
+    measured = measure(style, CHOICE, None, make_of(clock, {("fast", "fp32"): 5.0}, []), clock)
+    assert measured[("fast", "int8")] == math.inf
+    assert order(measured, Goal()) == (("fast", "fp32"),)
+    assert "int8" not in explain(measured, Goal())
+
+
+def test_file_that_cannot_be_run_is_no_reason_to_measure_at_every_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Style] = []
+
+    def fail_in_part(style: Style, *_: object) -> dict[Pair, float]:
+        begun.append(style)
+        return {("fast", "fp32"): 30.0, ("fast", "int8"): math.inf}
+
+    monkeypatch.setattr(calibration, "measure", fail_in_part)
+    styles = [style_with(("fast", "fp32"), ("fast", "int8"))]
+    for _ in range(3):
+        assert calibrate(styles, 0, CHOICE, Goal()).preferred == (("fast", "fp32"),)
+    assert len(begun) == 1
+
+
+def test_file_that_was_mended_is_measured_again(tmp_path: Path) -> None:
+    path = tmp_path / "fast.onnx"
+    path.write_bytes(b"damaged")
+    style = style_of(path, sha256="a")
+    before = calibration_key([style], CHOICE)
+    path.write_bytes(b"as it was made")
+    assert calibration_key([style], CHOICE) != before
+
+
+def test_processor_does_not_consider_float16_unless_asked_for_it(clock: FakeClock) -> None:
+    table = {("fast", "fp32"): 30.0, ("fast", "int8"): 10.0, ("fine", "fp16"): 5.0}
+    made: list[Pair] = []
+    measure(style_with(*table), CHOICE, None, make_of(clock, table, made), clock)
+    assert ("fine", "fp16") not in made
+    assert measure(style_with(*table), replace(CHOICE, precision="fp16"), None, make_of(clock, table, made), clock)
 
 
 def test_only_files_that_the_user_allows_are_measured(clock: FakeClock) -> None:
@@ -229,6 +264,9 @@ def test_cache_does_not_grow_for_ever(tmp_path: Path) -> None:
 def test_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     write_cache(tmp_path / "file" / "calibration.json", "KEY", {("fast", "fp32"): 1.0})
+    (tmp_path / "calibration.json").mkdir()
+    write_cache(tmp_path / "calibration.json", "KEY", {("fast", "fp32"): 1.0})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calibration.json", "file"]
 
 
 def test_key_hangs_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,9 +77,9 @@ class Untiled:
 def test_lanes_share_the_memory_of_a_network_that_cannot_be_tiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for lanes in (1, 4):
         network = Untiled(tmp_path, monkeypatch, lanes)
-        network.free_bytes = 2 * 4000 * FOREIGN_BYTES_PER_PIXEL
-        assert network.stylizer.style(noisy_picture((100, 80))).shape == (80, 100, 3)
-        assert 0.7 * 4000 / lanes < network.painted_pixels[0] <= 1.1 * 4000 / lanes  # padded to whole strides
+        network.free_bytes = 2 * 256_000 * FOREIGN_BYTES_PER_PIXEL
+        assert network.stylizer.style(noisy_picture((800, 640))).shape == (640, 800, 3)
+        assert 0.7 * 256_000 / lanes < network.painted_pixels[0] <= 1.2 * 256_000 / lanes  # padded to whole strides
 
 
 def test_every_frame_is_painted_at_the_size_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
