@@ -21,14 +21,14 @@ from torch import Tensor
 
 from benchmarks.loss_plot import draw_losses, encode_plot
 from benchmarks.processes import peak_mib
-from benchmarks.report import data_folder, print_table, write_json
+from benchmarks.report import check_json, data_folder, print_table, write_json
 from models.devices import choose_device
+from models.painting import style_picture
 from models.photos import evaluation_photos, list_photos
 from models.stills.files import check_place, encode_still, read_still, write_whole
 from models.stills.levels import level_sizes, objective_at, resize
 from models.stills.objective import Objective, StylePicture
 from models.stills.paint import Progress, paint
-from models.stills.run import style_picture
 from models.stills.settings import PRESETS, GatysSettings
 from models.vgg import VGGFeatures, load_loss_network
 from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
@@ -158,13 +158,15 @@ def report(fast: Side, published: Side) -> dict[str, Any]:
 
 
 def peak_memory_mib(args: argparse.Namespace, content: Path, style: Path) -> int | None:
-    """Peak of the memory in MiB of python -m models.gatys with the fast preset, in its own process; a few steps show it.
+    """Peak of the memory in MiB of python -m models.gatys with the fast preset, in its own process, on the same device with as
+    many threads; a few steps show it.
 
     None where the system does not tell.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "models.gatys", str(content), str(style), "-o", f"{folder}/out.png"]
         command += ["--size", str(args.size), "--iterations", "3", "--coarse-factor", "0.3", "--quiet"]
+        command += ["--device", args.device, *(["--threads", str(args.threads)] if args.threads else [])]
         command += ["--vgg", args.vgg] if args.vgg else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -201,7 +203,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default %(default)s)")
     parser.add_argument("--vgg", metavar="FILE", help="VGG-19 state dict (default: as models.gatys)")
     parser.add_argument("--seed", type=argument_types.seed, default=0, help="default %(default)s")
-    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", metavar="FILE", help="PNG of the losses over time")
     parser.add_argument("--pictures", metavar="FOLDER", help="keep both pictures there")
     return parser
@@ -258,8 +260,8 @@ def run(args: argparse.Namespace) -> int:
         _write(path, encode_still(path, side.picture, 8, {}), "--pictures")
     content_of = {"content": content_path.name, "style": style_path.name, "losses": args.losses, "size": args.size}
     threads = {"torch": str(torch.__version__), "threads": torch.get_num_threads(), "device": args.device}
-    if args.json:
-        write_json(Path(args.json), threads | content_of | found | {"curves": curves})
+    if args.json is not None:
+        write_json(args.json, threads | content_of | found | {"curves": curves})
     return EXIT_DONE
 
 
@@ -270,10 +272,13 @@ def _check_places(args: argparse.Namespace, read: Identities) -> None:
             Path(args.pictures).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"--pictures {args.pictures}: cannot be made ({error.strerror})") from None
-    places = [("--json", args.json), ("--plot", args.plot), *(("--pictures", path) for path in _pictures(args))]
-    for option, place in places:
+    places = [("--plot", args.plot), *(("--pictures", path) for path in _pictures(args))]
+    for option, place in [("--json", args.json), *places]:
         if place is not None:
             check_not_source(Path(place), read, option)
+    check_json(args.json)
+    for option, place in places:
+        if place is not None:
             check_place(Path(place), overwrite=True, option=option)
 
 

@@ -16,10 +16,11 @@ _MARGINS = (90, 30, 30, 70)  # left, top, right, bottom
 _COLOURS_BGR = ((40, 90, 200), (170, 110, 20), (60, 150, 60), (150, 60, 150))
 _GREY, _BLACK = (215, 215, 215), (40, 40, 40)
 _STEPS = (1, 2, 5)
+_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.5
 
 
 def draw_losses(curves: Mapping[str, Curve], marks_s: Sequence[float] = ()) -> NDArray[np.uint8]:
-    """The curves with axes, a legend, and vertical lines at some times.
+    """The curves with axes, a legend, and vertical lines at some times, which stand above them.
 
     Args:
         curves: name -> points with seconds and loss above 0; at least one point in all.
@@ -34,14 +35,15 @@ def draw_losses(curves: Mapping[str, Curve], marks_s: Sequence[float] = ()) -> N
     for value in _ticks(*seconds):
         x, _ = _place(value, losses[0], seconds, losses)
         cv2.line(picture, (x, _MARGINS[1]), (x, _SIZE_WH[1] - _MARGINS[3]), _GREY, 1)
-        _write(picture, f"{value:g}", (x - 12, _SIZE_WH[1] - _MARGINS[3] + 24))
+        _write(picture, f"{value:g}", (x - _width(f"{value:g}") // 2, _SIZE_WH[1] - _MARGINS[3] + 24))
     for value in _ticks(*losses):
         _, y = _place(seconds[0], value, seconds, losses)
         cv2.line(picture, (_MARGINS[0], y), (_SIZE_WH[0] - _MARGINS[2], y), _GREY, 1)
-        _write(picture, f"{value:g}", (16, y + 5))
+        _write(picture, f"{value:g}", (_MARGINS[0] - 8 - _width(f"{value:g}"), y + 5))
     for mark in marks_s:
         x, _ = _place(mark, losses[0], seconds, losses)
         cv2.line(picture, (x, _MARGINS[1]), (x, _SIZE_WH[1] - _MARGINS[3]), _BLACK, 1)
+        _write(picture, f"{mark:g} s", (x - _width(f"{mark:g} s") // 2, 20))
     for number, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS_BGR[number % len(_COLOURS_BGR)]
         places = np.array([_place(*point, seconds, losses) for point in curve], np.int32).reshape(-1, 1, 2)
@@ -78,4 +80,9 @@ def _place(time: float, loss: float, seconds: tuple[float, float], losses: tuple
 
 
 def _write(picture: NDArray[np.uint8], text: str, place: tuple[int, int], colour: tuple[int, int, int] = _BLACK) -> None:
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
+
+
+def _width(text: str) -> int:
+    """Pixels of a text that is written."""
+    return cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0]

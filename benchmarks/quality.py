@@ -39,6 +39,9 @@ PAINTING_SIZES = (256, 384, 512, 768)
 _SHORT_SIDE = 288  # of photos: figures of larger ones compare with nothing, and VGG-19 takes 1 GB for a megapixel
 
 
+Targets = dict[int, dict[str, Tensor]]  # short side of the painting -> layer -> Gram matrix
+
+
 @dataclass(frozen=True)
 class Photo:
     """A standard photo with its content features."""
@@ -75,13 +78,22 @@ def _load_photo(path: Path) -> Tensor:
     return resize_short_side(picture, min(_SHORT_SIDE, height, width))
 
 
-def measure_quality(stylizer: Stylizer, painting: Path, photos: list[Photo], vgg: VGGFeatures) -> dict[str, Any]:
-    """Both errors of one network, and the style error at each size of the painting."""
-    targets = {}
+def load_targets(painting: Path, vgg: VGGFeatures) -> Targets:
+    """The painting's Gram matrices at each size.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    picture, targets = load_image(painting), {}
     for size in PAINTING_SIZES:
-        features = vgg(as_batch(resize_short_side(load_image(painting), size)), STYLE_LAYERS)
+        features = vgg(as_batch(resize_short_side(picture, size)), STYLE_LAYERS)
         targets[size] = {name: gram_matrix(features[name]) for name in STYLE_LAYERS}
-    style_errors: dict[int, list[float]] = {size: [] for size in PAINTING_SIZES}
+    return targets
+
+
+def measure_quality(stylizer: Stylizer, targets: Targets, photos: list[Photo], vgg: VGGFeatures) -> dict[str, Any]:
+    """Both errors of one network, and the style error at each size of the painting."""
+    style_errors: dict[int, list[float]] = {size: [] for size in targets}
     content_errors = []
     for photo in tqdm(photos, disable=None, leave=False, unit="photo"):
         painted_bgr = stylizer.style(photo.image_bgr)
@@ -152,15 +164,16 @@ def main(argv: list[str] | None = None) -> int:
         rows = []
         with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
             photos = load_photos(args.content, network.features)
-            for style in (style for style in chosen if style.name in paintings):
+            # All of them before anything is measured: one that cannot be used must not cost what was measured before it.
+            targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
+            for style in (style for style in chosen if style.name in targets):
                 for found in networks_of(style, args.tier, args.precision):
-                    figures = measure_quality(found.open(), paintings[style.name], photos, network.features)
+                    figures = measure_quality(found.open(), targets[style.name], photos, network.features)
                     row = {"style": style.name, "tier": found.tier, "precision": found.precision}
                     rows.append(row | {"graph_sha256": graph_sha256(found.model.path)} | figures)
         write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     except UserError as error:
         return tell_mistake(error)
-    print(f"VGG-19: {network.source}, {len(photos)} photos")
     print_table(
         ("style", "network", "style_error", "content_error", "painting at"),
         [
@@ -174,6 +187,7 @@ def main(argv: list[str] | None = None) -> int:
             for r in rows
         ],
     )
+    print(f"VGG-19: {network.source}, {len(photos)} photos")
     return EXIT_DONE
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import onnxruntime as ort
 
 from realtime.networks.processor import core_count, processor_name
+from realtime.program.standard_streams import lose_unread
 from realtime.program.statistics_file import write_stats
 from realtime.sinks import check_output
 
@@ -43,6 +44,7 @@ def size_text(size_wh: Sequence[int]) -> str:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Columns aligned, numbers to the right."""
+    lose_unread("stdout")  # whoever leaves before the end has seen enough; what shall be kept lies in --json
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
     for number, row in enumerate(cells):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from export.description import graph_sha256, tell
-from models.names import say
 from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
 from realtime.gallery import DESCRIPTION, load_gallery, read_style
 from realtime.program import argument_types
@@ -121,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
         folders = folders_of(measured, args.styles)
         for entry in measured:
             record(folders[entry.style], entry.tier, entry.precision, entry.figures)
-            say(f"{entry}: {entry.figures}")
+            print(f"{entry}: {entry.figures}")
     except UserError as error:
         return tell_mistake(error)
     return EXIT_DONE

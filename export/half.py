@@ -19,7 +19,6 @@ import realtime.program.quiet  # noqa: F401
 from export.contract import description_now, float32_of, read_network, told_in_one_line
 from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision, soft_frames
-from models.names import say
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import TIERS
 from realtime.program import argument_types
@@ -167,7 +166,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake(error)
     target = args.folder / f"{args.tier}.fp16.onnx"
-    say(f"{target}: {target.stat().st_size} bytes, up to {parity.largest} grey levels from float32 ({parity.mean:.3f} mean)")
+    print(f"{target}: {target.stat().st_size} bytes, up to {parity.largest} grey levels from float32 ({parity.mean:.3f} mean)")
     return EXIT_DONE
 
 

@@ -31,12 +31,12 @@ from export.contract import description_now, float32_of, read_network, told_in_o
 from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision
 from models.images import cut_long_side, load_image, resize_short_side
-from models.names import say
 from models.photos import list_photos, training_photos
 from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
 from realtime.gallery import TIERS
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
+from realtime.program.standard_streams import lose_unread
 
 _CALIBRATION_PHOTOS = 48
 _COMPARED_PHOTOS = 8
@@ -253,13 +253,14 @@ def build_parser() -> argparse.ArgumentParser:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
     try:
         parity = make_int8(args.folder, args.tier, args.content, args.percentile)
     except UserError as error:
         return tell_mistake(error)
     target = args.folder / f"{args.tier}.int8.onnx"
-    say(f"{target}: {target.stat().st_size} bytes, {parity.mean:.2f} grey levels from float32 in the mean")
+    print(f"{target}: {target.stat().st_size} bytes, {parity.mean:.2f} grey levels from float32 in the mean")
     return EXIT_DONE
 
 

@@ -24,12 +24,12 @@ from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_p
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import Generator
-from models.names import say
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import DESCRIPTION, LAST_PLACE, NEW_STYLE_NAME, SHIPPED, user_styles_folder
 from realtime.networks.layouts import CONTRACT_VERSION
 from realtime.program import argument_types
 from realtime.program.interruption import StopRequest, answers_interruption
+from realtime.program.standard_streams import lose_unread
 
 OPSET = 18
 _PARITY_SIZES_HW = ((256, 320), (480, 640))
@@ -182,6 +182,7 @@ def build_parser() -> argparse.ArgumentParser:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
     base = SHIPPED if args.shipped else args.styles or user_styles_folder()
     try:
@@ -193,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake(error)
     difference = f"at most {parity.largest} grey levels, {parity.mean:.4f} in the mean"
-    say(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
+    print(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
     return EXIT_DONE
 
 

@@ -53,7 +53,6 @@ def run(args: argparse.Namespace) -> None:
 
     from models.devices import choose_device, enough_memory
     from models.images import encode_image
-    from models.names import say
     from models.stills.files import check_place, read_still, write_whole
     from models.stills.levels import SMALLEST_SIDE, resize
     from models.stills.objective import StylePicture
@@ -106,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); give another place") from None
     if not args.quiet:
-        say(f"{output}: {len(data)} bytes, style loss {made.loss / settings.style_weight:.4f}, {made.seconds:.0f} s")
+        print(f"{output}: {len(data)} bytes, style loss {made.loss / settings.style_weight:.4f}, {made.seconds:.0f} s")
 
 
 def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:

@@ -8,27 +8,27 @@ from __future__ import annotations
 import os
 import sys
 
-from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
-from realtime.program.interruption import signals_as_ctrl_c
+from realtime.errors import UserError, tell_mistake
+from realtime.program.interruption import answers_interruption
 from realtime.program.standard_streams import lose_unread
 
 
+@answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point; maps mistakes of the user to a line and an exit code."""
     # Threads that wait for each other must not spin: the live picture needs the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    lose_unread("stderr")  # of stdout, where --progress-lines go, a reader that leaves is the end
-    with signals_as_ctrl_c():
-        try:
-            from models.stills.arguments import build_parser
-            from models.stills.run import run
+    lose_unread("stderr")
+    try:
+        from models.stills.arguments import build_parser
+        from models.stills.run import run
 
-            return run(build_parser().parse_args(argv))
-        except UserError as error:
-            return tell_mistake(error)
-        except KeyboardInterrupt:
-            print("interrupted: nothing was written", file=sys.stderr)
-            return EXIT_INTERRUPTED
+        args = build_parser().parse_args(argv)
+        if not args.progress_lines:  # whose reader ends the work by leaving
+            lose_unread("stdout")
+        return run(args)
+    except UserError as error:
+        return tell_mistake(error)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,19 @@ models/ never imports onnxruntime; the export does. So it is started, not import
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from models.images import cut_long_side, load_image, resize_short_side, save_image
 from models.photos import IMAGENETTE
-from realtime.errors import EXIT_DONE, UserError
-from realtime.gallery import EXEMPLAR, NEW_STYLE_NAME, user_styles_folder
+from realtime.errors import EXIT_DONE, OutputError, UserError
+from realtime.gallery import DESCRIPTION, EXEMPLAR, NEW_STYLE_NAME, user_styles_folder
 
 _EXEMPLAR_SIDE = 512  # pixels of its short side
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -32,8 +35,32 @@ def style_name(wanted: str, painting: Path) -> str:
     return name
 
 
+def check_other_tiers(name: str, tier: str, painting: Path) -> None:
+    """Refuses a name under which a network of another tier would stay that imitates another painting: a style has one.
+
+    Args:
+        tier: that is to be installed.
+        painting: a file that can be read.
+    Raises:
+        OutputError: with that tier.
+    """
+    folder = user_styles_folder() / name
+    try:
+        style = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        learnt_from = {other: style["recipe"][other]["painting_sha256"] for other in style["tiers"] if other != tier}
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):  # no style there, or none that tells
+        return
+    digest = hashlib.sha256(painting.read_bytes()).hexdigest()
+    for other, found in learnt_from.items():
+        if found != digest:
+            raise OutputError(
+                f"--install {name}: the style in {folder} has a {other} network of another painting; give another name, or "
+                "remove that folder"
+            )
+
+
 def install(run: Path, name: str, content: str, tier: str, painting: Path) -> int:
-    """Exports a run into the user's gallery with its painting and its int8 network; a style of that name there is replaced.
+    """Exports a run into the user's gallery with its painting and its int8 network; a network of that tier there is replaced.
 
     Args:
         run: folder of the finished training.
@@ -46,16 +73,21 @@ def install(run: Path, name: str, content: str, tier: str, painting: Path) -> in
     folder = user_styles_folder() / name
     # The programs run in the project's folder; the data set that is downloaded has no path.
     photos = content if content == IMAGENETTE and not os.path.exists(content) else str(Path(content).resolve())
-    code = _run(["export.to_onnx", str(run.resolve()), "--name", name, "--overwrite"])
-    if code != EXIT_DONE:
-        return code
-    code = _run(["export.quantise", str(folder), "--content", photos, "--tier", tier])
+    quantise = ["export.quantise", str(folder), "--content", photos, "--tier", tier]
+    done_so_far = "not installed; the training itself is done and kept"
     try:
-        put_exemplar(painting, folder)
-    except UserError as error:  # the style is there and paints; key G alone goes without
-        print(f"warning: {error}", file=sys.stderr)
+        code = _run(["export.to_onnx", str(run.resolve()), "--name", name, "--overwrite"])
+        if code == EXIT_DONE:
+            done_so_far = f"installed in float32; int8 is missing: {shlex.join(['python', '-m', *quantise])}"
+            _put_exemplar_or_warn(painting, folder)
+            code = _run(quantise)
+    except KeyboardInterrupt:
+        print(done_so_far, file=sys.stderr)
+        raise
     if code == EXIT_DONE:
         print(f"installed: python run_cam.py --style {name}")
+    else:
+        print(done_so_far, file=sys.stderr)
     return code
 
 
@@ -70,6 +102,13 @@ def put_exemplar(painting: Path, folder: Path) -> None:
         save_image(place, resize_short_side(picture, min(_EXEMPLAR_SIDE, *picture.shape[1:])))
 
 
+def _put_exemplar_or_warn(painting: Path, folder: Path) -> None:
+    try:
+        put_exemplar(painting, folder)
+    except UserError as error:  # the style is there and paints; key G alone goes without
+        print(f"warning: {error}", file=sys.stderr)
+
+
 def _run(step: list[str]) -> int:
     with subprocess.Popen([sys.executable, "-m", *step], cwd=_PROJECT) as program:
         try:
@@ -77,5 +116,4 @@ def _run(step: list[str]) -> int:
         except KeyboardInterrupt:
             program.terminate()  # a signal to this process alone has not reached it
             program.wait()  # until it has cleaned up
-            print("not installed; the training itself is done and kept", file=sys.stderr)
             raise

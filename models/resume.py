@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from models.checkpoint import CHECKPOINT_NAME, load_checkpoint
 from models.objective import TrainingSettings
 from models.recipe import recipe_settings
+from models.schedule import Progress
 from models.train_arguments import given_settings, settings_parser
 from realtime.errors import UserError
 
@@ -62,11 +65,29 @@ def restore_optimizer(optimizer: torch.optim.Adam, state: dict[str, Any]) -> Non
         for parameter in group["params"]:
             moments = optimizer.state.get(parameter, {})  # none of a parameter that has had no gradient yet
             for name in ("exp_avg", "exp_avg_sq") if moments else ():
-                if moments[name].shape != parameter.shape:
-                    found = tuple(moments[name].shape)
-                    raise ValueError(f"optimiser: {name} has shape {found}, expected {tuple(parameter.shape)}")
-            if moments and torch.as_tensor(moments["step"]).numel() != 1:
-                raise ValueError("optimiser: step is not a number")
+                _check_moment(name, moments[name], parameter)
+            if moments and not (torch.as_tensor(moments["step"]).numel() == 1 and 1 <= float(moments["step"]) < math.inf):
+                raise ValueError("optimiser: step is not a number of at least 1")
+
+
+def restore_progress(progress: Progress, content: dict[str, Any]) -> None:
+    """Takes a training's step and seconds from its checkpoint.
+
+    Raises:
+        ValueError, KeyError, TypeError, OverflowError: they are no such numbers.
+    """
+    step, seconds = int(content["step"]), float(content["seconds"])
+    if step < 0 or not 0 <= seconds < math.inf:
+        raise ValueError(f"expected a step and finite seconds of at least 0, found {step} and {seconds}")
+    progress.step, progress.seconds = step, seconds
+
+
+def _check_moment(name: str, moment: Tensor, parameter: Tensor) -> None:
+    if moment.shape != parameter.shape:
+        raise ValueError(f"optimiser: {name} has shape {tuple(moment.shape)}, expected {tuple(parameter.shape)}")
+    lowest = 0.0 if name == "exp_avg_sq" else -math.inf
+    if moment.layout is not torch.strided or not bool((moment.isfinite() & (moment >= lowest)).all()):
+        raise ValueError(f"optimiser: {name} holds what no training leaves there")
 
 
 def _option(name: str) -> str:

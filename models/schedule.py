@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from models.objective import TrainingSettings
-
-WARM_UP_STEPS = 30
-
 
 @dataclass
 class Progress:
@@ -25,11 +21,6 @@ class Progress:
             return min(1.0, self.step / max(1, self.steps_wanted))
         assert self.minutes_wanted is not None
         return min(1.0, self.seconds / (self.minutes_wanted * 60))
-
-
-def learning_rate(settings: TrainingSettings, step: int, share: float) -> float:
-    """That of a training at a step."""
-    return cosine_rate(settings.learning_rate, step, share, WARM_UP_STEPS)
 
 
 def cosine_rate(largest: float, step: int, share: float, warm_up_steps: int) -> float:

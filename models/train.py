@@ -18,7 +18,7 @@ from tqdm import tqdm
 from models.checkpoint import CHECKPOINT_NAME
 from models.devices import enough_memory
 from models.distributed import join_training, leave_training
-from models.install import install, style_name
+from models.install import check_other_tiers, install, style_name
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import TrainingSettings
 from models.painting import load_painting
@@ -50,6 +50,8 @@ def train(args: argparse.Namespace) -> int:
         settings = TrainingSettings(**given_settings(args))
     name = style_name(args.install, Path(args.style)) if args.install is not None else None
     painting = load_painting(Path(args.style), settings.style_size)
+    if name is not None:
+        check_other_tiers(name, settings.tier, Path(args.style))
     photos = list_photos(Path(args.content))
     _make_folder(run, args.resume)
     network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), Path(args.vgg) if args.vgg else None)

@@ -10,7 +10,7 @@ from typing import Any
 from models.distil import STEPS as DISTIL_STEPS
 from models.generator import TIERS
 from models.objective import TrainingSettings
-from models.painting import SMALLEST_PAINTING
+from models.painting import style_size
 from realtime.program import argument_types
 
 _LARGEST_SIDE = 4096
@@ -85,7 +85,7 @@ def settings_parser() -> argparse.ArgumentParser:
     )
     for name in ("style", "content", "tv", "stability", "repetition"):
         settings.add_argument(f"--{name}-weight", type=_weight, help=f"default {getattr(default, f'{name}_weight')}")
-    settings.add_argument("--learning-rate", type=learning_rate, help=f"default {default.learning_rate}")
+    settings.add_argument("--learning-rate", type=argument_types.learning_rate, help=f"default {default.learning_rate}")
     settings.add_argument("--seed", type=argument_types.seed, help=f"default {default.seed}")
     return parser
 
@@ -96,14 +96,6 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def learning_rate(text: str) -> float:
-    """A number above 0 and at most 1: none that is of use is larger."""
-    value = argument_types.positive(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, found {text}")
-    return value
-
-
 def _weight(text: str) -> float:
     try:
         value = float(text)
@@ -111,14 +103,6 @@ def _weight(text: str) -> float:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
-    return value
-
-
-def style_size(text: str) -> int:
-    """Short side of a painting in pixels."""
-    value = argument_types.count(text)
-    if not SMALLEST_PAINTING <= value <= _LARGEST_SIDE:
-        raise argparse.ArgumentTypeError(f"expected {SMALLEST_PAINTING} to {_LARGEST_SIDE}, found {text}")
     return value
 
 

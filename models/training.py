@@ -22,13 +22,14 @@ from models.images import save_image
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter
 from models.preview import paint_preview
 from models.recipe import changes, continued_recipe, make_recipe, recipe_until
-from models.resume import restore_optimizer
-from models.schedule import Progress, learning_rate
+from models.resume import restore_optimizer, restore_progress
+from models.schedule import Progress, cosine_rate
 from models.trunk import load_start
 from models.vgg import LossNetwork
 from models.widening import can_widen, widen
 from realtime.errors import UserError
 
+_WARM_UP_STEPS = 30
 _GRADIENT_NORM = 5.0
 _PHOTOS_OF_STATISTICS = 8  # whose features' means and spreads a normalisation begins with
 _SEEDS_APART = 1_000_003  # between two steps at which a training of several processes goes on
@@ -73,7 +74,7 @@ class Training:
         """
         share = self.progress.share()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.settings, self.progress.step, share)
+            group["lr"] = cosine_rate(self.settings.learning_rate, self.progress.step, share, _WARM_UP_STEPS)
         views = self.photos.next_views(self.settings.batch)
         total, terms = self.loss(self.model, views, share, self.progress.step)
         if self.process.any(not math.isfinite(float(total.detach()))):
@@ -125,7 +126,11 @@ class Training:
         self.recipe["command"] += f" --distil-steps {args.distil_steps}"
         if not self.process.is_first:  # it gets the first one's weights, as all do that train together
             return build_generator(wanted)
-        return distil(generator, wanted, self.photos, args.distil_steps, self.process.device, args.quiet)
+        try:
+            return distil(generator, wanted, self.photos, args.distil_steps, self.process.device, args.quiet)
+        except KeyboardInterrupt:  # --resume would train a network that was taught by half, by a recipe that nobody can repeat
+            print("the distillation was broken off: nothing of it is kept; the same command begins it again", file=sys.stderr)
+            raise
 
     def _restore(self, content: dict[str, Any]) -> None:
         generator = generator_from_checkpoint(content)
@@ -134,7 +139,7 @@ class Training:
         try:
             self.generator.load_state_dict(generator.state_dict())
             restore_optimizer(self.optimizer, content["optimizer"])
-            self.progress.step, self.progress.seconds = int(content["step"]), float(content["seconds"])
+            restore_progress(self.progress, content)
             if self.process.count == 1:
                 self.random.set_state(content["random"])
                 self.photos.restore(content.get("photos"))

@@ -16,12 +16,12 @@ from pathlib import Path
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
-from models.names import say
 from models.tensor_files import encode_tensors, read_tensors
 from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
 from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.program import argument_types
 from realtime.program.interruption import answers_interruption
+from realtime.program.standard_streams import lose_unread
 from realtime.program.written_paths import whole_file
 
 SHIPPED_TRUNK = Path(__file__).resolve().parent / "trunk.safetensors"
@@ -110,6 +110,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
 @answers_interruption
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     parser = argument_types.Parser(prog="python -m models.trunk", description="Write a run's generator as a trunk.")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training, or its checkpoint")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="trunk to write: FILE.safetensors")
@@ -122,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
         save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))
     except UserError as error:
         return tell_mistake(error)
-    say(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
     return EXIT_DONE
 
 

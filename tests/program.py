@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -61,6 +63,13 @@ def pipe_without_reader() -> Iterator[int]:
     os.close(reader)
     yield writer
     os.close(writer)
+
+
+class StreamWithoutReader(io.StringIO):
+    """The same within this process, in the place of stdout."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 @pytest.fixture

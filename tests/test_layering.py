@@ -88,6 +88,13 @@ def test_opencv_is_used_in_models_for_pictures_alone(name: str) -> None:
     assert "cv2" not in IMPORTS[name] or name == "models.images"
 
 
+def test_textures_lead_to_no_training_of_generators_and_no_search_of_stills() -> None:
+    rooms = ("distil", "content", "photos", "generator", "objective", "train_arguments", "stills.run", "stills.paint")
+    reached = {what for _, what in reached_from("models.textures.__main__")}
+    assert reached & {f"models.{room}" for room in rooms} == set()
+    assert "models.textures.run" in reached
+
+
 def run_python(code: str) -> str:
     """What a fresh interpreter in the project's folder prints."""
     done = subprocess.run(

@@ -7,6 +7,7 @@ import struct
 import tempfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,11 +19,17 @@ from realtime.pictures.files import open_picture, read_on_white, read_picture
 from realtime.program.folders import user_home
 from realtime.program.written_paths import check_writable, whole_file
 
+if TYPE_CHECKING:
+    import PIL.Image
+
 OUTPUT_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _DEEP_SUFFIXES = (".png", ".tif", ".tiff")
 _MOST_DEEP_PIXELS = 100_000_000
 _SIGNATURE_BYTES = 8
 _HEADER_CHUNK_BYTES = 25
+# TIFF 6.0: fields and their values, by number
+_PLANAR_CONFIGURATION, _CHANNELS_APART = 284, 2
+_EXTRA_SAMPLES, _ASSOCIATED_ALPHA = 338, 1
 
 
 def read_still(path: Path) -> Tensor:
@@ -152,10 +159,11 @@ def with_png_text(png: bytes, text: dict[str, str]) -> bytes:
 def _read_deep(path: Path) -> Tensor | None:
     """A picture of 16 bits a channel, or None where the file is of another kind: Pillow has no such pictures.
 
-    One in other colours than sRGB's is of another kind too: they are brought to sRGB in 8 bits alone.
+    One in other colours than sRGB's is of another kind too, as they are brought to sRGB in 8 bits alone; so is a TIFF that
+    OpenCV reads as another picture.
     """
     with open_picture(path) as opened:
-        if opened.format not in ("PNG", "TIFF") or has_other_colours(opened):
+        if opened.format not in ("PNG", "TIFF") or has_other_colours(opened) or _is_misread(opened):
             return None
         width, height = opened.size
         is_transparent = opened.has_transparency_data
@@ -174,6 +182,12 @@ def _read_deep(path: Path) -> Tensor | None:
     if alpha is not None and alpha.shape != deep.shape[1:]:  # an OpenCV that does not turn this kind of file upright
         return None
     return deep if alpha is None else 1 - (1 - deep) * (torch.from_numpy(alpha).float() / 255)
+
+
+def _is_misread(opened: PIL.Image.Image) -> bool:
+    """Whether it is a TIFF whose channels lie one after the other, or whose colours are multiplied by their transparency."""
+    fields = getattr(opened, "tag_v2", {})
+    return fields.get(_PLANAR_CONFIGURATION) == _CHANNELS_APART or _ASSOCIATED_ALPHA in fields.get(_EXTRA_SAMPLES, ())
 
 
 def _free_name(path: Path) -> Path:

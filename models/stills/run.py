@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from models.devices import choose_device, enough_memory
-from models.names import say
+from models.painting import style_picture
 from models.stills.arguments import settings_of
 from models.stills.files import check_format, check_place, encode_still, read_mask, read_still, write_somewhere, write_whole
 from models.stills.objective import StylePicture
@@ -21,9 +21,9 @@ from models.stills.paint import Painting, Progress, paint
 from models.stills.progress import ProgressBar, ProgressLines, write_line
 from models.stills.settings import INITS, GatysSettings
 from models.vgg import LossNetwork, load_loss_network
-from realtime.errors import EXIT_DONE, EXIT_OUTPUT, ModelError, OutputError, UserError
-from realtime.gallery import EXEMPLAR, load_gallery, suggestion
+from realtime.errors import EXIT_DONE, EXIT_OUTPUT, OutputError, UserError
 from realtime.program.same_files import Identities, check_not_source, identities
+from realtime.program.standard_streams import lose_unread
 
 EVERYWHERE = "none"  # in place of a mask
 
@@ -67,9 +67,10 @@ def run(args: argparse.Namespace) -> int:
     if reason is not None:
         print(f"error: {output}: cannot be written ({reason}); the picture lies in {place}", file=sys.stderr)
     if args.progress_lines:
+        lose_unread("stdout")  # there is nothing left that a reader who leaves could end
         write_line(event="done", output=str(place), seconds=round(painting.seconds, 2), loss=painting.loss)
     elif not args.quiet:
-        say(f"{place}: loss {painting.loss:.4g} after {painting.evaluations} evaluations, {painting.seconds:.1f} s")
+        print(f"{place}: loss {painting.loss:.4g} after {painting.evaluations} evaluations, {painting.seconds:.1f} s")
     return EXIT_DONE if reason is None else EXIT_OUTPUT
 
 
@@ -81,30 +82,6 @@ def _styles(args: argparse.Namespace, pictures: Sequence[Path]) -> list[StylePic
         StylePicture(read_still(picture), None if mask.lower() == EVERYWHERE else read_mask(Path(mask)))
         for picture, mask in zip(pictures, masks, strict=True)
     ]
-
-
-def style_picture(wanted: str, extra: Path | None = None) -> Path:
-    """The picture of a style: a file, or the exemplar of a style of the gallery.
-
-    Args:
-        wanted: a path or a style's name.
-        extra: one more folder of styles.
-    Raises:
-        ModelError: a style without exemplar, or no such style.
-    """
-    path = Path(wanted)
-    if os.path.isfile(path) or path.suffix or len(path.parts) > 1:
-        return path  # reading it says what is wrong with it
-    styles = {style.name: style for style in load_gallery(extra)}
-    if wanted not in styles:
-        raise ModelError(f"style {wanted}: no such file and no such style; {suggestion(wanted, list(styles))}")
-    style = styles[wanted]
-    if style.exemplar is None:
-        raise ModelError(
-            f"style {wanted}: has no {EXEMPLAR}; make one from its painting with python -m models.exemplar PAINTING -o "
-            f"{style.folder / EXEMPLAR}, or give the painting's picture"
-        )
-    return style.exemplar
 
 
 def _device(args: argparse.Namespace) -> torch.device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from models.train_arguments import learning_rate, style_size
+from models.painting import style_size
 from models.vgg import WEIGHTS_VARIABLE
 from realtime.program import argument_types
 
@@ -62,5 +62,5 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help=f"short side of the painting: the larger, the larger the texture (default {USUAL_STYLE_SIZE})",
     )
-    training.add_argument("--learning-rate", type=learning_rate, metavar="RATE", help="of Adam (default 0.02)")
+    training.add_argument("--learning-rate", type=argument_types.learning_rate, metavar="RATE", help="of Adam (default 0.02)")
     training.add_argument("--vgg", metavar="FILE", help=f"VGG-19 state dict (default: {WEIGHTS_VARIABLE}, else torchvision's)")

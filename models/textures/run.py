@@ -13,11 +13,9 @@ from tqdm import tqdm
 
 from models.devices import choose_device, enough_memory
 from models.losses import STYLE_LAYERS
-from models.names import say
-from models.painting import load_painting
+from models.painting import load_painting, style_picture
 from models.schedule import Progress
 from models.stills.files import encode_still, keep_somewhere, write_somewhere
-from models.stills.run import style_picture
 from models.texture_net import TextureNet, TextureSettings
 from models.textures.arguments import USUAL_FPS, USUAL_SECONDS, USUAL_STEPS, USUAL_STYLE_SIZE
 from models.textures.checks import check_arguments, is_video
@@ -38,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         or the video early; what was made is written first.
     Raises:
         UserError: something the user can mend; a network that was learnt is kept.
-        KeyboardInterrupt: interrupted where nothing was made yet.
+        KeyboardInterrupt: interrupted where nothing was made yet; a network that was learnt is kept.
     """
     is_network = Path(args.source).suffix == SUFFIX
     source = Path(args.source) if is_network else style_picture(args.source)
@@ -57,8 +55,11 @@ def run(args: argparse.Namespace) -> int:
         except UserError as error:
             if is_network or args.save is not None:
                 raise
-            kept = keep_somewhere(source.stem + SUFFIX, encode_texture(network, source.name))
-            raise type(error)(f"{error}; what was learnt lies in {kept}") from None
+            raise type(error)(f"{error}; {_keep(network, source)}") from None
+        except KeyboardInterrupt:
+            if not (is_network or args.save is not None):
+                print_note(_keep(network, source))
+            raise
     return next((code for code in (EXIT_OUTPUT, EXIT_INTERRUPTED) if code in codes), EXIT_DONE)
 
 
@@ -90,12 +91,22 @@ def _learn(args: argparse.Namespace, picture: Path, device: torch.device) -> tup
     if stop.requested:
         print_note(f"interrupted after {progress.step} steps; what was learnt until then is used")
     if not args.quiet:
-        say(f"{picture.name}: {progress.step} steps, {progress.seconds:.0f} s, style loss {last_loss:.3f}")
+        print(f"{picture.name}: {progress.step} steps, {progress.seconds:.0f} s, style loss {last_loss:.3f}")
     return network, stop.requested
 
 
+def _keep(network: TextureNet, source: Path) -> str:
+    """Keeps a network that nothing came of, so that it need not be learnt again; returns where it lies, in words."""
+    place = keep_somewhere(source.stem + SUFFIX, encode_texture(network, source.name))
+    return "what was learnt is lost: no folder takes it" if place is None else f"what was learnt lies in {place}"
+
+
 def _paint(network: TextureNet, output: Path, args: argparse.Namespace, name: str) -> int:
-    """Writes the picture or the video; returns an exit code."""
+    """Writes the picture or the video; returns an exit code.
+
+    Raises:
+        KeyboardInterrupt: interrupted before there was a picture.
+    """
     with enough_memory("for this --size; try a smaller one"):
         if is_video(output):
             return _film(network, output, args)
@@ -115,11 +126,13 @@ def _film(network: TextureNet, output: Path, args: argparse.Namespace) -> int:
         )
     finally:
         stop.restore()
+    if not made:
+        raise KeyboardInterrupt
     if made < count:
-        print_note(f"interrupted after {made} of {count} pictures" + ("; what there is of the loop is kept" if made else ""))
+        print_note(f"interrupted after {made} of {count} pictures; what there is of the loop is kept")
         return EXIT_INTERRUPTED
     if not args.quiet:
-        say(f"{output}: {count} pictures")
+        print(f"{output}: {count} pictures")
     return EXIT_DONE
 
 
@@ -130,5 +143,5 @@ def _write(path: Path, data: bytes, quiet: bool) -> int:
         print(f"error: {path}: cannot be written ({reason}); it lies in {place}", file=sys.stderr)
         return EXIT_OUTPUT
     if not quiet:
-        say(f"{place}: {len(data):,} bytes")
+        print(f"{place}: {len(data):,} bytes")
     return EXIT_DONE

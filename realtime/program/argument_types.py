@@ -45,6 +45,14 @@ def share(text: str) -> float:
     return value
 
 
+def learning_rate(text: str) -> float:
+    """A number above 0 and at most 1: none that is of use is larger."""
+    value = positive(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, found {text}")
+    return value
+
+
 def percentile(text: str) -> float:
     """A number from 99 to 100."""
     value = _number(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import signal
@@ -13,6 +14,7 @@ from types import FrameType
 from typing import Any, ParamSpec
 
 from realtime.errors import EXIT_INTERRUPTED
+from realtime.program.standard_streams import prepare_streams
 
 _Arguments = ParamSpec("_Arguments")
 _Handlers = dict[int, Any]
@@ -20,10 +22,14 @@ _HANGUP: int | None = getattr(signal, "SIGHUP", None)  # a terminal's window was
 
 
 def answers_interruption(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
-    """A program's entry point, called in the main thread, that ends with 130 when it is interrupted."""
+    """A program's entry point, called in the main thread, that ends with 130 when it is interrupted.
+
+    The streams are prepared for it, too.
+    """
 
     @functools.wraps(main)
     def interruptible(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
+        prepare_streams()
         with signals_as_ctrl_c():
             try:
                 return main(*args, **kwargs)
@@ -78,9 +84,19 @@ def _answer(ask: Callable[[], None], but: int | None = None) -> _Handlers:
             _silence(terminals)
         ask()
 
+    atexit.unregister(_ignore_signals)
+    atexit.register(_ignore_signals)  # before whatever packages do at the end: the last one registered is the first called
     # nohup lets a program ignore its terminal's end, and it shall.
     hangup = (_HANGUP,) if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN else ()
     return {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, *hangup) if number != but}
+
+
+def _ignore_signals() -> None:
+    """Python puts the default handlers back as it shuts down, which takes a tenth of a second: a signal that came then, such
+    as a second one, would end the program with its number in place of the exit code.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, *(() if _HANGUP is None else (_HANGUP,))):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _restore(before: _Handlers) -> None:

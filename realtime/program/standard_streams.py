@@ -1,9 +1,13 @@
-"""stdout and stderr as they may be: closed, or a pipe or a disk that takes nothing more."""
+"""stdout and stderr as they may be: closed, of few letters, or a pipe or a disk that takes nothing more.
+
+Loaded before anything opens a file that stays open: see _keep_descriptors.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from typing import Any, TextIO, cast
@@ -11,17 +15,33 @@ from typing import Any, TextIO, cast
 from realtime.errors import EXIT_OUTPUT
 
 _TAKES_NOTHING = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
+_ESCAPED = "backslashreplace"
+_STDERR = 2
+
+
+def prepare_streams() -> None:
+    """Both streams are there from here on, also where the program was started without them, and take any name of a file.
+
+    What one of them cannot show of a text, such as letters that its encoding lacks or bytes that are no text, is escaped:
+    as Python does by itself for stderr alone.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors=_ESCAPED))  # noqa: SIM115  (stays open)
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors != _ESCAPED:
+            stream.reconfigure(errors=_ESCAPED)
 
 
 def lose_unread(*names: str) -> None:
     """From here on what one of these streams does not take is lost without an error: for work whose results lie elsewhere.
 
-    Both streams are there afterwards, named or not; what is written to one that the program was started without is lost too.
+    Both streams are prepared, named or not; what is written to one that the program was started without is lost too.
 
     Args:
         names: "stdout", "stderr".
     """
-    _replace_missing()
+    prepare_streams()
     for name in names:
         setattr(sys, name, losing_unread(getattr(sys, name)))
 
@@ -31,10 +51,13 @@ def losing_unread(stream: TextIO) -> TextIO:
     return stream if isinstance(stream, _LosingUnread) else cast(TextIO, _LosingUnread(stream))
 
 
-def _replace_missing() -> None:
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (as long as the program runs)
+def _keep_descriptors() -> None:
+    """Lets those of stdin, stdout and stderr that the program was started without lead nowhere: else the next file that is
+    opened becomes one of them, and is written to, or redirected, as such.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(opened, True)  # other programs started from here need them too
+    os.close(opened)
 
 
 class _LosingUnread:
@@ -70,3 +93,6 @@ def tell_unwritable(error: OSError) -> int | None:
         with contextlib.suppress(OSError):
             print(f"error: the output cannot be written ({error.strerror})", file=sys.stderr)
     return EXIT_OUTPUT
+
+
+_keep_descriptors()

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from benchmarks import beside, latency, networks, quality, speed, stability
-from benchmarks.quality import load_photos, measure_quality, paintings_of
+from benchmarks.quality import load_photos, load_targets, measure_quality, paintings_of
 from benchmarks.reference import ReferenceNetwork, export_reference
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from benchmarks.speed import Contender
@@ -32,6 +32,7 @@ from realtime.gallery import load_gallery
 from realtime.networks.providers import SessionSettings, create_session
 from tests.fakes import style_of, write_style_onnx
 from tests.fakes_torch import made_up_vgg, make_vgg_narrow
+from tests.program import StreamWithoutReader
 
 FLOW_FOLDER = data_folder() / "video" / "flow"
 FLOW_MAGIC = 202021.25
@@ -276,7 +277,9 @@ def test_a_network_that_changes_nothing_has_no_content_error(tmp_path: Path, sma
     folder.mkdir()
     write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
     painting = write_picture(tmp_path / "painting.png", soft_picture(80, 120, 9, 0, 120))
-    found = measure_quality(any_stylizer(Unchanged()), painting, load_photos(folder, small_vgg), small_vgg)
+    found = measure_quality(
+        any_stylizer(Unchanged()), load_targets(painting, small_vgg), load_photos(folder, small_vgg), small_vgg
+    )
     assert found["content_error"] == 0
     assert found["style_error"] > 0.01
     assert found["photos"] == 1
@@ -287,7 +290,9 @@ def test_a_photo_of_the_painting_has_no_style_error_at_the_paintings_own_size(tm
     folder = tmp_path / "content"
     folder.mkdir()
     painting = write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
-    found = measure_quality(any_stylizer(Unchanged()), painting, load_photos(folder, small_vgg), small_vgg)
+    found = measure_quality(
+        any_stylizer(Unchanged()), load_targets(painting, small_vgg), load_photos(folder, small_vgg), small_vgg
+    )
     assert found["style_error"] == 0
     assert found["painting_size"] == 64
     assert set(found["style_error_by_size"]) == {"48", "64", "80"}
@@ -351,8 +356,9 @@ def test_the_best_size_of_the_painting_counts_and_photos_are_averaged(tmp_path: 
     photos = load_photos(folder, small_vgg)
     assert len(photos) == 2
     assert np.array_equal(photos[1].image_bgr, cv2.imread(str(folder / "50.png")))
-    found = measure_quality(any_stylizer(OneColour()), painting, photos, small_vgg)
-    alone = [measure_quality(any_stylizer(OneColour()), painting, [photo], small_vgg) for photo in photos]
+    targets = load_targets(painting, small_vgg)
+    found = measure_quality(any_stylizer(OneColour()), targets, photos, small_vgg)
+    alone = [measure_quality(any_stylizer(OneColour()), targets, [photo], small_vgg) for photo in photos]
     assert found["style_error"] == min(found["style_error_by_size"].values())
     assert found["content_error"] == pytest.approx(np.mean([one["content_error"] for one in alone]), abs=1e-4)
     assert found["content_error"] > 0.1
@@ -372,10 +378,29 @@ def test_each_figure_tells_of_which_graph_it_is(measure: str, tmp_path: Path, mo
     monkeypatch.setattr(quality, "load_loss_network", lambda *_: LossNetwork(torch.nn.Identity(), "0" * 64, "none"))
     monkeypatch.setattr(quality, "load_photos", lambda *_: [])
     monkeypatch.setattr(quality, "paintings_of", lambda *_: {style.name: tmp_path})
+    monkeypatch.setattr(quality, "load_targets", lambda *_: {})
     monkeypatch.setattr(stability, "CLIPS", ())
     rows: list[dict[str, Any]] = []
     assert module.main([]) == 0
     assert [row["graph_sha256"] for row in rows] == [graph]
+
+
+def test_a_painting_that_cannot_be_read_is_told_before_anything_is_measured(
+    tmp_path: Path,
+    styles_folder: Path,
+    small_vgg: VGGFeatures,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("night_sky", "wild_sea"):
+        write_picture(tmp_path / f"{name}.png", soft_picture(80, 120, 9))
+    (tmp_path / "wild_sea.png").write_bytes(b"no picture")
+    monkeypatch.setattr(quality, "load_loss_network", lambda *_: LossNetwork(small_vgg, "0" * 64, "none"))
+    monkeypatch.setattr(quality, "load_photos", lambda *_: [])
+    monkeypatch.setattr(quality, "measure_quality", lambda *_: pytest.fail("something was measured"))
+    words = ["--styles", str(styles_folder), "--style", "night_sky", "--style", "wild_sea", "--paintings", str(tmp_path)]
+    assert quality.main(words) == 3
+    assert "wild_sea.png: not a picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["night_sky", None])
@@ -578,6 +603,12 @@ def test_a_table_aligns_numbers_to_the_right(capsys: pytest.CaptureFixture[str])
         "reference  120.5",
         "fast           9",
     ]
+
+
+def test_a_table_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", StreamWithoutReader())
+    print_table(("network", "ms"), [("fast", 9)])
+    print("and what follows it")
 
 
 def test_a_result_is_written_with_its_machine(tmp_path: Path) -> None:

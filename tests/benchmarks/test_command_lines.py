@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from benchmarks import gatys, latency
+from export import quantise, to_onnx
+from export.parity import Parity
 from realtime.errors import SourceError, UserError
-from tests.program import mistake_of
+from tests.program import StreamWithoutReader, mistake_of
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PROGRAMS = [f"benchmarks.{path.stem}" for path in sorted(BENCHMARKS.glob("*.py")) if "\ndef main(" in path.read_text("utf-8")]
@@ -46,6 +48,17 @@ def test_help_tells_every_default(name: str, monkeypatch: pytest.MonkeyPatch) ->
     silent = [action.dest for action in options if action.default and "default" not in (action.help or "")]
     assert silent == []
     assert parsers[0].format_help()
+
+
+def test_an_export_whose_stdout_nobody_reads_is_none_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its result is a file; whoever installs a style goes by the exit code."""
+    monkeypatch.setattr(sys, "stdout", StreamWithoutReader())
+    monkeypatch.setattr("export.to_onnx.export_run", lambda *_: Parity(1, 0.01))
+    assert to_onnx.main(["run", "--name", "mine", "--styles", str(tmp_path)]) == 0
+    (tmp_path / "fast.int8.onnx").touch()
+    monkeypatch.setattr(sys, "stdout", StreamWithoutReader())
+    monkeypatch.setattr("export.quantise.make_int8", lambda *_: Parity(1, 0.01))
+    assert quantise.main([str(tmp_path), "--content", "photos"]) == 0
 
 
 def test_help_of_the_previews_says_what_they_write_over(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,9 +14,10 @@ import torch
 
 from benchmarks import gatys
 from benchmarks.loss_plot import draw_losses
+from models.stills.arguments import build_parser
 from models.stills.objective import Evaluation, StylePicture
 from models.stills.settings import GatysSettings
-from realtime.errors import OutputError
+from realtime.errors import OutputError, UserError
 from tests.models.stills.fakes import CONTENT_LAYERS, STYLE_LAYERS, painting, photo, picture_file, weights_file
 
 CURVE = [(1.0, 9.0), (5.0, 4.0), (10.0, 2.0)]
@@ -75,6 +78,39 @@ def test_a_curve_that_falls_is_drawn_from_top_left_to_bottom_right() -> None:
     assert np.corrcoef(rows, columns)[0, 1] > 0.99
     marked = draw_losses({"fast": CURVE}, [60.0])
     assert not np.array_equal(marked, draw_losses({"fast": CURVE}))
+
+
+def test_figures_stand_at_the_axis_and_a_marked_time_stands_above_its_line() -> None:
+    dark = [draw_losses({"fast": [(1.0, 100.0), (10.0, 10.0), (100.0, 1.0)]}, marks).min(2) < 128 for marks in ((), (60.0,))]
+    for columns, there in ((slice(0, 50), False), (slice(60, 90), True)):  # of the axis of losses, which is at 90
+        assert dark[0][40:560, columns].any() == there
+    line = np.nonzero(dark[1][565] & ~dark[0][565])[0]
+    above = np.nonzero((dark[1] & ~dark[0])[:28].any(0))[0]
+    assert len(line) == 1
+    assert above.min() < line[0] < above.max() < line[0] + 30
+
+
+def test_the_memory_is_that_of_the_same_device_and_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        asked.append(command[3:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(gatys.subprocess, "run", run)
+    for options in ([], ["--device", "cuda:1", "--threads", "3"]):
+        gatys.peak_memory_mib(gatys.build_parser().parse_args(options), tmp_path / "photo.png", tmp_path / "style.png")
+    found = [build_parser().parse_args(words) for words in asked]
+    assert [(args.device, args.threads) for args in found] == [("cpu", None), ("cuda:1", 3)]
+
+
+def test_figures_may_go_to_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise UserError("begun")
+
+    monkeypatch.setattr(gatys, "peak_memory_mib", stop)  # the first piece of work
+    picture = str(picture_file(tmp_path / "photo.png", photo()))
+    assert gatys.main(["--content", picture, "--style", picture, "--json", os.devnull]) == 2
 
 
 def test_a_short_run_writes_table_json_and_plot(

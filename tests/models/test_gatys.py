@@ -18,6 +18,7 @@ from models.stills import files as gatys_files
 from models.stills.arguments import build_parser, settings_of
 from tests.fakes import wait_until, write_style
 from tests.models.stills.fakes import painting, photo, picture_file, weights_file
+from tests.program import StreamWithoutReader
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ["--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1=0.5"]
@@ -272,6 +273,19 @@ def test_pictures_on_the_way_replace_nothing_unasked(desk: Desk, capsys: pytest.
     assert cv2.imread(str(kept)).shape == (40, 48, 3)
 
 
+@pytest.mark.parametrize("options", [[], ["--progress-lines"]])
+def test_a_reader_that_goes_before_the_last_line_takes_no_picture_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    class LeavesBeforeTheEnd(StreamWithoutReader):
+        def write(self, text: str) -> int:
+            return len(text) if '"progress"' in text or text == "\n" else super().write(text)
+
+    monkeypatch.setattr(sys, "stdout", LeavesBeforeTheEnd())
+    assert desk.run(*options) == 0
+    assert desk.output.is_file()
+
+
 def test_16_bits_are_16_bits(desk: Desk) -> None:
     assert desk.run("--bits", "16") == 0
     levels = cv2.imread(str(desk.output), cv2.IMREAD_UNCHANGED)
@@ -298,7 +312,7 @@ def test_sigterm_ends_it_with_130_and_no_file(desk: Desk) -> None:
         worker.send_signal(signal.SIGTERM)
         _, error = worker.communicate(timeout=60)
     assert worker.returncode == 130
-    assert error == "interrupted: nothing was written\n"
+    assert error == "interrupted\n"
     assert not [path for path in desk.folder.iterdir() if path.name not in ("photo.png", "painting.png", "vgg.pth")]
 
 

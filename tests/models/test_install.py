@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +16,11 @@ import torch
 from export import to_onnx
 from export.quantise import build_parser
 from models import install as room
+from models import train
 from models.images import load_image, save_image
-from models.install import install, put_exemplar, style_name
-from realtime.errors import SourceError, UserError
-from realtime.gallery import EXEMPLAR, user_styles_folder
+from models.install import check_other_tiers, install, put_exemplar, style_name
+from realtime.errors import OutputError, SourceError, UserError
+from realtime.gallery import DESCRIPTION, EXEMPLAR, user_styles_folder
 from tests.fakes import wait_until
 
 
@@ -137,13 +142,91 @@ def test_the_first_failure_ends_it(
     assert install(Path("/runs/a"), "a", "photos", "fast", painting) == 5
     assert len(codes[1]) == 1
     assert not (user_styles_folder() / "a").exists()
-    assert "installed" not in capsys.readouterr().out
+    assert capsys.readouterr() == ("", "not installed; the training itself is done and kept\n")
+
+
+def told_of_int8(error: str, codes: tuple[list[int], list[list[str]]]) -> None:
+    """Checks that the command that is told is the one that failed."""
+    said, _, command = error.removesuffix("\n").partition(": ")
+    assert said == "installed in float32; int8 is missing"
+    assert shlex.split(command) == ["python", "-m", *codes[1][1]]
+
+
+def test_what_is_installed_without_int8_is_told_with_the_command_that_makes_it(
+    codes: tuple[list[int], list[list[str]]], painting: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes[0][1] = 3
+    assert install(Path("/runs/a"), "a", "my photos", "fast", painting) == 3
+    assert (user_styles_folder() / "a" / EXEMPLAR).is_file()
+    found = capsys.readouterr()
+    assert found.out == ""
+    told_of_int8(found.err, codes)
+
+
+@pytest.mark.parametrize("at", ["export.to_onnx", "export.quantise"])
+def test_an_interruption_says_what_is_installed(
+    codes: tuple[list[int], list[list[str]]],
+    painting: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at: str,
+) -> None:
+    run = room._run
+
+    def interrupted(step: list[str]) -> int:
+        code = run(step)
+        if step[0] == at:
+            raise KeyboardInterrupt
+        return code
+
+    monkeypatch.setattr(room, "_run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        install(Path("/runs/a"), "a", "my photos", "fast", painting)
+    said = capsys.readouterr().err
+    assert (user_styles_folder() / "a" / EXEMPLAR).is_file() == (at == "export.quantise")
+    if at == "export.quantise":
+        told_of_int8(said, codes)
+    else:
+        assert said == "not installed; the training itself is done and kept\n"
+
+
+def describe(**style: Any) -> None:
+    """A style "mine" in the user's gallery that tells this."""
+    folder = user_styles_folder() / "mine"
+    folder.mkdir(parents=True)
+    (folder / DESCRIPTION).write_text(json.dumps(style))
+
+
+def test_a_style_has_one_painting(painting: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    save_image(other, torch.zeros(3, 64, 64))
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    check_other_tiers("mine", "fine", painting)  # nothing is there yet
+    describe(tiers={"fast": {}}, recipe={"fast": {"painting_sha256": digest}})
+    check_other_tiers("mine", "fast", painting)  # is replaced
+    check_other_tiers("mine", "fine", other)
+    with pytest.raises(OutputError, match=r"--install mine: the style in .*mine has a fast network of another painting; give"):
+        check_other_tiers("mine", "fine", painting)
+
+
+@pytest.mark.parametrize("recipe", [None, {}, {"fast": None}, {"fast": {}}, {"fine": {"painting_sha256": "0"}}])
+def test_a_style_that_does_not_tell_its_painting_is_no_hindrance(painting: Path, recipe: Any) -> None:
+    describe(tiers={"fast": {}}, recipe=recipe)
+    check_other_tiers("mine", "fine", painting)
+
+
+def test_a_name_of_another_painting_is_refused_before_anything_is_learnt(
+    painting: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    describe(tiers={"fine": {}}, recipe={"fine": {"painting_sha256": "0" * 64}})
+    words = ["--style", str(painting), "--content", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1"]
+    assert train.main([*words, "--install", "mine"]) == 5
+    assert "has a fine network of another painting" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_interruption_ends_the_program_that_is_run_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interruption_ends_the_program_that_is_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says that it has begun by a file, and that it was ended by another."""
     (tmp_path / "slow.py").write_text(
         "import pathlib, signal, sys, time\n"
@@ -161,5 +244,4 @@ def test_an_interruption_ends_the_program_that_is_run_too(
     monkeypatch.setattr(room.subprocess.Popen, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         room._run(["slow"])
-    assert "not installed; the training itself is done and kept" in capsys.readouterr().err
     assert (tmp_path / "ended").exists()

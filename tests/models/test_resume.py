@@ -5,6 +5,7 @@ In the place of VGG-19 and its losses stands how bright the painting is.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -219,6 +220,50 @@ def test_an_optimiser_of_other_shapes_ends_with_2(
     assert go("--steps", 2, "--resume") == 2
     said = capsys.readouterr().err
     assert f"cannot be continued (optimiser: {name} " in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("exp_avg", lambda moment: moment.to_sparse()),
+        ("exp_avg", lambda moment: moment.fill_(math.nan)),
+        ("exp_avg_sq", lambda moment: moment.fill_(math.inf)),
+        ("exp_avg_sq", lambda moment: moment.fill_(-1e-9)),
+        ("exp_avg", lambda moment: moment.to("meta")),
+        ("step", lambda _: torch.tensor(-1.0)),
+        ("step", lambda _: torch.tensor(0.0)),
+        ("step", lambda _: torch.tensor(math.nan)),
+    ],
+    ids=["sparse", "nan", "inf", "below 0", "meta", "step -1", "step 0", "step nan"],
+)
+def test_an_optimiser_that_no_training_leaves_ends_with_2(
+    go: Callable[..., int], tmp_path: Path, name: str, change: Callable[[Tensor], Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert go("--steps", 1, *options_of(OTHER)) == 0
+    optimizer = load_checkpoint(tmp_path / "run")["optimizer"]
+    optimizer["state"][0][name] = change(optimizer["state"][0][name])
+    rewrite(tmp_path / "run", optimizer=optimizer)
+    refused(go, capsys)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"step": -5}, {"step": math.nan}, {"seconds": math.nan}, {"seconds": math.inf}, {"seconds": -1e9}]
+)
+def test_a_step_and_seconds_that_no_training_comes_to_end_with_2(
+    go: Callable[..., int], tmp_path: Path, changed: dict[str, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert go("--steps", 1, *options_of(OTHER)) == 0
+    rewrite(tmp_path / "run", **changed)
+    refused(go, capsys)
+
+
+def refused(go: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """Checks that a run does not go on, for a reason in one line."""
+    capsys.readouterr()
+    assert go("--steps", 2, "--resume") == 2
+    said = capsys.readouterr().err
+    assert "cannot be continued (" in said
     assert len(said.splitlines()) == 1
 
 

@@ -39,7 +39,7 @@ from models.losses import (
     total_variation,
 )
 from models.objective import PerceptualLoss, TrainingSettings, ViewPainter, bfloat16_pays
-from models.schedule import WARM_UP_STEPS, Progress, learning_rate
+from models.schedule import Progress, cosine_rate
 from models.train_arguments import build_parser, given_settings
 from models.training import Training
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
@@ -484,6 +484,25 @@ def test_a_teacher_that_paints_nothing_finite_leaves_no_checkpoint(
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_a_distillation_that_is_interrupted_is_not_kept_and_says_so(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2, stem_width=7))
+    assert train.main([*arguments, "--steps", "1", "--tier", "fine"]) == 0
+
+    def interrupted(*_: Any) -> Generator:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "distil", interrupted)
+    capsys.readouterr()
+    options = ["--from", str(tmp_path / "run"), "--out", str(tmp_path / "taught")]
+    assert train.main([*arguments, "--steps", "1", *options]) == 130
+    told = "the distillation was broken off: nothing of it is kept; the same command begins it again\ninterrupted\n"
+    assert capsys.readouterr().err == told
+    assert not (tmp_path / "taught" / CHECKPOINT_NAME).exists()
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_a_training_that_goes_on_keeps_what_it_started_from(arguments: list[str], tmp_path: Path) -> None:
     assert train.main([*arguments, "--steps", "1"]) == 0
     started = ["--out", str(tmp_path / "started")]
@@ -623,12 +642,11 @@ def test_weights_that_are_not_finite_are_never_written(
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
-    settings = TrainingSettings(learning_rate=1.0)
-    warm_up = [learning_rate(settings, step, 0.0) for step in range(40)]
-    assert warm_up[0] == pytest.approx(1 / WARM_UP_STEPS)
-    assert warm_up[:WARM_UP_STEPS] == sorted(warm_up[:WARM_UP_STEPS])
-    assert warm_up[WARM_UP_STEPS - 1 :] == pytest.approx([1.0] * (41 - WARM_UP_STEPS))
-    falling = [learning_rate(settings, 1000, share / 10) for share in range(11)]
+    warm_up = [cosine_rate(1.0, step, 0.0, 30) for step in range(40)]
+    assert warm_up[0] == pytest.approx(1 / 30)
+    assert warm_up[:30] == sorted(warm_up[:30])
+    assert warm_up[29:] == pytest.approx([1.0] * 11)
+    falling = [cosine_rate(1.0, 1000, share / 10, 30) for share in range(11)]
     assert falling == sorted(falling, reverse=True)
     assert falling[5] == pytest.approx(0.505)
     assert falling[10] == pytest.approx(0.01)
@@ -651,7 +669,7 @@ def test_the_learning_rate_in_use_is_the_schedules(
     arguments: list[str], tmp_path: Path, stand_in: type[StandInLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del stand_in
-    monkeypatch.setattr(training, "learning_rate", lambda _settings, step, share: 1e-3 * (step + 1) + share)
+    monkeypatch.setattr(training, "cosine_rate", lambda _largest, step, share, _warm_up: 1e-3 * (step + 1) + share)
     assert train.main([*arguments, "--steps", "4"]) == 0
     assert load_checkpoint(tmp_path / "run")["optimizer"]["param_groups"][0]["lr"] == pytest.approx(4e-3 + 0.75)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from models.generator import TIERS, Generator, build_generator
 from models.trunk import TRUNK_WORD, load_start, load_trunk, main, save_trunk
 from realtime.errors import ModelError, OutputError
 from tests.fakes_torch import NARROW
+from tests.program import StreamWithoutReader
 
 
 def test_a_trunk_paints_as_the_generator_it_was_made_of(tmp_path: Path) -> None:
@@ -41,6 +43,13 @@ def test_a_run_becomes_a_trunk_and_a_start(tmp_path: Path, capsys: pytest.Captur
     assert "MB" in capsys.readouterr().out
     for start in (str(tmp_path), str(out)):
         assert torch.equal(load_start(start).stem.weight, generator.stem.weight)
+
+
+def test_a_trunk_is_written_though_nobody_reads_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path, build_generator(NARROW))
+    monkeypatch.setattr(sys, "stdout", StreamWithoutReader())
+    assert main([str(tmp_path), "--out", str(tmp_path / "trunk.safetensors")]) == 0
+    assert load_trunk(tmp_path / "trunk.safetensors").settings == NARROW
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")

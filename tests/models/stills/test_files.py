@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from models.images import load_image
 from models.stills import files as gatys_files
 from models.stills.files import (
     check_place,
@@ -84,6 +85,50 @@ def test_a_deep_picture_in_other_colours_is_brought_to_srgb(tmp_path: Path, monk
     monkeypatch.setattr(gatys_files, "has_other_colours", lambda _: True)
     levels = read_still(path) * 255
     torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
+
+
+def write_tiff(path: Path, levels: np.ndarray, compression: int, planar: int, extra_sample: int | None = None) -> Path:
+    """A TIFF of 16 bits by hand: OpenCV and Pillow write neither layout.
+
+    Args:
+        levels: (H, W, C) uint16; the fourth channel is of the kind that `extra_sample` tells.
+        compression: 1 none, 8 deflate.
+        planar: 1 pixel by pixel, 2 channel by channel.
+    """
+    height, width, channels = levels.shape
+    parts = [levels] if planar == 1 else [levels[..., channel] for channel in range(channels)]
+    pack = zlib.compress if compression == 8 else bytes
+    strips = [pack(part.astype("<u2").tobytes()) for part in parts]
+    places = [8 + sum(map(len, strips[:number])) for number in range(len(strips))]
+    fields = {256: [width], 257: [height], 258: [16] * channels, 259: [compression], 262: [2], 273: places, 277: [channels]}
+    fields |= {278: [height], 279: [len(strip) for strip in strips], 284: [planar]}
+    fields |= {} if extra_sample is None else {338: [extra_sample]}
+    lists, entries = b"", b""
+    first_list = 8 + sum(map(len, strips)) + 2 + 12 * len(fields) + 4
+    for tag, values in sorted(fields.items()):
+        data = struct.pack(f"<{len(values)}I", *values)
+        if len(values) > 1:
+            data, lists = struct.pack("<I", first_list + len(lists)), lists + data
+        entries += struct.pack("<HHI", tag, 4, len(values)) + data
+    header = struct.pack("<2sHI", b"II", 42, 8 + sum(map(len, strips)))
+    path.write_bytes(header + b"".join(strips) + struct.pack("<H", len(fields)) + entries + bytes(4) + lists)
+    return path
+
+
+@pytest.mark.parametrize(("compression", "planar"), [(1, 1), (8, 1), (8, 2)])
+@pytest.mark.parametrize("extra_sample", [None, 1, 2], ids=["opaque", "associated alpha", "alpha"])
+def test_a_deep_tiff_shows_the_same_whatever_its_layout(
+    compression: int, planar: int, extra_sample: int | None, tmp_path: Path
+) -> None:
+    """By OpenCV it would be another picture where channels lie apart, or where colours are multiplied by their alpha."""
+    alpha = torch.linspace(0.2, 1, 48).expand(1, 40, 48)
+    stored = RAMP * alpha if extra_sample == 1 else RAMP
+    levels = (torch.cat([stored, alpha]) * 65535).round().permute(1, 2, 0).numpy().astype(np.uint16)
+    levels = levels[..., : 3 if extra_sample is None else 4]
+    path = write_tiff(tmp_path / "ramp.tif", levels, compression, planar, extra_sample)
+    found, shown = read_still(path), RAMP if extra_sample is None else RAMP * alpha + 1 - alpha
+    torch.testing.assert_close(found, shown, atol=3 / 255, rtol=0)
+    torch.testing.assert_close(found, load_image(path).float() / 255, atol=2 / 255, rtol=0)
 
 
 def test_text_lies_in_chunks_with_a_right_checksum(tmp_path: Path) -> None:

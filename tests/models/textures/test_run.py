@@ -217,6 +217,39 @@ def test_a_network_is_kept_where_its_picture_cannot_be_painted(
     assert load_texture(kept).settings.scales == 3
 
 
+@pytest.mark.parametrize("output", ["out.png", "round.mp4"])
+def test_a_network_is_kept_where_ctrl_c_comes_before_the_first_picture(
+    learn: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    output: str,
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    for name in ("paint_picture", "paint_round"):
+        paint = getattr(module, name)
+
+        def interrupted(*given: Any, paint: Any = paint) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            return paint(*given)
+
+        monkeypatch.setattr(module, name, interrupted)
+    assert main([*learn, "-o", str(tmp_path / output), "--size", "64x64"]) == 130
+    kept = tmp_path / "temporary" / "stripes.safetensors"
+    assert capsys.readouterr().err == f"note: what was learnt lies in {kept}\ninterrupted\n"
+    assert load_texture(kept).settings.scales == 3
+    assert not (tmp_path / output).exists()
+    monkeypatch.setattr("models.stills.files.user_home", lambda: tmp_path / "gone")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    assert main([*learn, "-o", str(tmp_path / output), "--size", "64x64"]) == 130
+    assert capsys.readouterr().err == "note: what was learnt is lost: no folder takes it\ninterrupted\n"
+    net = tmp_path / "net.safetensors"
+    assert main([*learn, "-o", str(tmp_path / output), "--size", "64x64", "--save", str(net)]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert net.is_file()
+
+
 def test_files_whose_folder_has_gone_lie_elsewhere(
     learn: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

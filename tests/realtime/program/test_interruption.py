@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from realtime.program.interruption import StopRequest, answers_interruption
 
+ROOT = Path(__file__).resolve().parents[3]
 NUMBERS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
@@ -82,3 +86,36 @@ def test_what_is_said_to_a_terminal_that_is_gone_ends_nothing() -> None:
     os.close(terminal)  # which is what sends the signal
     _, status = os.waitpid(number, 0)
     assert os.waitstatus_to_exitcode(status) == 7
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: signal.Signals(number).name)
+@pytest.mark.parametrize("begin", ["stop_on_signals(threading.Event())", "StopRequest()", "answers_interruption(lambda: 7)()"])
+def test_a_signal_while_python_shuts_down_changes_no_exit_code(begin: str, number: signal.Signals) -> None:
+    code = f"""
+import os, sys, threading
+from realtime.program.interruption import StopRequest, answers_interruption, stop_on_signals
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid()):
+        kill(process, {int(number)})
+
+last = Last()  # until all modules are cleared away, long after Python has put the default handlers back
+{begin}
+sys.exit(7)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (7, b"")
+
+
+def test_a_program_may_name_files_that_stdout_cannot_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
+
+    @answers_interruption
+    def main() -> int:
+        print("Léger \udce9", flush=True)
+        return 0
+
+    assert main() == 0
+    assert taken.getvalue().strip() == rb"L\xe9ger \udce9"

@@ -1,4 +1,4 @@
-"""stdout and stderr that take nothing, or are not there."""
+"""stdout and stderr that take nothing, or few letters, or are not there."""
 
 from __future__ import annotations
 
@@ -73,6 +73,41 @@ def test_closed_streams_are_replaced_by_ones_that_go_nowhere(closed: str, named:
     code = f"lose_unread({named})\nfor stream in (sys.stdout, sys.stderr): stream.write('x'); stream.flush()\nsys.exit(7)"
     command = ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", BEGINNING + code]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 7
+
+
+@posix
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_a_file_is_never_taken_for_a_stream_that_was_closed(closed: str, tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(b"x" * 1000)
+    code = "lose_unread('stderr')\nwith open(sys.argv[1], 'rb', buffering=0) as file, silent_libraries():\n"
+    code += "    sys.exit(7 if len(file.read()) == 1000 else 8)"
+    command = ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", BEGINNING + code, str(tmp_path / "picture")]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 7
+
+
+@posix
+def test_a_program_started_from_one_without_streams_has_them(tmp_path: Path) -> None:
+    child = "import os, sys; sys.exit(7 if all(os.fstat(number) for number in range(3)) else 8)"
+    code = f"import subprocess\nsys.exit(subprocess.call([sys.executable, '-c', {child!r}]))"
+    command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', sys.executable, "-c", BEGINNING + code]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 7
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", r"L\xe9ger \udce9"), ("utf-8:strict", r"Léger \udce9")])
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_names_that_a_stream_cannot_show_are_escaped(encoding: str, shown: str, name: str) -> None:
+    code = f"lose_unread()\nprint('L\\xe9ger \\udce9', file=sys.{name})"
+    changed = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-c", BEGINNING + code]
+    done = subprocess.run(command, cwd=ROOT, env=changed, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, (done.stdout + done.stderr).strip()) == (0, shown)
+
+
+@posix
+def test_names_that_are_no_text_end_nothing_where_there_are_no_streams() -> None:
+    code = "lose_unread()\nfor stream in (sys.stdout, sys.stderr): print('\\udce9', file=stream)\nsys.exit(7)"
+    command = ["sh", "-c", 'exec "$0" "$@" >&- 2>&-', sys.executable, "-c", BEGINNING + code]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 7
 
 
 @posix
