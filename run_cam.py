@@ -78,11 +78,12 @@ def run(args: argparse.Namespace) -> int:
     if args.stats is not None:
         check_output(args.stats, overwrite=True, option="--stats", in_place=True)
 
+    stop = threading.Event()
+
     def report(stats: dict[str, Any]) -> None:
         if args.stats is not None:
-            write_stats(args.stats, stats)
+            write_stats(args.stats, stats, stop=stop)
 
-    stop = threading.Event()
     note = no_note if args.quiet else said_once(print_note)
     choice = wiring.wanted_network(args)
     if args.resume:  # whatever "auto" would take today
@@ -184,7 +185,7 @@ def run_one(
     finally:
         join_all(*closing, *(outlet.close for outlet in outlets))
     for problem in snapshots.problems():  # of those asked for just before the end
-        messages.say(f"no snapshot: {problem}")
+        messages.say(problem)
     interrupted = stop.is_set() and not pipeline.is_complete  # one that comes after the last frame ends the batch alone
     if job is not None and interrupted:
         print(f"interrupted: {job.describe_kept()}", file=sys.stderr)
@@ -216,8 +217,10 @@ def _carry_out(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; a user's mistake becomes one line and an exit code."""
     lose_unread("stderr")
-    args = parse_arguments(argv)
+    is_debugged = False
     try:
+        args = parse_arguments(argv)
+        is_debugged = args.debug
         code = _carry_out(args)
         sys.stdout.flush()
         return code
@@ -228,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # a bug of ours: named, so that it can be reported
         if isinstance(error, OSError) and (told := tell_unwritable(error)) is not None:
             return told
-        if args.debug:
+        if is_debugged:
             raise
         where = f"{type(error).__name__}: {error}".splitlines()[0]
         print(f"error: a bug in StyleCam ({where}); run again with --debug and report what it prints", file=sys.stderr)

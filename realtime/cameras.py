@@ -63,6 +63,7 @@ class CameraSource(_Live):
         super().__init__()
         self.description = f"camera {number}"
         self._number, self._size_wh, self._fps = number, size_wh, fps
+        self._was_open = False
 
     def open(self) -> None:
         # MJPG first, then size, then rate: uncompressed 1080p comes at five frames a second from most cameras.
@@ -73,12 +74,13 @@ class CameraSource(_Live):
             asked += [cv2.CAP_PROP_FPS, round(self._fps)]
         capture = _open_camera(self._number, asked)
         if capture is None:
-            raise SourceError(
-                f"camera {self._number}: cannot be opened; found {describe_cameras()}. "
-                "Plug one in, close other programs that use it, or try --source demo"
-            )
+            raise SourceError(f"camera {self._number}: cannot be opened{'' if self._was_open else self._hint()}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._capture = capture
+        self._capture, self._was_open = capture, True
+
+    def _hint(self) -> str:
+        """What to try; not for a lost camera, which is tried again and again: all others would be opened each time."""
+        return f"; found {describe_cameras()}. Plug one in, close other programs that use it, or try --source demo"
 
 
 class StreamSource(_Live):

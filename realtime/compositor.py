@@ -52,8 +52,8 @@ def cross_fade(before: Image, after: Image, share: float) -> Image:
     return blend(before, after, share)
 
 
-def compose(photo: Image, painted: Image, *, strength: float, colours_of_photo: bool, split: bool) -> Image:
-    """Colours, strength and split view, in this order.
+def compose(photo: Image, painted: Image, *, strength: float, colours_of_photo: bool) -> Image:
+    """Colours and strength, in this order.
 
     Args:
         photo: the frame.
@@ -61,5 +61,4 @@ def compose(photo: Image, painted: Image, *, strength: float, colours_of_photo: 
     """
     if colours_of_photo and strength > 0:
         painted = keep_colours(photo, painted)
-    mixed = blend(photo, painted, strength)
-    return split_view(photo, mixed) if split else mixed
+    return blend(photo, painted, strength)

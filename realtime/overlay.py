@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -17,7 +18,9 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE = (255, 255, 255)
 _RED = (90, 90, 255)
 _JOB_SHARE = 0.3  # of the picture's width and height, for the small picture of a re-painting
-_SMALLEST_SCALE = 0.25
+_SMALLEST_SCALE = 0.35  # below that words run together
+_SMALLEST_WH, _LARGEST_SIDE = (640, 360), 1920  # a smaller picture is enlarged for its lettering, up to this
+_LESS_BEFORE_WRAPPING = 0.9  # lettering may be so much smaller where a text then needs fewer lines
 _PANEL_SHADE = 0.45  # how much of the picture shines through behind text
 
 
@@ -45,48 +48,81 @@ class Hud:
 
 
 def draw_overlay(shown: Image, hud: Hud, state: ControlState) -> Image:
-    """A copy of the shown picture with the overlay on it.
+    """A picture of its own with what is shown and the overlay on it; help takes the place of what can wait.
 
     Args:
         shown: (H, W, 3) uint8, already mirrored; its lettering is not.
+    Returns:
+        (H, W, 3) uint8, larger than what is shown where that is too small for lettering.
     """
-    picture = np.ascontiguousarray(shown).copy()
+    picture = _large_enough(shown)
     height, width = picture.shape[:2]
-    scale = max(0.4, min(1.6, width / 1280 + 0.1))
+    scale = max(0.4, min(1.6, width / 1280 + 0.1, height / 450))
     status = Panel.fit(in_lines(_status_parts(hud, state), scale, width), scale, (width, height))
     status.draw(picture, height - status.height)
-    _draw_job(picture, hud, scale, height - status.height)
+    free = picture[: max(0, height - status.height)]  # whatever is too large for it ends at the status
     top = 0
     if hud.recording:
-        top = Panel.fit([(hud.recording,)], scale, (width, height)).draw(picture, top, colour=_RED)
+        top = Panel.fit([(hud.recording,)], scale, (width, len(free))).draw(free, top, colour=_RED)
     if hud.message:
-        rows = [row for line in hud.message.splitlines() for row in in_lines(line.split(), scale, width, " ")]
-        top = Panel.fit(rows, scale, (width, height)).draw(picture, top)
-    if state.diagnostics:
-        rows = [(line,) for line in hud.details]
-        top = Panel.fit(rows, scale, (width, height - top - status.height)).draw(picture, top)
+        top = _paragraphs(hud.message.splitlines(), scale, (width, len(free) - top)).draw(free, top)
     if state.help:
-        _largest_help(scale, (width, height - top - status.height)).draw(picture, top)
+        _largest_help(scale, (width, len(free) - top)).draw(free, top)
+        return picture
+    if state.diagnostics:
+        _paragraphs(hud.details, scale, (width, len(free) - top)).draw(free, top)
+    _draw_job(free, hud, scale)
     return picture
 
 
-def in_lines(parts: Sequence[str], scale: float, width: int, between: str = "   ") -> list[tuple[str]]:
+def _large_enough(shown: Image) -> Image:
+    """A copy of a picture, enlarged where lettering on it could not be read; the window would enlarge it anyway."""
+    height, width = shown.shape[:2]
+    factor = min(max(_SMALLEST_WH[0] / width, _SMALLEST_WH[1] / height), _LARGEST_SIDE / width, _LARGEST_SIDE / height)
+    if factor <= 1:
+        return np.ascontiguousarray(shown).copy()
+    size_wh = (round(width * factor), round(height * factor))
+    return np.asarray(cv2.resize(shown, size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def in_lines(parts: Sequence[str], scale: float, width: int) -> list[tuple[str]]:
     """Texts one after the other in as many lines as they need at a lettering that can be read.
 
     Args:
-        scale: of the lettering.
+        scale: of the lettering; it may have to become a little smaller.
         width: of a line, in pixels.
     Returns:
-        Rows of one column; a part that is wider than a line has one of its own.
+        Rows of one column.
     """
     lines: list[tuple[str]] = []
     for part in parts:
-        longer = f"{lines[-1][0]}{between}{part}" if lines else part
-        if lines and Panel(((_plain(longer),),), scale).width <= width:
-            lines[-1] = (longer,)
-        else:
-            lines.append((part,))
+        for piece in _pieces(_plain(part), scale * _LESS_BEFORE_WRAPPING, width):
+            longer = f"{lines[-1][0]}   {piece}" if lines else piece
+            if lines and _line_width(longer, scale * _LESS_BEFORE_WRAPPING) <= width:
+                lines[-1] = (longer,)
+            else:
+                lines.append((piece,))
     return lines
+
+
+def _pieces(text: str, scale: float, width: int) -> Iterator[str]:
+    """A text cut into what fits in a line: between two words, and inside a word that is too long, as paths are."""
+    while len(text) > 1 and _line_width(text, scale) > width:
+        fitting = max(1, bisect_right(range(1, len(text)), width, key=lambda letters: _line_width(text[:letters], scale)))
+        end = text.rfind(" ", 1, fitting + 1)
+        end = end if end > 0 else fitting
+        yield text[:end]
+        text = text[end:].lstrip()
+    yield text
+
+
+def _line_width(text: str, scale: float) -> int:
+    return Panel(((text,),), scale).width
+
+
+def _paragraphs(texts: Sequence[str], scale: float, room_wh: tuple[int, int]) -> Panel:
+    """Each text begins a line of its own."""
+    return Panel.fit([row for text in texts for row in in_lines([text], scale, room_wh[0])], scale, room_wh)
 
 
 def _largest_help(scale: float, room_wh: tuple[int, int]) -> Panel:
@@ -116,10 +152,13 @@ class Panel:
 
     @classmethod
     def fit(cls, rows: Sequence[tuple[str, ...]], scale: float, room_wh: tuple[int, int]) -> Panel:
-        """A panel whose lettering is as large as the room allows, up to scale."""
+        """A panel whose lettering is as large as the room allows: from scale down to what can still be read."""
         panel = cls(tuple(tuple(_plain(text) for text in row) for row in rows), scale)
-        while panel.scale > _SMALLEST_SCALE and (panel.width > room_wh[0] or panel.height > room_wh[1]):
-            panel = replace(panel, scale=panel.scale * 0.93)
+        while panel.rows and panel.scale > _SMALLEST_SCALE:
+            share = min(room_wh[0] / panel.width, room_wh[1] / panel.height)
+            if share >= 1:
+                break
+            panel = replace(panel, scale=max(_SMALLEST_SCALE, panel.scale * min(share, 0.99)))  # sizes are rounded
         return panel
 
     @property
@@ -155,22 +194,23 @@ class Panel:
             return top
         shaded = picture[max(0, top) : top + self.height, first_column : first_column + self.width]
         shaded[:] = (shaded * np.float32(_PANEL_SHADE)).astype(np.uint8)
+        widths = self._column_widths
         for number, row in enumerate(self.rows):
             left = first_column + round(12 * self.scale)
             base = top + self._line_height * (number + 1) - round(10 * self.scale)
-            for text, width in zip(row, self._column_widths, strict=False):
+            for text, width in zip(row, widths, strict=False):
                 cv2.putText(picture, text, (left, base), _FONT, self.scale, colour, self._thickness, cv2.LINE_AA)
                 left += width
         return top + self.height
 
 
-def _draw_job(picture: Image, hud: Hud, scale: float, bottom: int) -> None:
+def _draw_job(picture: Image, hud: Hud, scale: float) -> None:
     """The re-painting in the lower right corner, where nothing else is: how far it is, and the small picture above."""
     if not hud.job:
         return
     height, width = picture.shape[:2]
     panel = Panel.fit([(hud.job,)], scale * 0.75, (width // 2, height))
-    bottom -= panel.height
+    bottom = height - panel.height
     panel.draw(picture, bottom, first_column=max(0, width - panel.width))
     if hud.job_picture is not None:
         small_height, small_width = hud.job_picture.shape[:2]
@@ -183,7 +223,7 @@ def _draw_job(picture: Image, hud: Hud, scale: float, bottom: int) -> None:
 
 def _status_parts(hud: Hud, state: ControlState) -> list[str]:
     parts = [f"{hud.style_number + 1} {hud.style_label}" if not state.shows_original else "original"]
-    if state.effective_strength not in (0.0, 1.0):
+    if not state.shows_original and state.strength < 1:
         parts.append(f"{state.strength:.0%}")
     if state.colours_of_photo:
         parts.append("photo's colours")

@@ -34,6 +34,7 @@ class PaintedFrame:
 
     picture_bgr: painted, colours and strength applied; neither split nor mirrored.
     is_full: painted at the frame's own size and not in the middle of a fade.
+    state: the controls by which it was painted.
     """
 
     frame: Frame
@@ -41,6 +42,7 @@ class PaintedFrame:
     style: int
     processed_wh: tuple[int, int]
     is_full: bool
+    state: ControlState
 
 
 class Painter:
@@ -99,10 +101,11 @@ class Painter:
         size_wh = self._ready_size(frame.size_wh, size_wh)
         painted = self._style_frame(frame, state, size_wh)
         with self._times.stage("composite"):
-            picture, is_fading = self._fade(self._steady(frame, _compose(frame, painted, state), state, size_wh))
+            picture, is_fading = self._fade(self._steady(frame, mix(frame.image_bgr, painted, state), state, size_wh))
         self._last = picture
         self._note_size(size_wh)
-        return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh and not is_fading)
+        is_full = size_wh == frame.size_wh and not is_fading
+        return PaintedFrame(frame, picture, self.style, size_wh, is_full, state)
 
     def paint_alone(self, frame: Frame, state: ControlState) -> PaintedFrame:
         """Paints a frame in the style on show, without regard to any other: several threads may do so at the same time.
@@ -115,9 +118,9 @@ class Painter:
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         painted = self._style_frame(frame, state, size_wh)
         with self._times.stage("composite"):
-            picture = _compose(frame, painted, state)
+            picture = mix(frame.image_bgr, painted, state)
         self._note_size(size_wh)
-        return PaintedFrame(frame, picture, self.style, size_wh, is_full=size_wh == frame.size_wh)
+        return PaintedFrame(frame, picture, self.style, size_wh, size_wh == frame.size_wh, state)
 
     def put_in_line(self, painted: PaintedFrame, state: ControlState) -> PaintedFrame:
         """A frame that was painted alone, after the one before it: steadied, where there is a steadier.
@@ -189,15 +192,9 @@ class Painter:
                 self.smallest_processed_wh = size_wh
 
 
-def _compose(frame: Frame, painted: Image, state: ControlState) -> Image:
-    """Photo and painting as the controls mix them."""
-    return compose(
-        frame.image_bgr,
-        painted,
-        strength=state.effective_strength,
-        colours_of_photo=state.colours_of_photo,
-        split=False,
-    )
+def mix(photo: Image, painted: Image, state: ControlState) -> Image:
+    """Photo and painting, both (H, W, 3) uint8, as the controls ask for them."""
+    return compose(photo, painted, strength=state.effective_strength, colours_of_photo=state.colours_of_photo)
 
 
 def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int]) -> Image:

@@ -173,8 +173,7 @@ class Pipeline:
     @property
     def output_wh(self) -> tuple[int, int] | None:
         """Size of what was written or shown; a file's codec may need one pixel more."""
-        written: tuple[int, int] | None = getattr(self._sink, "output_wh", None)
-        return written or self.frame_wh
+        return self._sink.output_wh or self.frame_wh
 
     def _has_all(self, fetched: int) -> bool:
         """Whether there is no frame after so many of this run."""
@@ -202,7 +201,8 @@ class Pipeline:
         painted = self._painter.paint(frame, state)
         painted_s = self._times.clock()
         self._hand_on(painted, state)
-        self._adapt(self._times.clock() - began_s, painted_s - began_s)
+        if state.effective_strength > 0:  # what was not painted says nothing of what the machine can paint
+            self._adapt(self._times.clock() - began_s, painted_s - began_s)
 
     def _hand_on(self, painted: PaintedFrame, state: ControlState) -> None:
         """Shows or writes a painted frame and gives it to whoever else takes it."""

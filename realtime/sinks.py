@@ -22,14 +22,17 @@ from realtime.program.written_paths import check_writable
 
 WINDOW_NAME = "StyleCam"
 _LARGEST_WINDOW_WH = (1920, 1080)
-_NO_KEY = -1
 
 
 class Sink(Protocol):
     """Takes finished pictures in order."""
 
-    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
-        """Takes a picture (H, W, 3) uint8. Returns the key pressed, or -1.
+    @property
+    def output_wh(self) -> tuple[int, int] | None:
+        """Size of what was written, where it may differ from that of the pictures taken."""
+
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> None:
+        """Takes a picture (H, W, 3) uint8.
 
         Raises:
             OutputError: it cannot be written.
@@ -42,9 +45,10 @@ class Sink(Protocol):
 class NullSink:
     """Throws pictures away: --headless."""
 
-    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+    output_wh = None
+
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> None:
         """Takes a picture and forgets it."""
-        return _NO_KEY
 
     def close(self, complete: bool) -> None:
         """Nothing to finish."""
@@ -56,6 +60,8 @@ class WindowSink:
     Raises:
         OutputError: no display to show it on.
     """
+
+    output_wh = None
 
     def __init__(self) -> None:
         reason = display_problem()
@@ -69,20 +75,18 @@ class WindowSink:
             ) from None
         self.is_closed = False
         self._keys = ShiftedKeys()
-        self._size_wh: tuple[int, int] | None = None
+        self._size_wh: tuple[int, int] | None = None  # of the pictures
+        self._fitted_wh: tuple[int, int] | None = None  # of the pictures that the window was last made to fit
         self._fullscreen = False
         self._was_visible = False
 
-    def write(self, image_bgr: Image, presented_at_s: float | None = None) -> int:
-        """Shows a picture and returns the key that was pressed meanwhile."""
+    def write(self, image_bgr: Image, presented_at_s: float | None = None) -> None:
+        """Shows a picture; what is pressed meanwhile is for `poll`."""
         if self.is_closed:  # showing a picture would open it again
-            return _NO_KEY
-        size_wh = (image_bgr.shape[1], image_bgr.shape[0])
-        if size_wh != self._size_wh:
-            self._size_wh = size_wh
-            cv2.resizeWindow(WINDOW_NAME, *window_size(size_wh))
+            return
+        self._size_wh = (image_bgr.shape[1], image_bgr.shape[0])
+        self._fit()
         cv2.imshow(WINDOW_NAME, image_bgr)
-        return self.poll()
 
     def poll(self) -> int:
         """The key pressed since the last call, or -1; lets the window draw itself."""
@@ -96,6 +100,7 @@ class WindowSink:
             self._fullscreen = wanted
             mode = cv2.WINDOW_FULLSCREEN if wanted else cv2.WINDOW_NORMAL
             cv2.setWindowProperty(WINDOW_NAME, cv2.WND_PROP_FULLSCREEN, mode)
+            self._fit()
 
     def close(self, complete: bool = True) -> None:
         """Takes the window away."""
@@ -104,6 +109,12 @@ class WindowSink:
             cv2.waitKeyEx(1)
         except cv2.error:
             pass  # closed by its button already
+
+    def _fit(self) -> None:
+        """Gives the window the size of a picture of another size; on a full screen later, for Qt would leave it."""
+        if self._size_wh is not None and self._size_wh != self._fitted_wh and not self._fullscreen:
+            self._fitted_wh = self._size_wh
+            cv2.resizeWindow(WINDOW_NAME, *window_size(self._size_wh))
 
     def _watch_close_button(self) -> None:
         """A window that was visible and no longer is was closed; GTK always says -1, which means nothing."""
@@ -131,16 +142,17 @@ class PictureSink:
         note: told where the format cannot hold it.
     """
 
+    output_wh = None
+
     def __init__(
         self, path: Path, overwrite: bool, alpha: Callable[[], Image | None] = lambda: None, note: Note = no_note
     ) -> None:
         self._path, self._alpha, self._note = path, alpha, note
         check_output(path, overwrite)
 
-    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> None:
         """Writes the picture."""
         write_picture(self._path, image_bgr, self._alpha(), self._note)
-        return _NO_KEY
 
     def close(self, complete: bool) -> None:
         """Nothing is open."""

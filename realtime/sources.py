@@ -47,6 +47,7 @@ class PictureSource(Source):
         self._pace = Pace(PICTURE_FPS)
 
     def open(self) -> None:
+        """Reads the picture. Raises SourceError with the reason."""
         original = read_picture(self._path, self._note)
         self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
         picture = scale_picture(original, self._scale)
@@ -57,6 +58,7 @@ class PictureSource(Source):
         self._picture, self.alpha = picture.image_bgr, picture.alpha
 
     def read(self) -> tuple[Image, float | None] | None:
+        """The picture, once, or ten times a second; it has no time."""
         if self._picture is None or (self._read and not self.is_live):
             return None
         if self.is_live:
@@ -65,6 +67,7 @@ class PictureSource(Source):
         return self._picture, None
 
     def close(self) -> None:
+        """Forgets the picture."""
         self._picture = None
 
 
@@ -76,14 +79,19 @@ class DemoSource(Source):
 
     def __init__(self, size_wh: tuple[int, int] | None = None, fps: float | None = None, paced: bool = True) -> None:
         self.is_live = paced
-        self.fps = fps or DEMO_FPS
+        self.fps = self._rate = fps or DEMO_FPS
         self._size_wh = size_wh or DEMO_SIZE_WH
         self._scene: DemoScene | None = None
         self._cancelled = threading.Event()
-        self._pace = Pace(self.fps or DEMO_FPS, wait=self._cancelled.wait)
+        self._pace = Pace(self._rate, wait=self._cancelled.wait)
         self._index = 0
 
     def open(self) -> None:
+        """Lays out the scene.
+
+        Raises:
+            UserError: a size in which it cannot be drawn.
+        """
         if min(self._size_wh) < _SMALLEST_DEMO or max(self._size_wh) > _LARGEST_DEMO:
             raise UserError(
                 f"--size: the demo is drawn from {_SMALLEST_DEMO} to {_LARGEST_DEMO} pixels on a side, "
@@ -92,13 +100,14 @@ class DemoSource(Source):
         self._scene = DemoScene(self._size_wh)
 
     def read(self) -> tuple[Image, float | None] | None:
+        """The next picture, when it is due where the demo is paced, else with its time in seconds."""
         if self._scene is None:
             return None
         if self.is_live:
             self._pace.wait()
         if self._cancelled.is_set():
             return None
-        time_s = self._index / (self.fps or DEMO_FPS)
+        time_s = self._index / self._rate
         self._index += 1
         return self._scene.draw(time_s), None if self.is_live else time_s
 
@@ -107,6 +116,7 @@ class DemoSource(Source):
         self._cancelled.set()
 
     def close(self) -> None:
+        """Forgets the scene."""
         self._scene = None
 
 
@@ -132,10 +142,16 @@ class PacedFile(Source):
         self._started_s: float | None = None
 
     def open(self) -> None:
+        """Opens the file. Raises SourceError with the reason."""
         self.file.open()
         self.fps, self.frame_count = self.file.fps, self.file.frame_count
 
     def read(self) -> tuple[Image, float | None] | None:
+        """The next picture once it is due, without a time, as a camera gives it; None at the end.
+
+        Raises:
+            SourceError: the file ended damaged.
+        """
         try:
             found = self.file.read()
         finally:  # a damaged end raises, and is counted
@@ -155,6 +171,7 @@ class PacedFile(Source):
         self.file.cancel()
 
     def close(self) -> None:
+        """Closes the file."""
         self.file.close()
 
 
@@ -166,6 +183,7 @@ def choose_source(
     has_window: bool = True,
     as_camera: bool = False,
     as_still: bool = False,
+    square_pixels: bool = False,
     excerpt: Excerpt | None = None,
     note: Note = no_note,
 ) -> Source:
@@ -177,6 +195,7 @@ def choose_source(
         has_window: a still is repeated, and the demo paced, only for a window.
         as_camera: play a file at its own pace, the newest frame wins.
         as_still: of an animated picture only the first is wanted.
+        square_pixels: bring a video file's pixels to square ones, where nothing that is written can state their shape.
         excerpt: the part of a video file that is wanted, and the size of a file's pictures.
         note: told what of a picture or a video's frames was changed, and what is asked in vain.
     Raises:
@@ -214,8 +233,9 @@ def choose_source(
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureSource(path, has_window, note, excerpt.scale)
     from realtime.video.reader import VideoFileSource  # PyAV takes a fifth of a second to load: only for files
+    from realtime.video.square_pixels import SquareVideoSource
 
-    file = VideoFileSource(path, excerpt, note)
+    file = (SquareVideoSource if square_pixels else VideoFileSource)(path, excerpt, note)
     return PacedFile(file) if as_camera else file
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 STAGES = ("capture", "style", "composite", "present")
 _KEPT = 20_000  # values of the longest runs beyond which the oldest are forgotten
+_STALE_S = 2.0  # after the last frame, its rate says nothing any more; the slowest machines need a second for a frame
 
 
 class RunTimes:
@@ -55,16 +56,23 @@ class RunTimes:
 
     @property
     def recent_fps(self) -> float:
-        """Frames a second over the last second."""
-        if len(self._recent) < 2:
+        """Frames a second over the last second; 0 where no frame comes any more."""
+        recent = self._of_late()
+        if len(recent) < 2:
             return 0.0
-        span = self._recent[-1][0] - self._recent[0][0]
-        return (len(self._recent) - 1) / span if span > 0 else 0.0
+        span = recent[-1][0] - recent[0][0]
+        return (len(recent) - 1) / span if span > 0 else 0.0
 
     @property
     def recent_latency_ms(self) -> float:
-        """Median latency over the last second."""
-        return percentile([latency for _, latency in self._recent], 50)
+        """Median latency over the last second; 0 where no frame comes any more."""
+        return percentile([latency for _, latency in self._of_late()], 50)
+
+    def _of_late(self) -> deque[tuple[float, float]]:
+        """When frames were shown and their latencies, over the second before the last one."""
+        if self._recent and self._recent[-1][0] < self.clock() - _STALE_S:
+            self._recent.clear()
+        return self._recent
 
     @property
     def seconds(self) -> float:

@@ -468,7 +468,7 @@ def read_clip(path: Path) -> list[Image]:
 class FakeWindow(WindowSink):
     """A window that keeps what it is shown and presses keys by a script.
 
-    keys: one for each call of write or poll; afterwards none is pressed.
+    keys: one for each call of poll; afterwards none is pressed.
     close_after: pictures after which the close button is pressed.
     """
 
@@ -482,17 +482,16 @@ class FakeWindow(WindowSink):
         self.fullscreen: list[bool] = []
         self.finished = 0
 
-    def write(self, image_bgr: Image, presented_at_s: float | None = None) -> int:
+    def write(self, image_bgr: Image, presented_at_s: float | None = None) -> None:
         """Keeps a copy of the picture."""
         self.shown.append(image_bgr.copy())
         if self.close_after is not None and len(self.shown) >= self.close_after:
             self.is_closed = True
-        return self._press()
 
     def poll(self) -> int:
-        """Counts the call."""
+        """Counts the call and presses the next key."""
         self.polled += 1
-        return self._press()
+        return self.keys.pop(0) if self.keys else -1
 
     def set_fullscreen(self, wanted: bool) -> None:
         """Keeps the wish."""
@@ -501,9 +500,6 @@ class FakeWindow(WindowSink):
     def close(self, complete: bool = True) -> None:
         """Counts the call."""
         self.finished += 1
-
-    def _press(self) -> int:
-        return self.keys.pop(0) if self.keys else -1
 
 
 # ------------------------------------------------------------------------------------------------- servers

@@ -13,9 +13,9 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from realtime.frame import Image
-from realtime.video.assembly import Soundtrack
 from realtime.video.encoder import VideoForm
 from realtime.video.excerpt import Excerpt
+from realtime.video.other_tracks import Soundtrack
 from realtime.video.reader import VideoFileSource
 from realtime.video.writer import VideoFileSink
 
@@ -52,6 +52,7 @@ def write_film(
     options: dict[str, str] | None = None,
     pixel_aspect: Fraction | None = None,
     sound_s: float | None = None,
+    words_s: float = 0.1,
 ) -> Path:
     """A film with the given frames.
 
@@ -59,7 +60,7 @@ def write_film(
         times_s: of each frame; 25 a second by default.
         matrix: tagged, and used to make YUV; None leaves it untagged and uses BT.601.
         sound: codec of a sound track as long as the film, silent but for the clicks.
-        subtitles: (start, text), a tenth of a second each.
+        subtitles: (start, text), shown for words_s seconds each.
         chapters: (start, end, title).
         pixel_aspect: width of a pixel over its height.
         sound_s: length of the sound where it is not the film's.
@@ -99,7 +100,7 @@ def write_film(
             data = words.encode()
             packet: Any = av.Packet(struct.pack(">H", len(data)) + data if subtitle_codec == "mov_text" else data)
             packet.pts = packet.dts = round(start_s * 1000)
-            packet.duration, packet.time_base, packet.stream = 100, tick, text
+            packet.duration, packet.time_base, packet.stream = round(words_s * 1000), tick, text
             container.mux(packet)
     return path
 
@@ -145,6 +146,12 @@ def remux(film: Path, path: Path, keeps: Callable[[Any], bool]) -> Path:
     return path
 
 
+def joined_film(film: Path, path: Path, times: int = 2) -> Path:
+    """A transport stream put behind itself: its clock begins anew."""
+    path.write_bytes(film.read_bytes() * times)
+    return path
+
+
 def copy_film(film: Path, made: Path, excerpt: Excerpt | None = None) -> list[str]:
     """A film read and written with its tracks; what was noted."""
     notes: list[str] = []
@@ -153,8 +160,10 @@ def copy_film(film: Path, made: Path, excerpt: Excerpt | None = None) -> list[st
     source.open()
     form = VideoForm(source.average_rate, source.time_base, source.start_s, source.colours)
     end_s = None if excerpt.end_s is None else excerpt.end_s - excerpt.start_s
-    soundtrack = Soundtrack(film, source.origin_s, bool(excerpt.start_s), end_s)
-    sink = VideoFileSink(made, form, overwrite=False, soundtrack=soundtrack, note=notes.append)
+    soundtrack = Soundtrack(film, source.origin_s, bool(excerpt.start_s), end_s, restarts_s=source.restarts_s)
+    sink = VideoFileSink(
+        made, form, overwrite=False, soundtrack=soundtrack, last_shown_s=source.last_shown_s, note=notes.append
+    )
     while (found := source.read()) is not None:
         sink.write(*found)
     source.close()

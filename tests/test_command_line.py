@@ -51,6 +51,7 @@ from tests.fakes import (
     wait_until,
     write_clip,
     write_foreign_onnx,
+    write_style,
 )
 from tests.films import write_film
 from tests.program import ROOT, TIME_LIMIT_S, RunCam, pipe_without_reader
@@ -616,7 +617,7 @@ def test_names_longer_than_a_file_system_takes(run_cam: RunCam, clip: Path, argu
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("option", ["--list-styles", "--doctor"])
+@pytest.mark.parametrize("option", ["--list-styles", "--doctor", "--help", "--version"])
 def test_an_answer_that_nobody_reads_ends_with_5_in_silence(
     command: list[str], work: Path, environment: dict[str, str], unbuffered: str, option: str
 ) -> None:
@@ -630,15 +631,23 @@ def test_an_answer_that_nobody_reads_ends_with_5_in_silence(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("option", ["--list-styles", "--help", "--version"])
 def test_an_answer_that_a_disk_does_not_take_ends_with_5(
-    command: list[str], work: Path, environment: dict[str, str], unbuffered: str
+    command: list[str], work: Path, environment: dict[str, str], unbuffered: str, option: str
 ) -> None:
     changed = environment | {"PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [*command, "--list-styles"], cwd=work, env=changed, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+            [*command, option], cwd=work, env=changed, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
         )
     assert (done.returncode, done.stderr) == (EXIT_OUTPUT, b"error: the output cannot be written (No space left on device)\n")
+
+
+def test_names_are_told_to_a_terminal_of_few_letters(run_cam: RunCam, tmp_path: Path) -> None:
+    write_style(tmp_path / "mine", "leger", artist="Fernand Léger")
+    outcome = run_cam("--list-styles", "--styles", tmp_path / "mine", PYTHONIOENCODING="ascii")
+    outcome.succeeds()
+    assert r"Fernand L\xe9ger" in outcome.output
 
 
 def run_unread(command: list[str], work: Path, environment: dict[str, str], *arguments: object) -> int:
@@ -687,6 +696,18 @@ def test_a_film_is_painted_without_stdout_and_stderr(command: list[str], work: P
     done = subprocess.run(["sh", "-c", line], cwd=work, env=environment, timeout=60, check=False)
     assert done.returncode == EXIT_DONE
     assert len(read_clip(work / "out.mp4")) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+@pytest.mark.parametrize("closed", ["<&- 2>&-", "<&- >&- 2>&-"])
+def test_pictures_are_read_and_painted_without_stdin_and_stderr(
+    command: list[str], work: Path, environment: dict[str, str], closed: str
+) -> None:
+    write_picture(work / "photo.png", noisy_picture())
+    line = f"{shlex.join([*command, '--source', 'photo.png', '--output', 'out.png'])} {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=work, env=environment, stdout=subprocess.DEVNULL, timeout=60, check=False)
+    assert done.returncode == EXIT_DONE
+    assert (work / "out.png").is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -879,6 +900,23 @@ def test_statistics_do_not_replace_a_pipe(run_cam: RunCam, tmp_path: Path) -> No
     found = json.loads(os.read(reader, 1 << 20))
     os.close(reader)
     assert (found["frames_styled"], pipe.is_fifo()) == (2, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of POSIX")
+def test_statistics_that_nobody_reads_keep_no_interrupted_run(
+    command: list[str], work: Path, environment: dict[str, str]
+) -> None:
+    os.mkfifo(work / "stats")
+    arguments = ["--source", "demo", "--live", "--size", "64x64", "--headless", "--record", "--stats", "stats"]
+    with subprocess.Popen([*command, *arguments], cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            wait_until(lambda: any(path.stat().st_size > 0 for path in work.glob("recordings/*.mp4")), timeout_s=120.0)
+            program.send_signal(signal.SIGTERM)
+            errors = program.communicate(timeout=TIME_LIMIT_S)[1]
+        finally:
+            program.kill()
+    assert program.returncode == EXIT_INTERRUPTED
+    assert errors.splitlines()[-1] == "error: --stats stats: not written, as nobody read it until the program was interrupted"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how Linux knows homes")

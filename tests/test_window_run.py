@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.fakes import (
     wait_until,
     write_clip,
 )
+from tests.films import write_film
 
 QUIT = ord("q")
 
@@ -166,6 +168,14 @@ def test_clip_is_shown_to_its_end_at_its_own_pace(
     found = json.loads(stats.read_text(encoding="utf-8"))
     assert (found["frames_in"], found["frames_styled"], found["frames_dropped"]) == (4, 4, 0)
     assert given == [RunOptions(max_frames=None, paced=True, progress=False)]
+
+
+def test_clip_whose_pixels_are_not_square_is_shown_as_players_show_it(
+    stage: Stage, styles_folder: Path, tmp_path: Path
+) -> None:
+    film = write_film(tmp_path / "in.mp4", [noisy_picture((96, 64))] * 2, pixel_aspect=Fraction(4, 3))
+    assert start(styles_folder, "--source", str(film)) == EXIT_DONE
+    assert [picture.shape for picture in stage.windows[0].shown] == [(64, 128, 3)] * 2
 
 
 @pytest.mark.usefixtures("camera")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from realtime.compositor import compose
 from realtime.controls import ControlState
 from realtime.errors import UserError
 from realtime.frame import Image
@@ -18,7 +17,7 @@ from realtime.live.messages import Messages
 from realtime.live.repaint import Repainter, RepaintStatus
 from realtime.live.snapshots import OnSaved, Snapshot, SnapshotFolder
 from realtime.outlets.recorder import Recorder
-from realtime.painter import PaintedFrame, Painter
+from realtime.painter import PaintedFrame, Painter, mix
 from realtime.studio import Studio
 
 
@@ -76,10 +75,15 @@ class Errands:
         return state
 
     def take(self, painted: PaintedFrame, state: ControlState) -> None:
-        """Takes the snapshots that were asked for of this frame, and hands on those that are to be re-painted."""
+        """Takes the snapshots that were asked for of this frame, and hands on those that are to be re-painted.
+
+        Args:
+            painted: what is on show; a snapshot has the look with which it was painted.
+            state: the controls as they are now, which may ask for another look already.
+        """
         while self._snapshots_started < state.snapshots_asked:
             self._snapshots_started += 1
-            self._save_snapshot(painted, state, None)
+            self._save_snapshot(painted, None)
         while self._repaints_started < state.repaints_asked:
             self._repaints_started += 1
             try:
@@ -87,7 +91,7 @@ class Errands:
             except UserError as error:
                 self._messages.say(str(error))
                 continue
-            self._save_snapshot(painted, state, partial(self._hand_on, style_picture))
+            self._save_snapshot(painted, partial(self._hand_on, style_picture))
 
     def recording_status(self) -> str:
         """Time and size of the recording that runs, or nothing."""
@@ -97,9 +101,9 @@ class Errands:
         """How far the re-painting is, and what it looks like."""
         return self._repainter.status
 
-    def _save_snapshot(self, painted: PaintedFrame, state: ControlState, then: OnSaved | None) -> None:
+    def _save_snapshot(self, painted: PaintedFrame, then: OnSaved | None) -> None:
         photo = painted.frame.image_bgr
-        self._snapshots.save(self._at_full_size(painted, state), photo, self._style_name(painted.style), then)
+        self._snapshots.save(self._at_full_size(painted), photo, self._style_name(painted.style), then)
 
     def _hand_on(self, style_picture: Path, snapshot: Snapshot) -> None:
         assert snapshot.path is not None and snapshot.original is not None
@@ -108,18 +112,12 @@ class Errands:
     def _style_name(self, style: int) -> str:
         return self._studio.styles[style].name
 
-    def _at_full_size(self, painted: PaintedFrame, state: ControlState) -> Callable[[], Image]:
+    def _at_full_size(self, painted: PaintedFrame) -> Callable[[], Image]:
         """The picture as shown, or a way to paint it again at full size on the snapshot thread."""
         if painted.is_full:
             return lambda: painted.picture_bgr
         stylizer, photo = self._painter.stylizer, painted.frame.image_bgr
-        return lambda: compose(
-            photo,
-            stylizer.style(photo),
-            strength=state.effective_strength,
-            colours_of_photo=state.colours_of_photo,
-            split=False,
-        )
+        return lambda: mix(photo, stylizer.style(photo), painted.state)
 
     def _take_up_styles(self, state: ControlState) -> ControlState:
         while self._watch is not None and not self._watch.arrived.empty():
@@ -137,10 +135,10 @@ class Errands:
         try:
             while True:
                 snapshot = self._snapshots.done.get_nowait()
-                if snapshot.path is None:
-                    self._messages.say(f"no snapshot: {snapshot.problem}")
-                else:
+                if snapshot.path is not None:
                     self.snapshots_written += 1
-                    self._messages.say(f"snapshot {self.snapshots_written}: {snapshot.path.name}")
+                    self._messages.say(snapshot.failure or f"snapshot {self.snapshots_written}: {snapshot.path.name}")
+                else:
+                    self._messages.say(snapshot.failure)
         except queue.Empty:
             pass

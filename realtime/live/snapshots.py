@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +24,21 @@ Now = Callable[[], time.struct_time]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A finished snapshot, or why there is none."""
+    """What became of a snapshot.
+
+    path: of the painting; None where nothing was kept.
+    problem: why it is missing, or where it is kept, why its original is.
+    """
 
     path: Path | None
     problem: str = ""
+
+    @property
+    def failure(self) -> str:
+        """What is to be told of it; empty where both pictures are there."""
+        if self.path is None:
+            return f"no snapshot: {self.problem}"
+        return f"snapshot {self.path.name}: kept without its original: {self.problem}" if self.problem else ""
 
     @property
     def original(self) -> Path | None:
@@ -67,7 +80,7 @@ class SnapshotFolder:
             paint: gives the painted picture at full size; called on the snapshot thread.
             photo: the frame as it came from the camera.
             style_name: part of the file's name.
-            then: called on the snapshot thread with a snapshot that was written.
+            then: called on the snapshot thread with a snapshot of which both pictures were written; must not raise.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
@@ -82,10 +95,8 @@ class SnapshotFolder:
         """What went wrong with snapshots that nobody has taken out of `done`."""
         left: list[str] = []
         while not self.done.empty():
-            snapshot = self.done.get()
-            if snapshot.path is None:
-                left.append(snapshot.problem)
-        return left
+            left.append(self.done.get().failure)
+        return list(filter(None, left))
 
     def close(self) -> None:
         """Waits until all snapshots that were asked for are written, or half a minute: what is left is given up and told."""
@@ -109,16 +120,46 @@ class SnapshotFolder:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
+            snapshot = self._write(job)
+            self.done.put(snapshot)
+            if job.then is not None and not snapshot.problem:
+                job.then(snapshot)
+
+    def _write(self, job: _Job) -> Snapshot:
+        """Writes both pictures; what was written before a failure is kept."""
+        path: Path | None = None
+        try:
+            path = self._write_painting(job.paint(), job.style_name)
+            write_picture(original_of(path), job.photo)
+        except Exception as error:  # a failed snapshot must never end the live picture
+            return Snapshot(path, str(error) or type(error).__name__)
+        return Snapshot(path)
+
+    def _write_painting(self, painting: Image, style_name: str) -> Path:
+        path = self._take_name(style_name)
+        try:
+            write_picture(path, painting)
+        except Exception:
+            with suppress(OSError):
+                path.unlink()
+            raise
+        return path
+
+    def _take_name(self, style_name: str) -> Path:
+        """Begins an empty file under a free name: another program that uses the folder takes the next one.
+
+        Raises:
+            OutputError: the folder cannot be made, or takes no files.
+        """
+        while True:
+            path = dated_path(self._folder, style_name, ".png", self._now)
             try:
-                path = dated_path(self._folder, job.style_name, ".png", self._now)
-                write_picture(path, job.paint())
-                write_picture(original_of(path), job.photo)
-                snapshot = Snapshot(path)
-                self.done.put(snapshot)
-                if job.then is not None:
-                    job.then(snapshot)
-            except Exception as error:  # a failed snapshot must never end the live picture
-                self.done.put(Snapshot(None, str(error)))
+                path.open("xb").close()
+            except FileExistsError:
+                continue  # the other one was faster
+            except OSError as error:
+                raise OutputError(f"picture {path}: cannot be written ({error.strerror})") from None
+            return path
 
 
 def original_of(snapshot: Path) -> Path:
@@ -141,6 +182,6 @@ def dated_path(folder: Path, style_name: str, suffix: str, now: Now = time.local
     number = 1
     while True:
         path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}")
-        if not path.exists():
+        if not os.path.lexists(path):  # a link that leads nowhere takes a name too
             return path
         number += 1

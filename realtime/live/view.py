@@ -45,27 +45,22 @@ class LiveView:
         self._window, self._studio, self._painter = window, studio, painter
         self._errands, self._messages = errands, messages
         self._times, self._source = times, source
-        self._last_shown: Image | None = None
+        self._last: PaintedFrame | None = None  # the frame on show
         self._warned_of: tuple[int, str] | None = None  # style and what is wrong with it, said while it is wanted
         self.frames_dropped = 0
 
     def show(self, painted: PaintedFrame) -> None:
         """Shows a frame and takes the keys pressed meanwhile."""
-        photo, picture = painted.frame.image_bgr, painted.picture_bgr
-        if self.state.mirror:
-            picture = np.asarray(cv2.flip(picture, 1), np.uint8)
-        if self.state.split:
-            picture = split_view(np.asarray(cv2.flip(photo, 1), np.uint8) if self.state.mirror else photo, picture)
-        self._last_shown = picture
+        self._last = painted
+        picture = self._as_seen(painted)
         self.state = self._errands.follow(self.state)
         self._warn_of_style()
         self._present(picture, self._messages.current(), painted.processed_wh)
         self._times.frame_shown(painted.frame.captured_at_s)
-        self._errands.take(painted, self.state)
 
     def wait(self, message: str) -> None:
         """Shows the last picture with a message while no frame comes, and takes keys."""
-        picture = self._last_shown if self._last_shown is not None else np.zeros((480, 640, 3), np.uint8)
+        picture = self._as_seen(self._last) if self._last is not None else np.zeros((480, 640, 3), np.uint8)
         self.state = self._errands.follow(self.state)
         self._present(picture, "\n".join(filter(None, (message, self._messages.current()))), None)
 
@@ -87,12 +82,14 @@ class LiveView:
             message=message,
             recording=self._errands.recording_status(),
             job=repaint.line,
-            job_picture=self._as_shown(repaint.picture),
+            job_picture=self._mirrored(repaint.picture) if repaint.picture is not None else None,
             details=self._details(picture, processed_wh) if self.state.diagnostics else (),
         )
-        self._take_key(self._window.write(draw_overlay(picture, hud, self.state)))
+        self._window.write(draw_overlay(picture, hud, self.state))
+        self._take_key(self._window.poll())
 
     def _take_key(self, code: int) -> None:
+        """Turns a key into the next state; a snapshot that it asks for is of what is on show now."""
         if self._window.is_closed:
             self.state = replace(self.state, quit=True)
             return
@@ -101,10 +98,17 @@ class LiveView:
             before, self.state = self.state, apply_command(self.state, press)
             if self.state.fullscreen != before.fullscreen:
                 self._window.set_fullscreen(self.state.fullscreen)
+        if self._last is not None:
+            self._errands.take(self._last, self.state)
 
-    def _as_shown(self, small: Image | None) -> Image | None:
-        """A small picture as in a mirror where the large one is."""
-        return np.asarray(cv2.flip(small, 1), np.uint8) if small is not None and self.state.mirror else small
+    def _as_seen(self, painted: PaintedFrame) -> Image:
+        """A painted frame mirrored and split as the controls are now."""
+        photo, picture = painted.frame.image_bgr, self._mirrored(painted.picture_bgr)
+        return split_view(self._mirrored(photo), picture) if self.state.split else picture
+
+    def _mirrored(self, picture: Image) -> Image:
+        """A picture as in a mirror, where that is wanted."""
+        return np.asarray(cv2.flip(picture, 1), np.uint8) if self.state.mirror else picture
 
     def _warn_of_style(self) -> None:
         wanted = self.state.style

@@ -14,16 +14,17 @@ class JpegSlot:
     """Holds one picture and what it looks like encoded; older ones are gone.
 
     Args:
-        encode: picture -> bytes.
+        encode: picture -> bytes; None for one that cannot be encoded, which is left out.
     """
 
-    def __init__(self, encode: Callable[[Image], bytes]) -> None:
+    def __init__(self, encode: Callable[[Image], bytes | None]) -> None:
         self.pictures_encoded = self.pictures_sent = self.pictures_skipped = 0
         self.viewers = self.most_viewers = 0
         self._encode = encode
         self._changed = threading.Condition()
         self._picture: Image | None = None
         self._number = 0  # of the newest picture
+        self._tried = 0  # number of the newest picture that was given to the encoder
         self._jpeg = b""
         self._jpeg_number = 0  # of the picture that is encoded
         self._is_closed = False
@@ -87,14 +88,16 @@ class JpegSlot:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._is_closed or (self.viewers and self._jpeg_number < self._number))
+                self._changed.wait_for(lambda: self._is_closed or (self.viewers and self._tried < self._number))
                 if self._is_closed:
                     return
-                picture, number = self._picture, self._number
+                picture, self._tried = self._picture, self._number
             assert picture is not None
             jpeg = self._encode(picture)
+            if jpeg is None:
+                continue
             with self._changed:
-                self._jpeg, self._jpeg_number = jpeg, number
+                self._jpeg, self._jpeg_number = jpeg, self._tried
                 self.pictures_encoded += 1
                 self._changed.notify_all()
 

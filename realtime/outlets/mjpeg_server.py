@@ -96,6 +96,7 @@ class MjpegServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = _MOST_CONNECTIONS  # that may come at once
     # On Windows the same option would let two programs listen on one port.
     allow_reuse_address = os.name != "nt"
 
@@ -191,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(503, "text/plain", b"There is no picture yet.\n")
         else:
             self._answer(200, "image/jpeg", jpeg)
+            if self.command != "HEAD":
+                self.server.slot.count(sent=1, skipped=0)
 
     def _send_stream(self) -> None:
         self._begin(200, f"multipart/x-mixed-replace; boundary={_BOUNDARY}", {})
@@ -271,7 +274,10 @@ def _is_own_name(host: str, names: frozenset[str]) -> bool:
     return True
 
 
-def _encode(picture_bgr: Image) -> bytes:
-    done, data = cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    assert done
-    return data.tobytes()
+def _encode(picture_bgr: Image) -> bytes | None:
+    """None for a picture that JPEG cannot hold: of more than 65,500 pixels on a side."""
+    with contextlib.suppress(cv2.error):  # as some versions say it
+        done, data = cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        if done:
+            return data.tobytes()
+    return None

@@ -195,9 +195,9 @@ class _Session:
 
     def _record(self) -> None:
         # PyAV takes a fifth of a second to load: only for those who record.
-        from realtime.outlets.recording_file import RecordingFile
+        from realtime.outlets.recording_file import begin_recording
 
-        path = self.free_path()
+        self.free_path()  # a folder that cannot be made is told now, not with the first frame
         self._is_ready.set()
         file: RecordingFile | None = None
         started_s, size_wh = 0.0, (0, 0)
@@ -206,10 +206,11 @@ class _Session:
                 if file is None or frame.size_wh != size_wh:
                     if file is not None:
                         self._close(file)
-                        path = self.free_path()
-                        self.tell(f"the picture's size changed; recording goes on in {path.name}")
-                    file, started_s, size_wh = RecordingFile(path, frame.size_wh), frame.captured_at_s, frame.size_wh
+                    started_s, size_wh = frame.captured_at_s, frame.size_wh
+                    file = begin_recording(self.free_path, size_wh)
                     self.files.append(file)
+                    if len(self.files) > 1:
+                        self.tell(f"the picture's size changed; recording goes on in {file.path.name}")
                 file.write(frame.picture_bgr, frame.captured_at_s - started_s)
                 self.progress = _Progress(file.seconds, file.bytes)
             if file is None:
@@ -236,8 +237,9 @@ class _Session:
     def _next(self) -> RecordedFrame | None:
         """The next frame; None when the recording is over and the queue is empty."""
         while True:
+            is_ending = self._ending.is_set()  # asked before: the last frame may come after the queue was found empty
             try:
                 return self._frames.get(timeout=0.05)
             except queue.Empty:
-                if self._ending.is_set():
+                if is_ending:
                     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class RecordingFile:
         path: must not exist.
         size_wh: of every picture; an odd side gains a row or column, since 4:2:0 colour holds even ones only.
     Raises:
+        FileExistsError: it exists.
         OutputError: the file cannot be made.
     """
 
@@ -49,6 +52,8 @@ class RecordingFile:
         self._last_key_s = -_KEY_EVERY_S
         try:
             self._disk = _Disk(path)
+        except FileExistsError:
+            raise
         except OSError as error:
             raise _unwritable(path, error) from None
         self._container: Any = av.open(self._disk, "w", format="mp4", options=_CONTAINER_OPTIONS)
@@ -124,6 +129,19 @@ class RecordingFile:
             "threads": str(max(1, min(4, (os.cpu_count() or 1) // 4))),  # the cores belong to the live picture
         }
         return stream
+
+
+def begin_recording(free_path: Callable[[], Path], size_wh: tuple[int, int]) -> RecordingFile:
+    """A recording under a name that is free; where another program takes it first, under the next one.
+
+    Args:
+        free_path: gives a name that is free at this moment.
+    Raises:
+        OutputError: the file cannot be made.
+    """
+    while True:
+        with suppress(FileExistsError):
+            return RecordingFile(free_path(), size_wh)
 
 
 class _Disk:

@@ -6,6 +6,7 @@ import importlib
 import platform
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from realtime.errors import ModelError, OutputError, first_line
@@ -109,7 +110,8 @@ class VirtualCamera:
             self._tell(f"virtual camera stopped: {first_line(error)}")
             self._on_failure()
         finally:
-            self._camera.close()
+            with suppress(Exception):  # a driver that cannot close ends nothing else: all pictures are sent
+                self._camera.close()
 
     def _next(self) -> Image | None:
         with self._changed:

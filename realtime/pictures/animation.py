@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.errors import SourceError
 from realtime.frame import Image
+from realtime.pictures.colour_profiles import to_srgb
 from realtime.pictures.files import as_bgr, check_size, on_white, open_picture, scale_picture
+from realtime.program.notes import no_note
 from realtime.source import Source
 from realtime.video.excerpt import Scale
 from realtime.video.repeatable import describe_file
@@ -34,7 +36,7 @@ def is_animated(path: Path) -> bool:
 
 
 class AnimatedPicture(Source):
-    """The pictures of an animation in order, on white where they are transparent; played once.
+    """The pictures of an animation in order, in sRGB, on white where they are transparent; played once.
 
     damaged_packets: always 0; a damaged animation ends with an error.
     average_rate: frames a second by the time of the first picture; known once open.
@@ -53,6 +55,7 @@ class AnimatedPicture(Source):
         self.fps: float | None = None
         self.average_rate = Fraction(1000, round(_USUAL_MS))
         self.skipped_frames = 0
+        self._last_shown_s = (0.0, 0.0)
         self._cancelled = threading.Event()
         self._path = path
         self._opened = contextlib.ExitStack()
@@ -79,11 +82,16 @@ class AnimatedPicture(Source):
         while self._next - self._first < (self.frame_count or 0) and not self._cancelled.is_set():
             self._seek()
             at_s = self._at_ms / 1000
+            self._last_shown_s = (at_s, self._duration_ms() / 1000)
             self._at_ms += self._duration_ms()
             self._next += 1
             if self._next - self._first > self.skipped_frames:
                 return self._shown(self._picture), at_s
         return None
+
+    def last_shown_s(self) -> tuple[float, float]:
+        """Time of the picture that was read last, and how long it is shown, in seconds."""
+        return self._last_shown_s
 
     def frame_settings(self) -> dict[str, Any]:
         """What the frames depend on, for comparing with an earlier run."""
@@ -98,7 +106,7 @@ class AnimatedPicture(Source):
         self._picture = None
 
     def _shown(self, picture: PIL.Image.Image) -> Image:
-        found = scale_picture(as_bgr(picture), self._scale)
+        found = scale_picture(as_bgr(to_srgb(picture, no_note)), self._scale)
         return found.image_bgr if found.alpha is None else on_white(found.image_bgr, found.alpha)
 
     def _seek(self) -> None:

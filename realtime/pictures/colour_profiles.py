@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import PIL.Image  # only files need it: the live picture starts without
     import PIL.ImageCms
 
+_MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "PA", "CMYK", "LAB", "I;16", "I;16L", "I;16B"})
+
 
 def has_other_colours(image: PIL.Image.Image) -> bool:
     """Whether a picture brings along a usable profile of colours that are not sRGB's."""
@@ -27,7 +29,7 @@ def _other_profile(image: PIL.Image.Image) -> PIL.ImageCms.ImageCmsProfile | Non
         ValueError: it has one that cannot be used.
     """
     data = image.info.get("icc_profile")
-    if not data or image.mode not in ("RGB", "RGBA", "L", "LA", "CMYK", "LAB"):
+    if not data or image.mode not in _MODES:
         return None
     import PIL.ImageCms
 
@@ -44,8 +46,7 @@ def to_srgb(image: PIL.Image.Image, note: Note) -> PIL.Image.Image:
         source = _other_profile(image)
         if source is None:
             return image
-        alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
-        opaque = image.convert({"RGBA": "RGB", "LA": "L"}.get(image.mode, image.mode))
+        opaque, alpha = _without_transparency(image)
         converted, name = _converted(opaque, source)
     except ValueError:
         note("a colour profile that cannot be used is left aside")
@@ -54,6 +55,15 @@ def to_srgb(image: PIL.Image.Image, note: Note) -> PIL.Image.Image:
     if alpha is not None:
         converted.putalpha(alpha)
     return converted
+
+
+def _without_transparency(image: PIL.Image.Image) -> tuple[PIL.Image.Image, PIL.Image.Image | None]:
+    """A picture in a mode that can be converted, and its transparency, be it a channel, in a palette or one colour's."""
+    if not image.has_transparency_data or image.mode.startswith("I"):
+        return image.convert("RGB") if image.mode == "P" else image, None
+    is_grey = image.mode in ("L", "LA")
+    with_alpha = image.convert("LA" if is_grey else "RGBA")
+    return with_alpha.convert("L" if is_grey else "RGB"), with_alpha.getchannel("A")
 
 
 def _converted(image: PIL.Image.Image, source: PIL.ImageCms.ImageCmsProfile) -> tuple[PIL.Image.Image, str]:

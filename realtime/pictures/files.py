@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from realtime.errors import OutputError, SourceError, first_line
+from realtime.errors import OutputError, SourceError, UserError, first_line
 from realtime.frame import Image
 from realtime.networks.memory import available_bytes
 from realtime.pictures.colour_profiles import to_srgb
@@ -88,11 +88,16 @@ def scale_picture(picture: Picture, scale: Scale) -> Picture:
 
     Args:
         scale: factor, or box (width, height) that the picture is fitted into; None leaves the size.
+    Raises:
+        UserError: the picture would become larger than fits into memory.
     """
     size_wh = (picture.image_bgr.shape[1], picture.image_bgr.shape[0])
     wanted_wh = scaled_size(size_wh, scale)
     if wanted_wh == size_wh:
         return picture
+    problem = _problem_of_size(wanted_wh) if wanted_wh > size_wh else ""
+    if problem:
+        raise UserError(f"--scale: {size_wh[0]}x{size_wh[1]} enlarged to {problem}; give a smaller scale")
     method = cv2.INTER_AREA if wanted_wh[0] < size_wh[0] else cv2.INTER_CUBIC
     image_bgr, alpha = (
         None if plane is None else np.asarray(cv2.resize(plane, wanted_wh, interpolation=method), np.uint8)
@@ -216,7 +221,8 @@ def _convert(opened: PIL.Image.Image, note: Note) -> Picture:
     if any(";16" in str(tile) for tile in getattr(opened, "tile", ())) or opened.mode.startswith("I;16"):
         note("16 bits a channel are reduced to 8, which is what the networks paint in")
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:  # a camera's MPO holds small copies beside the photo
-        note("the file holds several pictures and only the first is painted; give a video or %04d.png as --output to paint all")
+        hint = "; give a video or %04d.png as --output to paint all" if opened.format in ("PNG", "WEBP") else ""
+        note(f"the file holds several pictures and only the first is painted{hint}")
     with warnings.catch_warnings(), silent_libraries():
         warnings.simplefilter("ignore")
         opened.load()
@@ -244,11 +250,18 @@ def check_size(path: Path, size_wh: tuple[int, int]) -> None:
     Raises:
         SourceError: with the size found.
     """
+    problem = _problem_of_size(size_wh)
+    if problem:
+        raise SourceError(f"picture {path}: {problem}; make it smaller first")
+
+
+def _problem_of_size(size_wh: tuple[int, int]) -> str:
+    """Why a picture of a size cannot be painted; empty where it can."""
     pixels = size_wh[0] * size_wh[1]
-    found = f"picture {path}: {size_wh[0]}x{size_wh[1]} is {pixels / 1e6:.0f} megapixels"
+    found = f"{size_wh[0]}x{size_wh[1]} is {pixels / 1e6:.0f} megapixels"
     if pixels > _MOST_PIXELS:
-        raise SourceError(f"{found}, expected at most {_MOST_PIXELS // 1_000_000}; make it smaller first")
+        return f"{found}, expected at most {_MOST_PIXELS // 1_000_000}"
     available = available_bytes()
     if available is not None and pixels * _BYTES_PER_PIXEL > available:
-        needed = f"about {pixels * _BYTES_PER_PIXEL / 1e9:.1f} GB of memory"
-        raise SourceError(f"{found} and needs {needed}, found {available / 1e9:.1f} free; make it smaller first")
+        return f"{found} and needs about {pixels * _BYTES_PER_PIXEL / 1e9:.1f} GB of memory, found {available / 1e9:.1f} free"
+    return ""

@@ -13,7 +13,7 @@ import numpy as np
 
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
-from realtime.pictures.files import read_picture, scale_picture, write_picture
+from realtime.pictures.files import on_white, read_picture, scale_picture, write_picture
 from realtime.program.inputs import numbered_name
 from realtime.program.notes import Note, no_note, said_once
 from realtime.sinks import check_output
@@ -22,11 +22,10 @@ from realtime.video.excerpt import Scale
 from realtime.video.repeatable import describe_files
 
 SEQUENCE_FPS = 25.0
-_NO_KEY = -1
 
 
 class PictureSequence(Source):
-    """Picture files in order, each one frame.
+    """Picture files in order, each one frame, on white where they are transparent.
 
     damaged_packets: pictures that could not be read and were left out.
     source_wh: size of the last picture before scaling and fitting; None before the first.
@@ -74,7 +73,8 @@ class PictureSequence(Source):
                 continue
             self._read += 1
             self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
-            fitted = self._fitted(picture.image_bgr)  # the first one's size holds for all, skipped or not
+            opaque = picture.image_bgr if picture.alpha is None else on_white(picture.image_bgr, picture.alpha)
+            fitted = self._fitted(opaque)  # the first one's size holds for all, skipped or not
             if self._read > self.skipped_frames:
                 return fitted, float((self._read - 1) / self.average_rate)
         if self._pictures and not self._read and not self._cancelled.is_set():
@@ -126,19 +126,20 @@ class NumberedPictures:
         OutputError: the folder cannot be written, or the first file is there already.
     """
 
+    output_wh = None
+
     def __init__(self, pattern: Path, overwrite: bool) -> None:
         self._pattern, self._overwrite = pattern, overwrite
         self._written = 0
         check_output(numbered_name(pattern, 1), overwrite)
 
-    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> None:
         """Writes the next picture."""
         path = numbered_name(self._pattern, self._written + 1)
         if os.path.exists(path) and not self._overwrite:
             raise OutputError(f"--output {path}: exists already; add --overwrite to replace it")
         write_picture(path, image_bgr)
         self._written += 1
-        return _NO_KEY
 
     def close(self, complete: bool) -> None:
         """Nothing is open."""

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from realtime import __version__
 from realtime.cameras import list_cameras
@@ -25,9 +26,15 @@ from realtime.program.argument_types import whole as _whole
 from realtime.video.names import CODEC_NAMES, ENCODER_NAMES
 
 
+class _AnsweringParser(Parser):
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """What --help and --version answer; argparse itself hides that it was not taken."""
+        print(message, end="", file=file or sys.stderr, flush=True)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All options with their defaults."""
-    parser = Parser(
+    parser = _AnsweringParser(
         prog="run_cam.py",
         description="Turns a camera, a stream, a clip or a picture into a painting. Keys in the window: H shows them.",
     )

@@ -113,6 +113,11 @@ def is_numbered(path: Path) -> bool:
     return len(_NUMBER.findall(path.name)) == 1
 
 
+def is_numbered_output(output: Path) -> bool:
+    """Whether an output is numbered pictures; the name of a video may hold a %d of its own."""
+    return output.suffix.lower() in PICTURE_SUFFIXES and is_numbered(output)
+
+
 def is_still(output: Path) -> bool:
     """Whether an output is one picture."""
     return output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(output)
@@ -125,13 +130,21 @@ def is_video(output: Path | None) -> bool:
 
 def numbered_files(pattern: Path) -> list[Path]:
     """The files that a numbered pattern names, by their numbers; numbers may be missing."""
+    return [entry for _, entry in _with_numbers(pattern)]
+
+
+def numbered_results(pattern: Path) -> list[Path]:
+    """Those of the files that writing by a numbered pattern would replace: of 1.png and 0001.png, %d.png names the first."""
+    return [entry for number, entry in _with_numbers(pattern) if number and entry.name == numbered_name(pattern, number).name]
+
+
+def _with_numbers(pattern: Path) -> list[tuple[int, Path]]:
     match = _NUMBER.search(pattern.name)
     assert match is not None
     before, after = pattern.name[: match.start()], pattern.name[match.end() :]
     digits = f"\\d{{{match[1]},}}" if match[1] else r"\d+"
     name = re.compile(re.escape(before) + f"({digits})" + re.escape(after))
-    found = [(int(hit[1]), entry) for entry in _entries(pattern.parent) if (hit := name.fullmatch(entry.name))]
-    return [entry for _, entry in sorted(found)]
+    return sorted((int(hit[1]), entry) for entry in _entries(pattern.parent) if (hit := name.fullmatch(entry.name)))
 
 
 def numbered_name(pattern: Path, number: int) -> Path:
@@ -147,20 +160,30 @@ def natural_order(path: Path) -> tuple[str, list[tuple[int, str]]]:
 
 
 def _jobs(files: list[Path], folder: Path) -> list[Job]:
-    """Each file with its own name in a folder; where two share one, the later is numbered."""
+    """Each file with its own name in a folder; where two share one, the later is numbered.
+
+    Names that stay as they are go first: x.avi that is added beside x.mp4 must not take over the painting of that.
+    """
     taken: set[str] = set()
-    jobs = []
-    for source in files:
-        suffix = source.suffix
-        if suffix.lower() not in {*PICTURE_SUFFIXES, *WRITTEN_SUFFIXES}:
-            suffix = ".mp4"
-        name, number = source.stem + suffix, 1
-        while name.casefold() in taken:  # some file systems take a.jpg and A.JPG for the same
-            number += 1
-            name = f"{source.stem}_{number}{suffix}"
-        taken.add(name.casefold())
-        jobs.append(Job(source, folder / name))
-    return jobs
+    names = {
+        number: _free_name(source.stem, source.suffix, taken) for number, source in enumerate(files) if _keeps_name(source)
+    }
+    names |= {number: _free_name(source.stem, ".mp4", taken) for number, source in enumerate(files) if number not in names}
+    return [Job(source, folder / names[number]) for number, source in enumerate(files)]
+
+
+def _keeps_name(source: Path) -> bool:
+    return source.suffix.lower() in {*PICTURE_SUFFIXES, *WRITTEN_SUFFIXES}
+
+
+def _free_name(stem: str, suffix: str, taken: set[str]) -> str:
+    """A name that is not among those taken, to which it is added."""
+    name, number = stem + suffix, 1
+    while name.casefold() in taken:  # some file systems take a.jpg and A.JPG for the same
+        number += 1
+        name = f"{stem}_{number}{suffix}"
+    taken.add(name.casefold())
+    return name
 
 
 def _existing(text: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from realtime.errors import OutputError
-from realtime.program.inputs import Batch, Single, Work, is_numbered, numbered_files
+from realtime.program.inputs import Batch, Single, Work, is_numbered_output, numbered_results
 from realtime.video.side_files import side_files
 
 Identities = frozenset[tuple[int, int]]
@@ -72,8 +72,8 @@ def sources_of(work: Work) -> list[Path]:
 def _files_of(output: Path | None) -> list[Path]:
     if output is None:
         return []
-    if is_numbered(output):
-        return numbered_files(output) if os.path.isdir(output.parent) else []
+    if is_numbered_output(output):
+        return numbered_results(output) if os.path.isdir(output.parent) else []
     return [output]
 
 

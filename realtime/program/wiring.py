@@ -14,7 +14,7 @@ from realtime.outlets.sharing import wants_to_share
 from realtime.painter import Painter
 from realtime.pictures.sequence import NumberedPictures, PictureSequence
 from realtime.pipeline import RunOptions
-from realtime.program.inputs import PictureFilm, Single, is_numbered, is_still
+from realtime.program.inputs import PictureFilm, Single, is_numbered_output, is_still
 from realtime.program.notes import Note
 from realtime.sinks import PictureSink, Sink
 from realtime.source import Source
@@ -72,11 +72,12 @@ def source_of(args: argparse.Namespace, work: Single | PictureFilm, has_window: 
     excerpt = Excerpt(args.start or 0.0, args.end, args.scale)
     if isinstance(work, Single):
         as_still = args.output is not None and is_still(args.output)
-        wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still}
+        squares = args.output is None or args.live  # what is written frame by frame from a file keeps its pixels' shape
+        wishes = {"has_window": has_window, "as_camera": args.live, "as_still": as_still, "square_pixels": squares}
         return choose_source(work.source, size_wh=args.size, fps=args.fps, excerpt=excerpt, note=note, **wishes)
     if not excerpt.is_whole:
         raise UserError(f"--start, --end: only for video files, found {len(work.pictures)} pictures")
-    one_size = args.output is None or not is_numbered(args.output)
+    one_size = args.output is None or not is_numbered_output(args.output)
     film = PictureSequence(work.pictures, args.fps, note, one_size, args.scale)
     return PacedFile(film) if args.live else film
 
@@ -112,7 +113,7 @@ def run_options(args: argparse.Namespace, source: Source, sink: Sink, job: Video
 
 def picture_sink(args: argparse.Namespace, source: Source, note: Note) -> Sink:
     """The file or the numbered files that painted pictures go to."""
-    if is_numbered(args.output):
+    if is_numbered_output(args.output):
         return NumberedPictures(args.output, args.overwrite)
     alpha = (lambda: source.alpha) if isinstance(source, PictureSource) else (lambda: None)
     return PictureSink(args.output, args.overwrite, alpha, note)

@@ -18,31 +18,12 @@ from realtime.errors import reason_of
 from realtime.program.notes import Note
 from realtime.video.codecs import FORMATS, FRAGMENTED
 from realtime.video.local_files import ffmpeg_name
+from realtime.video.other_tracks import Soundtrack, Timed, other_packets
 from realtime.video.parts import Part
-from realtime.video.tracks import Track, choose_tracks
+from realtime.video.tracks import choose_tracks
 
 _HELD_BY_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "DURATION"})
 _DISK_TROUBLES = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
-_ATTEMPTS = ((frozenset({"audio", "subtitle"}), "subtitles"), (frozenset({"audio"}), "sound"))
-Timed = tuple[float, int, Any]
-
-
-@dataclass(frozen=True)
-class Soundtrack:
-    """Where the tracks beside the picture come from.
-
-    path: the source.
-    origin_s: its time that is zero in the output.
-    is_cut: whether the output begins later than the source.
-    end_s: output time after which nothing is taken over; None for all of it.
-    ends_with_picture: whether nothing is taken over behind the last picture, wherever that may be.
-    """
-
-    path: Path
-    origin_s: float = 0.0
-    is_cut: bool = False
-    end_s: float | None = None
-    ends_with_picture: bool = False
 
 
 def assemble(parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtrack | None, note: Note) -> int:
@@ -58,7 +39,7 @@ def assemble(parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtr
     Raises:
         av.error.FFmpegError, OSError: the file cannot be written.
     """
-    for kinds, lost in _ATTEMPTS if soundtrack is not None else ():
+    for kinds, lost in _attempts(soundtrack.path) if soundtrack is not None and suffix != ".gif" else ():
         try:
             return _write(parts, made, suffix, soundtrack, kinds, note)
         except (av.error.FFmpegError, ValueError) as error:
@@ -66,6 +47,19 @@ def assemble(parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtr
                 raise
             note(f"{lost} could not be kept ({reason_of(error)})")
     return _write(parts, made, suffix, None, frozenset(), note)
+
+
+def _attempts(source: Path) -> list[tuple[frozenset[str], str]]:
+    """Kinds of tracks to be kept, first all that there are, and what is lost where a file with them cannot be written."""
+    names = {"audio": "sound", "subtitle": "subtitles"}
+    try:
+        with av.open(ffmpeg_name(source), metadata_errors="replace") as container:
+            found = [kind for kind in names if any(stream.type == kind for stream in container.streams)]
+    except (av.error.FFmpegError, OSError, ValueError):  # it vanished; the attempt tells how
+        found = ["audio"]
+    if not found:
+        return [(frozenset(), "title and chapters")]
+    return [(frozenset(found[:count]), names[found[count - 1]]) for count in range(len(found), 0, -1)]
 
 
 def needs_assembly(parts: Sequence[Part], suffix: str) -> bool:
@@ -79,7 +73,7 @@ def _write(
     with ExitStack() as opened:
         first = opened.enter_context(av.open(ffmpeg_name(parts[0].path)))
         source: Any = None
-        if soundtrack is not None and suffix != ".gif":
+        if soundtrack is not None:
             source = opened.enter_context(av.open(ffmpeg_name(soundtrack.path), metadata_errors="replace"))
         options = {"movflags": "faststart", "movie_timescale": _film_ticks(first)} if FORMATS[suffix] in FRAGMENTED else {}
         output: Any = opened.enter_context(av.open(ffmpeg_name(made), "w", format=FORMATS[suffix], container_options=options))
@@ -93,7 +87,7 @@ def _write(
         if source is not None and soundtrack is not None:
             tracks = choose_tracks(source, output, suffix, kinds, note)
             _take_over_descriptions(source, output, soundtrack)
-            merged.append(_others(source, tracks, soundtrack, holds_negative_times=FORMATS[suffix] in FRAGMENTED))
+            merged.append(other_packets(source, tracks, soundtrack, holds_negative_times=FORMATS[suffix] in FRAGMENTED))
         for _, _, packet in heapq.merge(*merged, key=lambda timed: timed[:2]):
             output.mux(packet)
     return counted.frames
@@ -110,12 +104,15 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
     for part in parts:
         container: Any
         with av.open(ffmpeg_name(part.path)) as container:
-            tick = float(container.streams.video[0].time_base)
+            made = container.streams.video[0]
+            tick = float(made.time_base)
             # Every GIF counts from zero.
             late = round((part.start_s - parts[0].start_s) / tick) if container.format.name == "gif" else 0
             packets = (packet for packet in container.demux(video=0) if packet.size)
-            for packet in _with_decoding_times(itertools.islice(packets, part.frames)):
+            for number, packet in enumerate(_with_decoding_times(itertools.islice(packets, part.frames)), 1):
                 counted.frames += 1
+                if number == part.frames and not packet.duration and made.duration:  # VP9's packets tell none of their own
+                    packet.duration = max(0, (made.start_time or 0) + made.duration - packet.pts)
                 packet.pts += late
                 dts = packet.dts + late
                 if dts * tick <= last_s:
@@ -144,46 +141,6 @@ def _with_decoding_times(packets: Iterator[Any]) -> Iterator[Any]:
     for packet in unknown:
         packet.dts = packet.pts
         yield packet
-
-
-def _others(source: Any, tracks: dict[int, Track], soundtrack: Soundtrack, holds_negative_times: bool) -> Iterator[Timed]:
-    """Packets of the other tracks that belong into the output, in its time."""
-    if not tracks:
-        return
-    at_s = 0.0
-    packets = source.demux([stream for stream in source.streams if stream.index in tracks])
-    if soundtrack.is_cut:
-        source.seek(int(soundtrack.origin_s * 1_000_000), backward=True)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.error.FFmpegError):  # a damaged end; what came before is kept
-            break
-        time = packet.dts if packet.dts is not None else packet.pts
-        if not packet.size or time is None:
-            continue
-        at_s = float(time * packet.time_base) - soundtrack.origin_s
-        # Codecs of sound run in before zero. MP4 says so; Matroska would move the whole film instead.
-        is_run_in = not holds_negative_times and at_s + float((packet.duration or 0) * packet.time_base) <= 0
-        if at_s < 0 and (soundtrack.is_cut or is_run_in):
-            continue
-        if soundtrack.end_s is not None and at_s >= soundtrack.end_s:
-            if at_s > soundtrack.end_s + 10:  # tracks are interleaved, but not to the second
-                break
-            continue
-        shift = round(soundtrack.origin_s / packet.time_base)
-        packet.dts = None if packet.dts is None else packet.dts - shift
-        packet.pts = None if packet.pts is None else packet.pts - shift
-        for made in tracks[packet.stream.index].take(packet):
-            yield _time_of(made, at_s), 1, made
-    for track in tracks.values():
-        for made in track.finish():
-            yield _time_of(made, at_s), 1, made
-
-
-def _time_of(made: Any, otherwise_s: float) -> float:
-    """When a packet belongs into the file: silence for a gap is known at its end and lies before it."""
-    return otherwise_s if made.dts is None else float(made.dts * made.time_base)
 
 
 def _take_over_descriptions(source: Any, output: Any, soundtrack: Soundtrack) -> None:

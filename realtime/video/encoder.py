@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from realtime.video.local_files import ffmpeg_name
 KEYFRAME_S = 2.0  # so much is painted again after a crash, at most
 _FINEST_TICKS = 1_000_000
 _GIF_TICK = Fraction(1, 100)
+GIF_SHORTEST_S = 0.02  # players show a picture for a tenth of a second where a GIF asks for less
 _ORDINARY = ColourTags()
 
 
@@ -58,6 +60,9 @@ class PartFile:
         self._form, self._encoding = form, encoding
         self._time_base = _time_base(form, encoding)
         self._last_pts: int | None = None
+        self._shortest_ticks = round(GIF_SHORTEST_S / self._time_base) if encoding.codec == "gif" else 1
+        self._has_begun, self._delay = False, 0  # ticks by which pictures are decoded before they are shown
+        self._waiting: Any = None  # the last packet: how long it lasts is known when there is another, or at the end
         self._padding_wh = padding(size_wh, encoding)
         self._reformatter = VideoReformatter()
         self._palettes = _Palettes(size_wh) if encoding.pixel_format == "pal8" else None
@@ -86,25 +91,42 @@ class PartFile:
         """
         frame = self._to_frame(_pad(image_bgr, self._padding_wh))
         frame.pts, frame.time_base = self._next_pts(at_s), self._time_base
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        self._mux(self._stream.encode(frame))
         self.frames_encoded += 1
 
-    def finish(self) -> None:
+    def finish(self, hold_s: float = 0.0) -> None:
         """Writes what the encoder still holds, and the file's end.
 
+        Args:
+            hold_s: how long the last picture is shown; 0 for as long as the one before.
         Raises:
             av.error.FFmpegError: it cannot be written.
         """
         try:
-            self._container.mux(self._stream.encode(None))
+            self._mux(self._stream.encode(None))
+            if hold_s and self._waiting is not None and self._last_pts is not None:
+                end = (self._last_pts + max(self._shortest_ticks, round(hold_s / self._time_base))) * self._time_base
+                # A file is as long as its packets' durations together, the first of which begins with the first picture.
+                self._waiting.duration = round(end / self._waiting.time_base) - self._waiting.dts - self._delay
+            self._mux([None])
         finally:
+            self._waiting = None  # nothing can be written into a closed file
             self._container.close()
+
+    def _mux(self, packets: Iterable[Any]) -> None:
+        """Writes all but the last of the packets so far; None lets that one go too."""
+        for packet in packets:
+            waiting, self._waiting = self._waiting, packet
+            if waiting is not None:
+                self._container.mux(waiting)
+            elif packet is not None and not self._has_begun:
+                self._has_begun, self._delay = True, packet.pts - packet.dts
 
     def abandon(self) -> None:
         """Closes the file as it is."""
-        with contextlib.suppress(av.error.FFmpegError, OSError):  # the disk is full: that was told already
-            self._container.close()
+        for end in (lambda: self._mux([None]), self._container.close):
+            with contextlib.suppress(av.error.FFmpegError, OSError):  # the disk is full: that was told already
+                end()
 
     def _add_stream(self, size_wh: tuple[int, int]) -> Any:
         encoding, form = self._encoding, self._form
@@ -141,7 +163,7 @@ class PartFile:
         else:
             pts = round((self._form.start_s + at_s) / self._time_base)
         if self._last_pts is not None:
-            pts = max(pts, self._last_pts + 1)  # no two frames at one time: the second would be lost
+            pts = max(pts, self._last_pts + self._shortest_ticks)  # no two frames at one time: the second would be lost
         self._last_pts = pts
         return pts
 

@@ -10,14 +10,15 @@ from typing import Any
 import av
 
 from realtime.errors import UserError
+from realtime.pictures.animation import AnimatedPicture
 from realtime.program.notes import Note
 from realtime.sinks import check_output
 from realtime.source import Source
 from realtime.sources import PacedFile
 from realtime.steadying import frames_to_repeat
-from realtime.video.assembly import Soundtrack
 from realtime.video.codecs import choose_encoding
-from realtime.video.encoder import VideoForm
+from realtime.video.encoder import GIF_SHORTEST_S, VideoForm
+from realtime.video.other_tracks import Soundtrack
 from realtime.video.reader import VideoFileSource
 from realtime.video.repeatable import Repeatable
 from realtime.video.resume import UnfinishedVideo, check_nothing_left, discard_unfinished, find_unfinished, is_unfinished
@@ -75,6 +76,8 @@ class VideoJob:
         check_output(path, options.overwrite or any(part.path == path for part in self._unfinished.parts))
         if isinstance(source, Repeatable):
             source.skipped_frames = self.frames_done - self.frames_repeated
+        if isinstance(source, VideoFileSource) and self._encoding.codec == "gif":
+            source.shortest_s = GIF_SHORTEST_S
 
     def open_sink(self) -> VideoFileSink:
         """The sink for the painted pictures; the source must be open.
@@ -92,13 +95,20 @@ class VideoJob:
                 kept = " and ".join(_CODECS_WITH_PIXEL_ASPECT)
                 self._note(f"--output {self._path}: the pixels' shape is lost; {kept} keep it")
             soundtrack = Soundtrack(
-                source.path, source.origin_s, bool(source.excerpt.start_s), source.end_s, self._options.is_limited
+                source.path,
+                source.origin_s,
+                bool(source.excerpt.start_s),
+                source.end_s,
+                self._options.is_limited,
+                source.restarts_s,
             )
         else:
             if isinstance(source, PacedFile) and isinstance(source.file, VideoFileSource) and source.file.has_sound:
                 self._note("--live: the sound is left out, since late frames are dropped; without --live it is kept")
             tick = _LIVE_TICK if source.is_live else source.time_base
             form = VideoForm(_rate(source, self._options.fps), tick)
+        if self._encoding.codec == "gif":
+            self._note_pace(float(form.rate))
         self._sink = VideoFileSink(
             self._path,
             form,
@@ -106,9 +116,17 @@ class VideoJob:
             encoding=self._encoding,
             soundtrack=soundtrack,
             unfinished=self._unfinished,
+            last_shown_s=source.last_shown_s if isinstance(source, VideoFileSource | AnimatedPicture) else None,
             note=self._note,
         )
         return self._sink
+
+    def _note_pace(self, fps: float) -> None:
+        most = 1 / GIF_SHORTEST_S
+        if fps > 1.01 * most:  # some headers round
+            is_thinned = isinstance(self._source, VideoFileSource)
+            loss = f"of {fps:g} the others are left out" if is_thinned else f"{fps:g} are shown more slowly"
+            self._note(f"--output {self._path}: a GIF shows at most {most:g} pictures a second; {loss}")
 
     def describe_kept(self) -> str:
         """What there is after an interruption, for the user."""

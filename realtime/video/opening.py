@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from realtime.video.local_files import ffmpeg_name
 av.logging.set_level(None)
 
 _LARGEST_SIDE = 16384
+# FFmpeg's own decoders pass over the transparency that WebM keeps beside the pictures.
+_DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def open_video(path: Path) -> tuple[Any, Any]:
@@ -40,6 +43,15 @@ def open_video(path: Path) -> tuple[Any, Any]:
         raise SourceError(f"{description}: {problem}")
     shown[0].thread_type = "AUTO"
     return container, shown[0]
+
+
+def decoder_of(stream: Any) -> Any:
+    """The decoder for a stream's packets: one that knows transparency where the stream has it."""
+    name = _DECODERS_OF_ALPHA.get(stream.codec_context.codec.canonical_name)
+    if name is not None and stream.metadata.get("alpha_mode") == "1":
+        with contextlib.suppress(ValueError):  # a PyAV built without it
+            return av.CodecContext.create(name, "r")
+    return stream.codec_context
 
 
 def _problem_of(stream: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -18,15 +20,15 @@ from realtime.program.notes import Note, no_note
 from realtime.source import Source
 from realtime.video.colour import ColourTags
 from realtime.video.excerpt import Excerpt
-from realtime.video.opening import open_video
+from realtime.video.frame_times import FrameTimes, clock_restarts
+from realtime.video.opening import decoder_of, open_video
 from realtime.video.pictures import PictureMaker
 from realtime.video.repeatable import describe_file
 
 _LENGTH_TOLERANCE_S = 0.6  # headers round and streams end unevenly; a larger gap means a file cut short
 _DAMAGES_IN_A_ROW = 50  # so many unreadable places one after the other are the end of a file
 _TICKS = 1_000_000  # of a container's own times in a second
-# These count from wherever the sender's clock stood; all others mean their times.
-_CLOCKED_FORMATS = frozenset({"mpegts", "mpeg", "mpegtsraw"})
+_LAST_TICK = 2**63 - 1  # that FFmpeg can count; no file begins behind it
 
 
 class VideoFileSource(Source):
@@ -38,6 +40,9 @@ class VideoFileSource(Source):
     origin_s: time in the file that is zero in an output; what is kept of a late start is after it.
     start_s: time of the first wanted frame after origin_s.
     skipped_frames: set before opening: so many wanted frames are decoded and not handed over.
+    shortest_s: set before opening: for so long the output shows a picture at least; of those that come faster some are
+        left out, so that it keeps its pace.
+    restarts_s: seconds added to the times behind each place where the clock began anew; grows with reading.
 
     Args:
         excerpt: the part that is wanted.
@@ -58,6 +63,9 @@ class VideoFileSource(Source):
         self.pixel_aspect: Fraction | None = None
         self.has_sound = False  # known once open
         self.skipped_frames = 0
+        self.shortest_s = 0.0
+        self.restarts_s: list[float] = []
+        self._last_shown_s = (0.0, 0.0)
         self.origin_s = 0.0
         self.start_s = 0.0
         self._wanted_s = (float("-inf"), float("inf"))  # times in the file between which frames are handed over
@@ -95,6 +103,7 @@ class VideoFileSource(Source):
         frame = next(self._frames, None)
         if frame is not None:
             self._first_s = frame[1]
+            self._last_shown_s = (0.0, self._hold_s)
             self.start_s = frame[1] - self.origin_s
             self._first_picture = self._pictures.make(frame[0])
             self.source_wh = self._pictures.source_wh
@@ -120,10 +129,15 @@ class VideoFileSource(Source):
                 return None
             frame, at_s = found
             self._last_s = at_s - (self._first_s or 0.0)
+            self._last_shown_s = (self._last_s, self._hold_s)
             self._count += 1
             if self._count > self.skipped_frames:
                 return self._pictures.make(frame), self._last_s
         return None
+
+    def last_shown_s(self) -> tuple[float, float]:
+        """Time of the frame that was read last, and how long it is shown, in seconds; 0 where the file does not tell."""
+        return self._last_shown_s
 
     def frame_settings(self) -> dict[str, Any]:
         """What the frames depend on, for comparing with an earlier run."""
@@ -148,8 +162,8 @@ class VideoFileSource(Source):
         self.time_base = stream.time_base or 1 / self.average_rate
         self.pixel_aspect = stream.sample_aspect_ratio  # the container's, else the codec's
         beginning_s = self._beginning_s()
-        is_clocked = bool(_CLOCKED_FORMATS & set(self._container.format.name.split(",")))
-        self.origin_s = beginning_s + self.excerpt.start_s if self.excerpt.start_s or is_clocked else 0.0
+        self._times = FrameTimes(self._container, stream, self.average_rate, self.restarts_s)
+        self.origin_s = beginning_s + self.excerpt.start_s if self.excerpt.start_s or self._times.is_clocked else 0.0
         self._wanted_s = (
             beginning_s + self.excerpt.start_s if self.excerpt.start_s else float("-inf"),
             float("inf") if self.excerpt.end_s is None else beginning_s + self.excerpt.end_s,
@@ -160,51 +174,54 @@ class VideoFileSource(Source):
     def _expected_frames(self) -> int | None:
         ends_at_s = self._announced_end_s()
         seconds = None if ends_at_s is None else ends_at_s - self._beginning_s()
+        rate = float(self.average_rate)
+        kept = min(1.0, 1 / (rate * self.shortest_s)) if self.shortest_s else 1.0
         if self.excerpt.is_whole:
-            return self._stream.frames or (round(seconds * float(self.average_rate)) if seconds else None)
+            return round((self._stream.frames or (seconds or 0) * rate) * kept) or None
         end_s = min(self.excerpt.end_s or float("inf"), seconds or float("inf"))
-        return None if end_s == float("inf") else max(1, round((end_s - self.excerpt.start_s) * float(self.average_rate)))
+        return None if end_s == float("inf") else max(1, round((end_s - self.excerpt.start_s) * rate * kept))
 
     def _wanted_frames(self) -> Iterator[tuple[Any, float]]:
         """Frames of the excerpt with their times in the file."""
-        decoded = self._timed_frames(self._decode())
-        if self.excerpt.start_s:
-            decoded = self._from_start(decoded)
+        if self._wanted_s[0] / self.time_base > _LAST_TICK:
+            return
+        decoded = self._from_start() if self.excerpt.start_s else self._timed_frames(self._decode())
+        shown_s = float("-inf")
         for frame, at_s in decoded:
             if self._cancelled.is_set():
                 return
             if at_s >= self._wanted_s[1] - 1e-6:
                 self._reached_end = True
                 return
-            if at_s >= self._wanted_s[0] - 1e-6:
-                yield frame, at_s
+            late_s = max(0.0, shown_s + self.shortest_s - at_s)  # by which it would be shown, after those before it
+            if at_s >= self._wanted_s[0] - 1e-6 and (not late_s or late_s < self.shortest_s - 1e-6):
+                shown_s = at_s + late_s
+                yield frame, shown_s
 
-    def _from_start(self, decoded: Iterator[tuple[Any, float]]) -> Iterator[tuple[Any, float]]:
-        """Jumps to the keyframe before the start; from the beginning where a file's index leads behind it."""
-        try:
-            self._container.seek(int(self._wanted_s[0] / self.time_base), stream=self._stream, backward=True)
-        except av.error.FFmpegError:
-            return decoded
-        first = next(decoded, None)
-        if first is None or first[1] > self._wanted_s[0]:
-            self._container.close()
-            self._container, self._stream = open_video(self.path)
-            self.damaged_packets = 0
+    def _from_start(self) -> Iterator[tuple[Any, float]]:
+        """Jumps to the keyframe before the start; reads from the beginning where times do not tell what that is."""
+        if self._times.is_reordered:
             return self._timed_frames(self._decode())
-        return _chain(first, decoded)
+        if not (self._times.is_clocked and clock_restarts(self._container, self._stream, self._wanted_s[0])):
+            frames, first = self._decode(), None
+            with contextlib.suppress(av.error.FFmpegError):
+                self._container.seek(int(self._wanted_s[0] / self.time_base), stream=self._stream, backward=True)
+                first = next(frames, None)
+            if first is not None and first.time is not None and first.time <= self._wanted_s[0]:
+                return self._timed_frames(itertools.chain([first], frames))
+        self._container.close()
+        self._container, self._stream = open_video(self.path)
+        self.damaged_packets = 0
+        return self._timed_frames(self._decode())
 
     def _timed_frames(self, frames: Iterator[Any]) -> Iterator[tuple[Any, float]]:
-        previous_s: float | None = None
         for frame in frames:
-            at_s = frame.time
-            if at_s is None:
-                at_s = 0.0 if previous_s is None else previous_s + 1 / float(self.average_rate)
-            previous_s = at_s
             self._hold_s = float((frame.duration or 0) * (frame.time_base or 0))
-            yield frame, at_s
+            yield frame, self._times.of(frame)
 
     def _decode(self) -> Iterator[Any]:
         container, stream = self._container, self._stream
+        decoder = decoder_of(stream)
         packets, in_a_row = container.demux(stream), 0
         while in_a_row < _DAMAGES_IN_A_ROW:
             try:
@@ -216,14 +233,18 @@ class VideoFileSource(Source):
                 in_a_row += 1
                 packets = container.demux(stream)
                 continue
+            if not packet.size and packet.pts is not None:  # the picture before is shown on; no decoder takes it
+                continue
+            self._times.expect(packet)
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     in_a_row = 0
                     yield frame
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
                 self.damaged_packets += 1
+                self._times.give_up_one()
 
     def _check_end(self) -> None:
         """Tells a file that was cut short from one that is complete.
@@ -260,8 +281,3 @@ class VideoFileSource(Source):
 
     def _beginning_s(self) -> float:
         return float((self._container.start_time or 0) / _TICKS)
-
-
-def _chain(first: tuple[Any, float], rest: Iterator[tuple[Any, float]]) -> Iterator[tuple[Any, float]]:
-    yield first
-    yield from rest

@@ -21,6 +21,8 @@ class EncodedSound:
     Encoders and files count samples: where some are missing, all later sound would come too early.
 
     stream: of the output.
+    rate: samples a second of the output: the source's; where the encoder does not take that, the next higher one that it
+        takes, or its highest.
 
     Args:
         source: the stream whose packets will be given.
@@ -32,8 +34,8 @@ class EncodedSound:
 
     def __init__(self, source: Any, output: Any, codec: str) -> None:
         context = source.codec_context
-        self._rate = _OPUS_RATE if codec == "libopus" else int(context.sample_rate)
-        self.stream: Any = output.add_stream(codec, rate=self._rate)
+        self.rate = _encoded_rate(codec, int(context.sample_rate))
+        self.stream: Any = output.add_stream(codec, rate=self.rate)
         self._layout = _LAYOUTS.get(context.layout.nb_channels, "stereo")
         self.stream.codec_context.layout = self._layout
         self._format = self.stream.codec_context.format
@@ -51,11 +53,11 @@ class EncodedSound:
         except av.error.FFmpegError:  # one damaged packet of sound is no reason to lose the rest
             return
         for frame in frames:
-            due = round(frame.pts * time_base * self._rate) if frame.pts is not None else None
+            due = round(frame.pts * time_base * self.rate) if frame.pts is not None else None
             if self._next_pts is None:
-                self._next_pts = round(begins_s * self._rate) if due is None else due
+                self._next_pts = round(begins_s * self.rate) if due is None else due
                 self._heard_until = Fraction(self._next_pts)
-            if due is not None and due - self._heard_until > _SMALLEST_GAP_S * self._rate:
+            if due is not None and due - self._heard_until > _SMALLEST_GAP_S * self.rate:
                 yield from self._drain()
                 yield from self._fill(due)
             yield from self._resample(frame)
@@ -70,7 +72,7 @@ class EncodedSound:
         if self._resampled not in (None, kind):  # broadcasts change between stereo and 5.1
             yield from self._drain()
         self._resampled = kind
-        self._heard_until += Fraction(frame.samples * self._rate, frame.sample_rate)
+        self._heard_until += Fraction(frame.samples * self.rate, frame.sample_rate)
         yield from self._encode(self._resampler.resample(frame))
 
     def _drain(self) -> Iterator[Any]:
@@ -82,8 +84,8 @@ class EncodedSound:
     def _fill(self, end: int) -> Iterator[Any]:
         """Silence up to a time."""
         while (missing := end - (self._next_pts or 0)) > 0:
-            silence = av.AudioFrame(self._format, self._layout, min(missing, _SILENCE_S * self._rate))
-            silence.sample_rate = self._rate
+            silence = av.AudioFrame(self._format, self._layout, min(missing, _SILENCE_S * self.rate))
+            silence.sample_rate = self.rate
             for plane in silence.planes:
                 plane.update(bytes(plane.buffer_size))
             yield from self._encode([silence])
@@ -91,9 +93,18 @@ class EncodedSound:
 
     def _encode(self, frames: list[Any]) -> Iterator[Any]:
         for frame in frames:
-            frame.pts, frame.time_base = self._next_pts, Fraction(1, self._rate)
+            frame.pts, frame.time_base = self._next_pts, Fraction(1, self.rate)
             self._next_pts = (self._next_pts or 0) + frame.samples
             yield from self.stream.encode(frame)
 
     def _new_resampler(self) -> Any:
-        return av.AudioResampler(self._format, self._layout, self._rate)
+        return av.AudioResampler(self._format, self._layout, self.rate)
+
+
+def _encoded_rate(codec: str, rate: int) -> int:
+    known = av.Codec(codec, "w").audio_rates
+    if codec == "libopus":  # whose times count in this rate, whatever it is given
+        return _OPUS_RATE
+    if not known:  # it takes all
+        return rate
+    return min((other for other in known if other >= rate), default=max(known))

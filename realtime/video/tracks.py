@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import av
 import av.error
 
+from realtime.errors import reason_of
 from realtime.program.notes import Note
 from realtime.video.sound import EncodedSound
 
@@ -29,6 +32,9 @@ _COPIED_TEXT = {
 }
 _MP4_TEXT = frozenset({"mov_text"})
 _NEW_TEXT = {".mkv": "srt", ".webm": "webvtt"}
+
+
+_Added = TypeVar("_Added")
 
 
 class Track(Protocol):
@@ -126,30 +132,55 @@ def _words(rect: Any) -> str:
 
 
 def _sound(stream: Any, output: Any, suffix: str, name: str, note: Note) -> Track | None:
-    codec = stream.codec_context.codec.canonical_name
+    context = stream.codec_context
+    codec = context.codec.canonical_name
+    if not context.sample_rate:
+        note(f"{name} ({codec}) left out: no sound of it was found at the beginning of the file")
+        return None
     held = _COPIED_SOUND.get(suffix)
-    copies = codec in held if held is not None else stream.codec_context.name in output.supported_codecs
-    if copies:
-        try:
-            return _Copied(stream, output)
-        except (av.error.FFmpegError, ValueError):
-            pass  # then made anew
+    is_known = codec in held if held is not None else context.name in output.supported_codecs
+    if is_known:
+        with contextlib.suppress(av.error.FFmpegError, ValueError):  # then made anew
+            return _try_out(lambda file: _Copied(stream, file), output)
     new = _NEW_SOUND.get(suffix, "aac")
     try:
-        track = EncodedSound(stream, output, new)
+        track = _try_out(lambda file: EncodedSound(stream, file, new), output)
         _describe(stream, track.stream)
     except (av.error.FFmpegError, ValueError) as error:
-        note(f"{name} ({codec}) can neither be copied nor encoded again ({error}); left out")
+        note(f"{name} ({codec}) can neither be copied nor encoded again ({reason_of(error)}); left out")
         return None
-    note(f"{name} ({codec}) encoded again as {new.removeprefix('lib')}, since {suffix} files hold no {codec}")
+    made = f"{new.removeprefix('lib')}{f' of {track.rate} Hz' if track.rate < context.sample_rate else ''}"
+    note(f"{name} ({codec}) encoded again as {made}, since {suffix} files hold no {'such ' if is_known else ''}{codec}")
     return track
+
+
+def _try_out(add: Callable[[Any], _Added], output: Any) -> _Added:
+    """Adds a track to the output once a file of its kind has begun with it in memory.
+
+    A file refuses all its tracks for one of them, and what was added cannot be taken out again.
+
+    Args:
+        add: adds the track to a file.
+    Returns:
+        What was added to the output.
+    Raises:
+        av.error.FFmpegError, ValueError: such a file cannot hold it.
+    """
+    trial: Any = av.open(io.BytesIO(), "w", format=output.format.name)
+    try:
+        add(trial)
+        trial.start_encoding()
+    finally:
+        with contextlib.suppress(av.error.FFmpegError, ValueError):  # some want a packet before they end
+            trial.close()
+    return add(output)
 
 
 def _text(stream: Any, output: Any, suffix: str, name: str, note: Note) -> Track | None:
     codec = stream.codec_context.codec.canonical_name
     try:
         if codec in _COPIED_TEXT.get(suffix, _MP4_TEXT):
-            return _Copied(stream, output)
+            return _try_out(lambda file: _Copied(stream, file), output)
         if codec in ("subrip", "mov_text", "ass", "ssa", "webvtt", "text"):
             new = _NEW_TEXT.get(suffix, "mov_text")
             track = _PlainText(stream, output, new)

@@ -7,6 +7,7 @@ import errno
 import os
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +20,10 @@ from realtime.frame import Image
 from realtime.program.notes import Note, no_note
 from realtime.program.written_paths import put_in_place
 from realtime.sinks import check_output
-from realtime.video.assembly import Soundtrack, assemble, needs_assembly
+from realtime.video.assembly import assemble, needs_assembly
 from realtime.video.codecs import Encoding, choose_encoding
 from realtime.video.encoder import PartFile, VideoForm, padding
+from realtime.video.other_tracks import Soundtrack
 from realtime.video.parts import Part, count_frames, end_of_part, trim_part
 from realtime.video.resume import UnfinishedVideo
 from realtime.video.side_files import finishing_path
@@ -42,6 +44,7 @@ class VideoFileSink:
         encoding: codec, encoder, quality; by default what the name's ending asks for.
         soundtrack: where sound, subtitles and chapters come from; None for none.
         unfinished: what earlier runs left, to be continued, and the settings to go on with.
+        last_shown_s: tells at the end the time of a picture and how long it is shown; 0 where that is not known.
         note: told what was changed.
     Raises:
         OutputError: the file cannot be written.
@@ -56,6 +59,7 @@ class VideoFileSink:
         encoding: Encoding | None = None,
         soundtrack: Soundtrack | None = None,
         unfinished: UnfinishedVideo | None = None,
+        last_shown_s: Callable[[], tuple[float, float]] | None = None,
         note: Note = no_note,
     ) -> None:
         self._encoding = encoding or choose_encoding(path, None, None, None)
@@ -70,6 +74,8 @@ class VideoFileSink:
         self._thread: threading.Thread | None = None
         self._size_wh: tuple[int, int] | None = None
         self._end_s = 0.0
+        self._last_s: float | None = None
+        self._last_shown_s = last_shown_s
 
     @property
     def output_wh(self) -> tuple[int, int] | None:
@@ -79,7 +85,7 @@ class VideoFileSink:
         added = padding(self._size_wh, self._encoding)
         return self._size_wh[0] + added[0], self._size_wh[1] + added[1]
 
-    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> None:
         """Queues a picture; a size that changes in mid-file is refused."""
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         if self._thread is None:
@@ -88,6 +94,7 @@ class VideoFileSink:
             raise OutputError(
                 f"--output {self._path}: the picture changed from {self._size_wh} to {size_wh}, which a file cannot hold"
             )
+        self._last_s = presented_at_s
         if presented_at_s is not None:
             self._end_s = self._form.start_s + presented_at_s + 1 / float(self._form.rate)
         while True:
@@ -95,7 +102,7 @@ class VideoFileSink:
                 raise self._error
             try:
                 self._frames.put((image_bgr, presented_at_s), timeout=0.5)
-                return -1
+                return
             except queue.Full:
                 continue
 
@@ -150,7 +157,7 @@ class VideoFileSink:
                 while (found := self._frames.get()) is not None:
                     part.encode(*found)
                     self.frames_written += 1
-                part.finish()
+                part.finish(self._hold_s())
             finally:
                 part.abandon()
             check_whole(self._part.path, part.frames_encoded)
@@ -158,6 +165,11 @@ class VideoFileSink:
             self._error = self._refusal(reason_of(error))
         except Exception as error:
             self._error = error
+
+    def _hold_s(self) -> float:
+        """How long the last picture is shown, where it is that of which the source tells; else 0."""
+        at_s, hold_s = self._last_shown_s() if self._last_shown_s is not None else (None, 0.0)
+        return hold_s if at_s == self._last_s else 0.0
 
     def _refusal(self, reason: str) -> OutputError:
         if self._encoding.codec != "gif":
@@ -194,7 +206,8 @@ class VideoFileSink:
                 check_whole(made, self.frames_written)
             else:
                 made = parts[0].path
-            put_in_place(made, self._path)
+            if made != self._path:  # else it is there, and a link would be put in the place of its own file
+                put_in_place(made, self._path)
         except (av.error.FFmpegError, OSError) as error:
             if made != parts[0].path:
                 made.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -47,6 +48,15 @@ def test_clip_gives_a_photograph_of_each_scene(tmp_path: Path, capsys: pytest.Ca
     assert read_picture(tmp_path / "photos" / "mine" / names[0]).image_bgr.shape == scene(0).shape
     output = capsys.readouterr().out
     assert output.splitlines()[0].endswith("4 photographs (left out: 0 blurred, 0 blank, 4 like others)")
+
+
+def test_folder_whose_name_stdout_cannot_show_is_told_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
+    arguments = ["--source", str(clip_of_scenes(tmp_path / "clip.mp4", 1)), "--out", str(tmp_path / "Léger")]
+    assert main(arguments) == EXIT_DONE
+    sys.stdout.flush()
+    assert rb"L\xe9ger: 1 photographs" in taken.getvalue()
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])

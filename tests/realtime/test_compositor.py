@@ -66,19 +66,14 @@ def test_cross_fade_between_sizes_takes_the_later_one() -> None:
 
 
 def test_kept_colours_come_before_the_strength() -> None:
-    mixed = compose(PHOTO, PAINTED, strength=0.5, colours_of_photo=True, split=False)
+    mixed = compose(PHOTO, PAINTED, strength=0.5, colours_of_photo=True)
     np.testing.assert_array_equal(mixed, blend(PHOTO, keep_colours(PHOTO, PAINTED), 0.5))
 
 
 def test_without_strength_the_photo_itself_is_shown() -> None:
     for colours_of_photo in (False, True):
-        shown = compose(PHOTO, PAINTED, strength=0.0, colours_of_photo=colours_of_photo, split=False)
+        shown = compose(PHOTO, PAINTED, strength=0.0, colours_of_photo=colours_of_photo)
         np.testing.assert_array_equal(shown, PHOTO)
-
-
-def test_split_view_comes_last() -> None:
-    shown = compose(PHOTO, PAINTED, strength=0.5, colours_of_photo=False, split=True)
-    np.testing.assert_array_equal(shown, split_view(PHOTO, blend(PHOTO, PAINTED, 0.5)))
 
 
 def test_pictures_given_are_never_written_to() -> None:
@@ -86,7 +81,8 @@ def test_pictures_given_are_never_written_to() -> None:
     photo.setflags(write=False)
     painted.setflags(write=False)
     for strength in (0.0, 0.5, 1.0):
-        compose(photo, painted, strength=strength, colours_of_photo=True, split=True)
+        compose(photo, painted, strength=strength, colours_of_photo=True)
+    split_view(photo, painted)
     cross_fade(photo, painted, 0.5)
     np.testing.assert_array_equal(photo, PHOTO)
     np.testing.assert_array_equal(painted, PAINTED)

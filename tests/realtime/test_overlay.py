@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from realtime.controls import KEY_TABLE, ControlState
+from realtime.frame import Image
 from realtime.overlay import Hud, Panel, draw_overlay, help_rows
 from tests.fakes import coloured_picture, flat_picture
 
@@ -68,6 +69,11 @@ def test_everything_that_matters_is_seen(hud: Hud, state: ControlState) -> None:
     assert np.any(draw_overlay(shown, hud, state) != draw_overlay(shown, HUD, STATE))
 
 
+def test_strength_of_nothing_is_told() -> None:
+    shown = flat_picture(128, (640, 480))
+    assert np.any(draw_overlay(shown, HUD, replace(STATE, strength=0.0)) != draw_overlay(shown, HUD, STATE))
+
+
 def test_help_has_a_row_for_every_key() -> None:
     assert help_rows() == [(binding.label, binding.command.value) for binding in KEY_TABLE]
 
@@ -77,15 +83,31 @@ def test_help_fits_on_the_picture(size_wh: tuple[int, int]) -> None:
     shown = flat_picture(128, size_wh)
     with_help = draw_overlay(shown, HUD, replace(STATE, help=True))
     difference = np.any(with_help != draw_overlay(shown, HUD, STATE), axis=2)
-    assert difference.any(axis=1).sum() > size_wh[1] // 4
+    assert difference.any(axis=1).sum() > difference.shape[0] // 4
     assert not difference[:, -2:].any()
+    assert not difference[-30:].any()  # the status
 
 
-@pytest.mark.parametrize("size_wh", [(64, 48), (16, 16), (33, 9), (1, 1), (4000, 20)])
+WRITTEN_ON_WH = {
+    (640, 480): (640, 480),
+    (1280, 720): (1280, 720),
+    (320, 240): (640, 480),
+    (240, 320): (640, 853),
+    (64, 48): (640, 480),
+    (640, 120): (1920, 360),
+    (16, 16): (640, 640),
+    (33, 9): (1320, 360),
+    (1, 1): (640, 640),
+    (4000, 20): (4000, 20),
+    (20, 4000): (20, 4000),
+}
+
+
+@pytest.mark.parametrize("size_wh", WRITTEN_ON_WH)
 def test_tiny_and_odd_pictures_take_an_overlay(size_wh: tuple[int, int]) -> None:
     state = replace(STATE, help=True, diagnostics=True)
     hud = replace(HUD, message="a message " * 30, details=("a detail " * 20,) * 5)
-    assert draw_overlay(flat_picture(99, size_wh), hud, state).shape == (size_wh[1], size_wh[0], 3)
+    assert draw_overlay(flat_picture(99, size_wh), hud, state).shape[1::-1] == WRITTEN_ON_WH[size_wh]
 
 
 def test_diagnostics_without_lines_draw_nothing() -> None:
@@ -111,7 +133,7 @@ def test_small_picture_of_a_re_painting_is_in_the_lower_right_corner(size_wh: tu
     hud = replace(HUD, message="snapshot 1: 2026-07-05_12-00-00_night_sky.png")
     plain = draw_overlay(shown, hud, STATE)
     drawn = draw_overlay(shown, replace(hud, job="re-painting 40 %, 12 s left", job_picture=flat_picture(9, (320, 90))), STATE)
-    width, height = size_wh
+    height, width = drawn.shape[:2]
     rows, columns = np.nonzero((drawn == 9).all(axis=2))
     assert columns.max() == width - 1
     assert rows.size == pytest.approx((width * 0.3) ** 2 * 90 / 320, rel=0.1)
@@ -127,37 +149,90 @@ def test_messages_stand_below_each_other() -> None:
     assert two.sum() > one.sum()
 
 
-def texts_of(panels: list[Panel]) -> str:
-    return " ".join(text for panel in panels for row in panel.rows for text in row)
+@dataclass(frozen=True)
+class Drawn:
+    """A panel where it was drawn, and the size of what it was drawn on."""
+
+    panel: Panel
+    top: int
+    room_wh: tuple[int, int]
 
 
-@pytest.mark.parametrize("size_wh", [(320, 240), (480, 270), (240, 320), (1280, 720)])
-def test_long_texts_go_on_in_further_lines_that_can_be_read(size_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Panel] = []
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Drawn]:
+    """All panels that are drawn, in their order."""
+    found: list[Drawn] = []
     draw = Panel.draw
 
-    def note(panel: Panel, *arguments: Any, **named: Any) -> int:
-        drawn.append(panel)
-        return draw(panel, *arguments, **named)
+    def note(panel: Panel, picture: Image, top: int, *arguments: Any, **named: Any) -> int:
+        found.append(Drawn(panel, top, (picture.shape[1], picture.shape[0])))
+        return draw(panel, picture, top, *arguments, **named)
 
     monkeypatch.setattr(Panel, "draw", note)
-    message = (
-        "VGG-19: /home/somebody/weights/vgg19.pth: cannot be read as weights (invalid magic number); download it again " * 2
-    )
-    state = ControlState(strength=0.5, colours_of_photo=True, processing_share=0.65)
-    draw_overlay(flat_picture(90, size_wh), replace(HUD, message=message.strip()), state)
-    assert texts_of(drawn).count("download it again") == 2
-    assert "H help" in texts_of(drawn)
-    assert min(panel.scale for panel in drawn) >= 0.39
-    assert max(panel.width for panel in drawn) <= size_wh[0]
+    return found
 
 
-@pytest.mark.parametrize("size_wh", [(320, 240), (426, 240), (640, 480)])
-def test_every_key_is_on_the_help_of_a_small_picture(size_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[Panel, int]] = []
-    monkeypatch.setattr(Panel, "draw", lambda panel, picture, top, *_, **__: drawn.append((panel, top)) or top + panel.height)
-    draw_overlay(flat_picture(90, size_wh), HUD, ControlState(help=True))
-    panel, top = drawn[-1]
-    assert {text for row in panel.rows for text in row if text} == {text for row in help_rows() for text in row}
-    assert top + panel.height <= size_wh[1]
-    assert panel.width <= size_wh[0]
+def lines_of(drawn: list[Drawn]) -> list[str]:
+    return ["   ".join(row) for entry in drawn for row in entry.panel.rows]
+
+
+LONG_PATH = "/home/somebody/" + "pictures_of_a_summer/" * 8 + "night_sky.png"
+LONG_MESSAGE = "VGG-19: weights/vgg19.pth: cannot be read as weights (invalid magic number); download it again to go on here"
+SIZES_WH = [(320, 240), (240, 320), (480, 270), (640, 360), (640, 480), (1280, 720), (1080, 1920), (640, 120)]
+
+
+@pytest.mark.parametrize("size_wh", SIZES_WH)
+@pytest.mark.parametrize("shows_help", [True, False])
+def test_long_texts_go_on_in_further_lines_that_can_be_read(
+    size_wh: tuple[int, int], drawn: list[Drawn], shows_help: bool
+) -> None:
+    hud = replace(HUD, message=LONG_MESSAGE, recording="REC 0:12", details=(f"video {LONG_PATH}   640x480", "another"))
+    state = ControlState(strength=0.5, colours_of_photo=True, processing_share=0.65, help=shows_help, diagnostics=True)
+    draw_overlay(flat_picture(90, size_wh), hud, state)
+    text = " ".join(lines_of(drawn))
+    assert text.replace("   ", " ").count("download it again to go on here") == 1
+    assert "H help" in text
+    assert min(entry.panel.scale for entry in drawn) >= 0.39
+    for entry in drawn:
+        assert entry.panel.width <= entry.room_wh[0]
+        assert entry.top + entry.panel.height <= entry.room_wh[1]
+
+
+def test_long_path_is_broken_and_makes_nothing_else_smaller(drawn: list[Drawn]) -> None:
+    draw_overlay(flat_picture(90, (640, 480)), replace(HUD, message=f"snapshot 3\nno snapshot: {LONG_PATH}: full"), STATE)
+    message = drawn[-1].panel
+    assert message.scale > 0.5
+    assert message.width <= 640
+    first, second, *path = [row[0] for row in message.rows]
+    assert (first, second) == ("snapshot 3", "no snapshot:")
+    assert "".join(path) == f"{LONG_PATH}: full"
+
+
+@pytest.mark.parametrize("rate_fps", [9.0, 30.0])
+def test_lettering_is_a_little_smaller_before_one_word_has_a_line_of_its_own(drawn: list[Drawn], rate_fps: float) -> None:
+    label = "The Great Wave off Kanagawa, Katsushika Hokusai"
+    hud = replace(HUD, style_label=label, latency_ms=118.0, device="cpu int8", rate_fps=rate_fps)
+    draw_overlay(flat_picture(90, (640, 480)), hud, STATE)
+    status = drawn[0].panel
+    assert len(status.rows) == 1
+    assert 0.89 < status.scale / 0.6 <= 1
+
+
+@pytest.mark.parametrize("size_wh", SIZES_WH)
+def test_every_key_is_on_the_help(size_wh: tuple[int, int], drawn: list[Drawn]) -> None:
+    """In the place of diagnostics and of the re-painting."""
+    hud = replace(HUD, details=("a line",), job="re-painting 40 %", job_picture=flat_picture(9))
+    draw_overlay(flat_picture(90, size_wh), hud, ControlState(help=True, diagnostics=True))
+    table = drawn[-1]
+    assert len(drawn) == 2
+    assert {text for row in table.panel.rows for text in row if text} == {text for row in help_rows() for text in row}
+    assert table.top + table.panel.height <= table.room_wh[1]
+    assert table.panel.width <= table.room_wh[0]
+    assert table.panel.scale >= 0.5
+
+
+def test_what_is_too_large_for_its_room_leaves_the_status_alone() -> None:
+    shown = flat_picture(128, (640, 360))
+    plain = draw_overlay(shown, HUD, STATE)
+    crowded = draw_overlay(shown, replace(HUD, message="line\n" * 40), replace(STATE, help=True))
+    np.testing.assert_array_equal(crowded[-28:], plain[-28:])

@@ -81,7 +81,7 @@ class HeldPainting:
         """Paints nothing, but for long."""
         self.begun.append(frame.index)
         assert self.let_go.wait(SIGNS_OF_LIFE_S)
-        return PaintedFrame(frame, frame.image_bgr, 0, SMALL_WH, is_full=True)
+        return PaintedFrame(frame, frame.image_bgr, 0, SMALL_WH, is_full=True, state=state)
 
 
 def test_a_stop_finishes_what_has_begun_and_begins_nothing() -> None:

@@ -61,19 +61,20 @@ QUIT = ord("q")
 class ListSink:
     """Keeps what it is given."""
 
+    output_wh: tuple[int, int] | None = None
+
     def __init__(self, before_write: Callable[[int], None] | None = None) -> None:
         self.pictures: list[Image] = []
         self.times_s: list[float | None] = []
         self.closed: list[bool] = []
         self._before_write = before_write
 
-    def write(self, image_bgr: Image, presented_at_s: float | None) -> int:
+    def write(self, image_bgr: Image, presented_at_s: float | None) -> None:
         """Keeps a picture."""
         if self._before_write is not None:
             self._before_write(len(self.pictures))
         self.pictures.append(image_bgr)
         self.times_s.append(presented_at_s)
-        return -1
 
     def close(self, complete: bool) -> None:
         """Keeps whether the run was complete."""
@@ -333,6 +334,27 @@ def test_processing_size_follows_a_machine_that_is_too_slow(adapts: bool, monkey
     assert run.pipeline.frames_styled == 80
 
 
+def test_frames_that_are_not_painted_prove_nothing_about_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As key O shows them: painting would take a tenth of a second, as the frames before have shown."""
+    clock = FakeClock()
+    run = Run(
+        file_of(250, (64, 64)), ListSink(), state=ControlState(adapts=True), clock=clock, size_control=SizeControl(30.0, clock)
+    )
+    paint, shares = run.painter.paint, []
+
+    def paint_slowly(frame: Frame, state: ControlState) -> PaintedFrame:
+        shares.append(state.processing_share)
+        clock.advance(0.1 if state.effective_strength > 0 else 0.02)
+        if frame.index == 60:
+            run.pipeline.state = replace(run.pipeline.state, shows_original=True)
+        return paint(frame, state)
+
+    monkeypatch.setattr(run.painter, "paint", paint_slowly)
+    run.pipeline.run()
+    assert shares[60] < 0.8
+    assert set(shares[61:]) == {shares[60]}
+
+
 @pytest.mark.parametrize("lanes", [1, 3])
 @pytest.mark.parametrize(("limit", "written"), [(None, 26), (19, 9), (10, 0)])
 def test_frames_painted_again_are_neither_written_nor_counted(lanes: int, limit: int | None, written: int) -> None:
@@ -508,7 +530,7 @@ def test_keys_are_answered_while_no_frame_comes(monkeypatch: pytest.MonkeyPatch)
     threading.Timer(0.1, source.release).start()
     run.pipeline.run()
     assert len(window.shown) == 1
-    assert window.polled >= 1
+    assert window.polled == 4
 
 
 # -------------------------------------------------------------------------------------------------- pacing
@@ -623,7 +645,7 @@ def test_report_of_a_file_has_all_fields_and_they_add_up() -> None:
 def test_report_names_sizes_before_scaling_and_after_padding() -> None:
     source, sink = file_of(3, (32, 24)), ListSink()
     source.source_wh = (64, 48)
-    sink.output_wh = (34, 26)  # type: ignore[attr-defined]
+    sink.output_wh = (34, 26)
     run = Run(source, sink)
     run.pipeline.run()
     stats = run.stats()

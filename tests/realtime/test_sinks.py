@@ -20,6 +20,7 @@ import pytest
 
 from realtime.errors import OutputError
 from realtime.sinks import (
+    WINDOW_NAME,
     NullSink,
     PictureSink,
     Sink,
@@ -29,7 +30,7 @@ from realtime.sinks import (
     window_size,
 )
 from realtime.video.writer import VideoFileSink
-from tests.fakes import coloured_picture, noisy_picture
+from tests.fakes import SMALL_WH, coloured_picture, noisy_picture
 
 NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
 SINKS: dict[str, Callable[[Path], Sink]] = {
@@ -49,16 +50,18 @@ def make_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Si
 # -------------------------------------------------------------------------------------------- the contract
 
 
-def test_sink_takes_pictures_and_no_key_is_pressed(make_sink: Callable[[], Sink]) -> None:
+def test_sink_takes_pictures(make_sink: Callable[[], Sink]) -> None:
     sink = make_sink()
-    keys = [sink.write(coloured_picture(seed=number), number / 10) for number in range(3)]
+    assert sink.output_wh is None
+    for number in range(3):
+        sink.write(coloured_picture(seed=number), number / 10)
+    assert sink.output_wh in (None, SMALL_WH)
     sink.close(True)
-    assert keys == [-1, -1, -1]
 
 
 def test_sink_takes_pictures_without_a_time(make_sink: Callable[[], Sink]) -> None:
     sink = make_sink()
-    assert sink.write(coloured_picture(), None) == -1
+    sink.write(coloured_picture(), None)
     sink.close(True)
 
 
@@ -73,7 +76,7 @@ def test_sink_leaves_pictures_as_they_are(make_sink: Callable[[], Sink]) -> None
 
 def test_sink_takes_views_and_odd_sizes(make_sink: Callable[[], Sink]) -> None:
     sink = make_sink()
-    assert sink.write(coloured_picture((131, 95))[::2, ::-2], 0.0) == -1
+    sink.write(coloured_picture((131, 95))[::2, ::-2], 0.0)
     sink.close(True)
 
 
@@ -179,8 +182,12 @@ def test_wayland_alone_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_window_follows_sizes_and_closes_twice() -> None:
     window = WindowSink()
     for size_wh in ((160, 120), (200, 90)):
-        assert window.write(coloured_picture(size_wh)) == -1
+        window.write(coloured_picture(size_wh))
+        assert window.poll() == -1
     window.set_fullscreen(True)
+    window.write(coloured_picture((160, 120)))
+    assert window.poll() == -1
+    assert cv2.getWindowProperty(WINDOW_NAME, cv2.WND_PROP_FULLSCREEN) == cv2.WINDOW_FULLSCREEN
     window.set_fullscreen(False)
     assert window.poll() == -1
     window.close()
@@ -203,11 +210,37 @@ def test_window_that_was_closed_is_not_opened_again(monkeypatch: pytest.MonkeyPa
     window = WindowSink()
     window.write(coloured_picture())
     window.poll()
+    window.poll()
     assert not window.is_closed
     window.poll()
     assert window.is_closed
-    assert window.write(coloured_picture()) == -1
+    window.write(coloured_picture())
     assert len(shown) == 1
+
+
+@on_x11
+def test_full_screen_is_left_by_its_key_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Qt's window leaves it as soon as it is given a size."""
+    calls: list[object] = []
+    monkeypatch.setattr("realtime.sinks.display_problem", lambda: None)
+    for name, stand_in in {
+        "namedWindow": lambda *_: None,
+        "imshow": lambda *_: None,
+        "resizeWindow": lambda _, *size_wh: calls.append(size_wh),
+        "setWindowProperty": lambda _name, _property, value: calls.append(value == cv2.WINDOW_FULLSCREEN),
+    }.items():
+        monkeypatch.setattr(cv2, name, stand_in)
+    window = WindowSink()
+    window.set_fullscreen(True)  # from the start
+    window.write(coloured_picture((160, 120)))
+    window.set_fullscreen(False)
+    window.set_fullscreen(True)
+    window.write(coloured_picture((200, 90)))
+    window.write(coloured_picture((200, 90)))
+    assert calls == [True, False, (160, 120), True]
+    window.set_fullscreen(False)
+    window.write(coloured_picture((160, 120)))
+    assert calls[4:] == [False, (200, 90), (160, 120)]
 
 
 @on_x11

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -32,7 +34,7 @@ from realtime.sources import (
     Source,
     choose_source,
 )
-from realtime.video.excerpt import Excerpt
+from realtime.video.excerpt import Excerpt, Scale
 from realtime.video.reader import VideoFileSource
 from tests.fakes import (
     SMALL_WH,
@@ -46,6 +48,7 @@ from tests.fakes import (
     flat_picture,
     wait_until,
 )
+from tests.films import write_film
 
 
 @dataclass(frozen=True)
@@ -453,6 +456,16 @@ def test_camera_that_does_not_exist_names_those_that_do() -> None:
         CameraSource(97).open()
 
 
+def test_lost_camera_is_tried_again_without_opening_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = MagicMock()
+    opened = [found, None]
+    monkeypatch.setattr("realtime.cameras._open_camera", lambda *_: opened.pop(0))
+    camera = CameraSource(3)
+    camera.open()
+    with pytest.raises(SourceError, match=r"camera 3: cannot be opened$"):
+        camera.open()
+
+
 # ----------------------------------------------------------------------------------------------- choosing
 
 
@@ -566,6 +579,43 @@ def test_size_before_scaling_is_known(kind: str, clip: Path, tmp_path: Path) -> 
     assert found[0].shape == (SMALL_WH[1] // 2, SMALL_WH[0] // 2, 3)
     assert getattr(source, "source_wh") == SMALL_WH  # noqa: B009  (not of every source)
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("aspect", "scale", "shown_wh"),
+    [
+        (Fraction(2), None, (192, 64)),
+        (Fraction(1, 2), None, (96, 128)),
+        (Fraction(2), 0.5, (96, 32)),
+        (Fraction(2), (96, 96), (96, 32)),
+        (Fraction(1), None, (96, 64)),
+        (Fraction(127, 128), None, (96, 64)),
+        (Fraction(40), None, (96, 64)),
+    ],
+)
+@pytest.mark.parametrize("as_camera", [False, True])
+def test_a_watched_film_has_square_pixels(
+    tmp_path: Path, aspect: Fraction, scale: Scale, shown_wh: tuple[int, int], as_camera: bool
+) -> None:
+    film = write_film(tmp_path / "in.mp4", [coloured_picture((96, 64))] * 2, pixel_aspect=aspect)
+    source = choose_source(str(film), square_pixels=True, as_camera=as_camera, excerpt=Excerpt(scale=scale))
+    source.open()
+    found = source.read()
+    source.close()
+    assert found is not None
+    assert found[0].shape == (shown_wh[1], shown_wh[0], 3)
+    expected = coloured_picture(shown_wh).astype(int)
+    assert np.abs(found[0] - expected).mean() < 6
+
+
+def test_a_film_that_is_written_keeps_its_pixels(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mp4", [coloured_picture((96, 64))] * 2, pixel_aspect=Fraction(2))
+    source = choose_source(str(film))
+    source.open()
+    found = source.read()
+    source.close()
+    assert found is not None
+    assert found[0].shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("name", ["/dev/video3", "camera"])

@@ -47,6 +47,18 @@ def test_recent_figures_forget_what_is_older_than_a_second(clock: FakeClock) -> 
     assert times.recent_latency_ms == pytest.approx(10.0)
 
 
+@pytest.mark.parametrize(("later_s", "fps", "latency_ms"), [(1.5, 50.0, 10.0), (60.0, 0.0, 0.0)])
+def test_recent_figures_end_where_no_frame_comes_any_more(
+    clock: FakeClock, later_s: float, fps: float, latency_ms: float
+) -> None:
+    times = RunTimes(clock)
+    show(times, clock, 60, 0.02, latency_s=0.01)
+    clock.advance(later_s)
+    assert (times.recent_fps, times.recent_latency_ms) == pytest.approx((fps, latency_ms))
+    show(times, clock, 60, 0.02, latency_s=0.01)
+    assert times.recent_fps == pytest.approx(50.0)
+
+
 def test_latency_percentiles(clock: FakeClock) -> None:
     times = RunTimes(clock)
     for latency_ms in range(1, 102):

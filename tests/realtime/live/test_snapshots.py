@@ -6,11 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from realtime.live.snapshots import SnapshotFolder
+from realtime.errors import OutputError
+from realtime.frame import Image
+from realtime.live.snapshots import Snapshot, SnapshotFolder, dated_path
+from realtime.pictures.files import write_picture
 from tests.fakes import flat_picture, noisy_picture, read_picture, wait_until
 
 NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
@@ -76,6 +80,70 @@ def test_snapshot_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert "cannot be made" in failed.problem
 
 
+def test_folders_of_two_programs_do_not_take_each_others_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they choose them at the same time: each has looked for a free one before the other has written anything."""
+    chosen = threading.Barrier(2, timeout=20.0)
+    choose, known = dated_path, threading.local()
+
+    def choose_together(*arguments: Any) -> Path:
+        path = choose(*arguments)
+        if not getattr(known, "has_chosen", False):
+            known.has_chosen = True
+            chosen.wait()
+        return path
+
+    monkeypatch.setattr("realtime.live.snapshots.dated_path", choose_together)
+    folders = [SnapshotFolder(tmp_path, now=lambda: NOON) for _ in range(2)]
+    for level, folder in enumerate(folders):
+        folder.save(lambda level=level: flat_picture(level), flat_picture(100 + level), "night_sky")  # type: ignore[misc]
+    for folder in folders:
+        folder.close()
+    for level, folder in enumerate(folders):
+        done = folder.done.get(timeout=20.0)
+        assert done.path is not None
+        assert done.original is not None
+        assert not done.failure
+        np.testing.assert_array_equal(read_picture(done.path), flat_picture(level))
+        np.testing.assert_array_equal(read_picture(done.original), flat_picture(100 + level))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_link_that_leads_nowhere_keeps_its_name(tmp_path: Path) -> None:
+    (tmp_path / "2026-07-05_12-00-00_night_sky.png").symlink_to(tmp_path / "gone")
+    assert dated_path(tmp_path, "night_sky", ".png", lambda: NOON).name == "2026-07-05_12-00-00_night_sky_2.png"
+
+
+def test_painting_is_kept_and_told_where_its_original_cannot_be_written(
+    snapshots: SnapshotFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_originals(path: Path, picture: Image) -> None:
+        if path.stem.endswith("_original"):
+            raise OutputError("the disk is full")
+        write_picture(path, picture)
+
+    monkeypatch.setattr("realtime.live.snapshots.write_picture", refuse_originals)
+    handed_on: list[Snapshot] = []
+    snapshots.save(lambda: flat_picture(7), noisy_picture(), "night_sky", handed_on.append)
+    snapshots.close()
+    path = tmp_path / "deep" / "snapshots" / "2026-07-05_12-00-00_night_sky.png"
+    assert snapshots.problems() == [f"snapshot {path.name}: kept without its original: the disk is full"]
+    np.testing.assert_array_equal(read_picture(path), flat_picture(7))
+    assert handed_on == []
+
+
+def test_name_of_a_painting_that_cannot_be_written_is_free_again(
+    snapshots: SnapshotFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, picture: Image) -> None:
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr("realtime.live.snapshots.write_picture", refuse)
+    snapshots.save(lambda: flat_picture(7), noisy_picture(), "night_sky")
+    snapshots.close()
+    assert snapshots.problems() == ["no snapshot: the disk is full"]
+    assert list((tmp_path / "deep" / "snapshots").iterdir()) == []
+
+
 def test_closing_waits_for_the_snapshots_that_were_asked_for(tmp_path: Path) -> None:
     folder = SnapshotFolder(tmp_path, now=lambda: NOON)
     for _ in range(3):
@@ -104,7 +172,7 @@ def test_snapshots_beyond_eight_that_wait_are_not_taken(tmp_path: Path) -> None:
     assert disk.began.wait(20.0)
     for _ in range(11):
         folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
-    assert folder.problems() == ["8 are already waiting to be written"] * 3
+    assert folder.problems() == ["no snapshot: 8 are already waiting to be written"] * 3
     disk.is_ready.set()
     folder.close()
     assert len(list(tmp_path.glob("*.png"))) == 2 * 9
@@ -119,7 +187,7 @@ def test_snapshots_that_cannot_be_written_before_the_end_are_told(tmp_path: Path
     for _ in range(3):
         folder.save(lambda: flat_picture(1), noisy_picture(), "night_sky")
     folder.close()
-    assert folder.problems() == ["4 could not be written within 0.05 seconds"]
+    assert folder.problems() == ["no snapshot: 4 could not be written within 0.05 seconds"]
     disk.is_ready.set()
     wait_until(lambda: not any(thread.name == "snapshots" for thread in threading.enumerate()))
     assert len(list(tmp_path.glob("*.png"))) == 2  # the one under way; the others are not begun behind the report's back

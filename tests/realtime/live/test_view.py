@@ -129,9 +129,9 @@ def test_split_view_has_the_photo_on_the_left_of_the_shown_picture(make_scene: M
 
 def test_overlay_is_drawn_on_the_shown_picture(make_scene: MakeScene) -> None:
     scene = make_scene(with_overlay=True)
-    painted = scene.show(flat_picture(100, (320, 240)))
+    painted = scene.show(flat_picture(100, (640, 480)))
     assert np.any(scene.window.shown[0] != painted.picture_bgr)
-    np.testing.assert_array_equal(painted.picture_bgr, flat_picture(155, (320, 240)))
+    np.testing.assert_array_equal(painted.picture_bgr, flat_picture(155, (640, 480)))
 
 
 def test_overlay_tells_style_rate_and_device(make_scene: MakeScene, clock: FakeClock) -> None:
@@ -272,6 +272,53 @@ def test_snapshot_has_the_strength_that_was_shown(make_scene: MakeScene) -> None
     scene.show(flat_picture(55, (320, 240)))
     painting, _ = snapshot_pictures(scene)
     assert np.abs(painting.astype(int) - (55 + 200) / 2).max() <= 1
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("keys", ["so", "os"])
+def test_snapshot_between_two_frames_is_of_the_one_on_show(make_scene: MakeScene, share: float, keys: str) -> None:
+    """With the look that it has there, whatever is pressed before the next one comes."""
+    scene = make_scene(replace(STATE, processing_share=share))
+    scene.show(noisy_picture())
+    scene.window.keys = [ord(key) for key in keys]
+    scene.view.idle()
+    scene.view.idle()
+    scene.show(flat_picture(0))
+    painting, photo = snapshot_pictures(scene)
+    np.testing.assert_array_equal(painting, 255 - noisy_picture())
+    np.testing.assert_array_equal(photo, noisy_picture())
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_snapshot_is_taken_though_no_frame_comes_after_it(make_scene: MakeScene, is_lost: bool) -> None:
+    scene = make_scene()
+    scene.show(noisy_picture())
+    scene.window.keys = [ord(key) for key in "sq"]
+    for _ in range(2):
+        if is_lost:
+            scene.view.wait("stream lost")
+        else:
+            scene.view.idle()
+    assert scene.view.state.quit
+    painting, _ = snapshot_pictures(scene)
+    np.testing.assert_array_equal(painting, 255 - noisy_picture())
+
+
+def test_snapshot_before_the_first_frame_is_of_that(make_scene: MakeScene) -> None:
+    scene = make_scene(keys="s")
+    scene.view.wait("camera 0 lost")
+    scene.show(noisy_picture())
+    painting, _ = snapshot_pictures(scene)
+    np.testing.assert_array_equal(painting, 255 - noisy_picture())
+
+
+def test_waiting_follows_the_keys(make_scene: MakeScene) -> None:
+    scene = make_scene()
+    scene.show(noisy_picture())
+    scene.window.keys = [ord("m")]
+    scene.view.wait("camera 0 lost")
+    scene.view.wait("camera 0 lost")
+    np.testing.assert_array_equal(scene.window.shown[-1], 255 - noisy_picture()[:, ::-1])
 
 
 def test_snapshot_is_told_on_the_picture(make_scene: MakeScene) -> None:

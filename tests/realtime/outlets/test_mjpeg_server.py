@@ -10,6 +10,8 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,6 +86,25 @@ def test_page_shows_the_stream_and_loads_nothing_from_elsewhere(server: MjpegSer
     assert "default-src 'none'" in headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", ["/", "/frame.jpg", "/stream.mjpg", "/elsewhere"])
+def test_no_page_elsewhere_gets_hold_of_an_answer(server: MjpegServer, path: str) -> None:
+    server.offer(flat_picture(1), 0.0)
+    _, headers, _ = ask(server, path, "HEAD")
+    assert headers["cross-origin-resource-policy"] == "same-site"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_headers_of_the_stream_come_without_it(server: MjpegServer) -> None:
+    server.offer(flat_picture(1), 0.0)
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=20) as viewer:
+        viewer.sendall(b"HEAD /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with viewer.makefile("rb") as answer:
+            headers, _, rest = answer.read().partition(b"\r\n\r\n")
+    assert b"multipart/x-mixed-replace; boundary=" in headers
+    assert rest == b""
+    assert server.figures()["most_viewers"] == 0
+
+
 def test_single_picture_is_the_newest_one_even_after_a_pause(server: MjpegServer) -> None:
     for level in (10, 90, 170):
         server.offer(flat_picture(level), 0.0)
@@ -92,6 +113,30 @@ def test_single_picture_is_the_newest_one_even_after_a_pause(server: MjpegServer
         assert headers["cache-control"] == "no-store"
         found = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
         assert np.abs(found.astype(int) - level).max() <= 2
+
+
+def test_single_pictures_are_counted_and_headers_alone_are_not(server: MjpegServer) -> None:
+    for level in range(3):
+        server.offer(flat_picture(level), 0.0)
+        ask(server, "/frame.jpg")
+    ask(server, "/frame.jpg", "HEAD")
+    ask(server, "/")
+    wait_until(lambda: server.figures()["pictures_sent"] == 3)
+    wait_until(lambda: not server._server._connections)
+    assert server.figures() == {"pictures_encoded": 3, "pictures_sent": 3, "pictures_skipped": 0, "most_viewers": 1}
+
+
+def test_picture_that_is_too_large_for_jpeg_is_left_out_and_the_next_one_comes(server: MjpegServer) -> None:
+    server.offer(flat_picture(10), 0.0)
+    with open_stream(server) as viewer:
+        parts = Parts(viewer)
+        assert parts.next() == 10
+        too_large = flat_picture(50, (66_000, 4))
+        server.offer(too_large, 0.0)
+        wait_until(lambda: server._slot._tried == 2)
+        server.offer(flat_picture(90), 0.0)
+        assert parts.next() == 90
+    assert server.figures()["pictures_encoded"] == 2
 
 
 def test_before_the_first_picture_there_is_none(server: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,11 +292,12 @@ def test_viewer_that_says_more_than_it_has_to_goes_on_looking(server: MjpegServe
         assert parts.next() == 50
 
 
-def test_too_many_connections_are_refused(server: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.outlets.mjpeg_server._MOST_CONNECTIONS", 2)
+def test_the_33rd_viewer_is_refused(server: MjpegServer) -> None:
     server.offer(flat_picture(1), 0.0)
-    viewers = [open_stream(server) for _ in range(2)]
-    wait_until(lambda: server.viewers == 2)
+    viewers = []
+    while server.viewers < 32:
+        viewers.append(open_stream(server))
+        wait_until(lambda: server.viewers == len(viewers))
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         ask(server, "/")
     for viewer in viewers:
@@ -261,6 +307,37 @@ def test_too_many_connections_are_refused(server: MjpegServer, monkeypatch: pyte
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8090", "LOCALHOST.", "[::1]:8090", "192.168.1.7:80", "[::1]"])
 def test_own_names_and_numbers_are_served(server: MjpegServer, host: str) -> None:
     assert ask(server, "/", Host=host)[0] == 200
+
+
+@pytest.mark.parametrize("host", ["studio.example.org", "Studio", "studio.local:8090"])
+def test_the_machines_own_names_are_served_where_others_may_look(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Studio.example.org")
+    for address, status in (("0.0.0.0", 200), ("127.0.0.1", 403)):
+        server = MjpegServer(0, address)
+        try:
+            assert ask(server, "/", Host=host)[0] == status
+        finally:
+            server.close()
+
+
+def test_the_name_that_was_given_as_the_address_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = socket.getaddrinfo("127.0.0.1", 0, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    server = MjpegServer(0, "Camera.example")
+    monkeypatch.undo()
+    try:
+        assert ask(server, "/", Host="camera.example:80")[0] == 200
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(("number", "host"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1")])
+def test_an_address_with_colons_has_brackets(number: str, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Any = SimpleNamespace(server_name=number, server_port=8090, serve_forever=lambda _: None)  # IPv6 is not everywhere
+    monkeypatch.setattr(mjpeg_server, "_open_server", lambda *_: opened)
+    server = MjpegServer(8090, number)
+    assert server.url == f"http://{host}:8090/"
+    assert not server.is_public
 
 
 @pytest.mark.parametrize(
@@ -344,3 +421,21 @@ def test_slot_keeps_one_picture_and_encodes_the_newest() -> None:
         assert viewer.next(0.01) is None
     slot.close()
     assert (slot.pictures_sent, slot.pictures_skipped) == (1, 1)
+
+
+def test_slot_gives_a_picture_that_cannot_be_encoded_to_the_encoder_once() -> None:
+    given: list[int] = []
+
+    def encode(picture: np.ndarray) -> bytes | None:
+        given.append(int(picture[0, 0, 0]))
+        return bytes(given[-1:]) if given[-1] > 1 else None
+
+    slot = JpegSlot(encode)
+    with slot.watch() as viewer:
+        slot.put(flat_picture(1))
+        wait_until(lambda: bool(given))
+        assert viewer.next(0.1) is None
+        slot.put(flat_picture(2))
+        assert viewer.next(20.0) == bytes([2])
+    slot.close()
+    assert given == [1, 2]

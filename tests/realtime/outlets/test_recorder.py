@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -145,6 +147,50 @@ def test_camera_that_changes_its_size_goes_on_in_another_file(scene: Scene, tmp_
     assert scene.recorder.figures() == {"files": 2, "frames_written": 4, "frames_dropped": 0}
 
 
+def test_two_recorders_that_begin_at_the_same_time_have_a_file_each(scene: Scene, tmp_path: Path) -> None:
+    other = Scene(tmp_path / "recordings")
+    for each in (scene, other):
+        each.begin()
+    for each in (scene, other):
+        each.offer_all([flat_picture(10), flat_picture(20, (96, 64))])
+    for each in (scene, other):
+        each.recorder.close()
+        assert each.recorder.figures() == {"files": 2, "frames_written": 2, "frames_dropped": 0}
+        assert not any("stopped" in line for line in each.told)
+    assert len(list((tmp_path / "recordings").iterdir())) == 4
+
+
+def test_name_that_another_program_takes_at_the_last_moment_is_left_to_it(tmp_path: Path) -> None:
+    names = iter(["a.mp4", "b.mp4"])
+    (tmp_path / "a.mp4").write_bytes(b"another program's")
+    file = recording_file.begin_recording(lambda: tmp_path / next(names), SMALL_WH)
+    write_frames(file, range(2))
+    file.close()
+    assert (tmp_path / "a.mp4").read_bytes() == b"another program's"
+    assert len(read_clip(tmp_path / "b.mp4")) == 2
+
+
+def test_frame_that_comes_just_before_the_end_is_recorded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.begin()
+    session = scene.recorder._session
+    assert session is not None
+    get = session._frames.get
+
+    def miss_the_last(*, timeout: float) -> Any:
+        try:
+            return get(timeout=timeout)
+        except queue.Empty:
+            if scene.recorder.is_on:
+                scene.recorder.offer(flat_picture(9), 1.0)
+                scene.recorder.end()
+            raise
+
+    monkeypatch.setattr(session._frames, "get", miss_the_last)
+    wait_until(lambda: not scene.recorder.is_on)
+    scene.recorder.close()
+    assert scene.recorder.figures() == {"files": 1, "frames_written": 1, "frames_dropped": 0}
+
+
 def test_frames_the_encoder_has_no_time_for_are_counted_and_shown(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
     write = RecordingFile.write
@@ -174,6 +220,26 @@ def test_status_tells_time_and_size(scene: Scene) -> None:
     assert scene.recorder.status().endswith(" MB")
     scene.recorder.end()
     assert scene.recorder.status() == ""
+
+
+def boxes_of(path: Path) -> list[str]:
+    """The boxes of an MP4, those alone that lie in no other."""
+    found, data = [], path.read_bytes()
+    while data:
+        length = int.from_bytes(data[:4], "big")
+        found.append(data[4:8].decode())
+        data = data[length if length > 1 else int.from_bytes(data[8:16], "big") :]
+    return found
+
+
+def test_recording_that_is_closed_is_a_plain_mp4(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "out.mp4", SMALL_WH)
+    write_frames(file, range(25))
+    assert "moof" in boxes_of(tmp_path / "out.mp4")
+    file.close()
+    found = boxes_of(tmp_path / "out.mp4")
+    assert "moof" not in found
+    assert found.count("moov") == found.count("ftyp") == 1
 
 
 class FullDisk:
@@ -225,6 +291,19 @@ def test_index_that_does_not_fit_leaves_the_fragments(tmp_path: Path, monkeypatc
     with pytest.raises(OutputError, match="No space left"):
         file.close()
     assert len(read_clip(path)) == file.frames == 20
+
+
+def test_drive_that_tells_only_as_the_file_is_closed_that_it_is_full(tmp_path: Path) -> None:
+    class Drive(FullDisk):
+        def close(self) -> None:
+            self._file.close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = RecordingFile(tmp_path / "out.mp4", SMALL_WH)
+    write_frames(file, range(5))
+    file._disk._file = Drive(file._disk._file, 10**9)  # type: ignore[assignment]
+    with pytest.raises(OutputError, match=r"out\.mp4: cannot be written \(No space left on device\)"):
+        file.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody remove a file that is being written")
@@ -336,3 +415,24 @@ def test_recordings_that_are_over_keep_neither_encoder_nor_pictures(tmp_path: Pa
     assert [picture() for picture in kept] == [None] * 3
     assert session.files[0]._container is session.files[0]._stream is None
     assert session.frames_written == 3
+
+
+def test_recording_that_failed_keeps_no_pictures_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def wait_and_fail(*_: Any) -> None:
+        gate.wait(20.0)
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(RecordingFile, "write", wait_and_fail)
+    told: list[str] = []
+    recorder = Recorder(tmp_path / "recordings", told.append)
+    recorder.begin("night_sky")
+    recorder.wait_until_ready()
+    for number in range(4):
+        recorder.offer(flat_picture(number), number / 10)
+    gate.set()
+    recorder.close()
+    assert told == ["recording stopped: the disk is full"]
+    assert recorder.figures() == {"files": 1, "frames_written": 0, "frames_dropped": 4}
+    assert recorder._all[0]._frames.empty()

@@ -148,3 +148,25 @@ def test_a_failure_is_told_and_then_passed_on() -> None:
     assert told[1:] == ["virtual camera stopped: unplugged", "passed on"]
     assert camera.has_failed
     camera.close()
+
+
+@pytest.mark.parametrize("is_unplugged", [False, True])
+def test_driver_that_fails_to_close_is_no_failure_of_its_own(is_unplugged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unplugged(_: int) -> None:
+        if is_unplugged:
+            raise RuntimeError("unplugged")
+
+    def refuse() -> None:
+        raise RuntimeError("cannot close")
+
+    driver, told = Driver(before_send=unplugged), []
+    monkeypatch.setattr(driver, "_close", refuse)
+    unhandled: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", unhandled.append)
+    camera = camera_of(driver, told)
+    camera.offer(flat_picture(0), 0.0)
+    wait_until(lambda: len(told) == 2 if is_unplugged else len(driver.sent) == 1)
+    camera.close()
+    assert unhandled == []
+    assert told[1:] == (["virtual camera stopped: unplugged"] if is_unplugged else [])
+    assert camera.has_failed is is_unplugged

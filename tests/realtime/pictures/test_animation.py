@@ -12,6 +12,7 @@ from realtime.errors import SourceError
 from realtime.pictures.animation import AnimatedPicture, is_animated
 from realtime.pictures.files import read_picture, write_picture
 from realtime.sources import PictureSource, choose_source
+from tests.colour_profiles import linear_profile, linear_to_srgb
 from tests.fakes import coloured_picture, flat_picture, greys_and_times, noisy_picture
 
 LEVELS = (10, 60, 110, 160)
@@ -66,6 +67,25 @@ def test_transparent_pictures_lie_on_white(tmp_path: Path) -> None:
     found = source.read()
     assert found is not None
     np.testing.assert_array_equal(found[0], flat_picture(255))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_colours_of_a_profile_become_srgb(tmp_path: Path, suffix: str) -> None:
+    pictures = [PIL.Image.fromarray(flat_picture(level)) for level in LEVELS]
+    profile = linear_profile(b"RGB ")
+    options = {"lossless": True} if suffix == ".webp" else {}
+    pictures[0].save(tmp_path / f"film{suffix}", save_all=True, append_images=pictures[1:], icc_profile=profile, **options)
+    source = AnimatedPicture(tmp_path / f"film{suffix}")
+    source.open()
+    assert [level for level, _ in greys_and_times(source)] == pytest.approx([linear_to_srgb(level) for level in LEVELS], abs=1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_last_picture_tells_how_long_it_is_shown(tmp_path: Path, suffix: str) -> None:
+    source = AnimatedPicture(write_animation(tmp_path / f"film{suffix}"))
+    source.open()
+    greys_and_times(source)
+    assert source.last_shown_s() == (0.35, 0.1)
 
 
 def test_still_is_no_animation(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.errors import OutputError, SourceError
+from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.pictures import files as picture_files
 from realtime.pictures.files import Picture, encode_picture, read_on_white, read_picture, scale_picture, write_picture
 from realtime.video.excerpt import Scale
+from tests.colour_profiles import linear_profile, linear_to_srgb
 from tests.fakes import coloured_picture, flat_picture, noisy_picture, png_that_claims
 
 ALPHA = noisy_picture()[:, :, 1]
@@ -117,6 +118,47 @@ def test_colours_of_a_profile_become_srgb(tmp_path: Path) -> None:
     assert green < 20
     assert len(notes) == 1
     assert notes[0].startswith("colours are converted from ")
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.tif"])
+@pytest.mark.parametrize("kind", ["palette", "16 bits of grey"])
+def test_profile_counts_in_every_mode(tmp_path: Path, kind: str, name: str) -> None:
+    if kind == "palette":
+        picture, space = as_rgb(flat_picture(60)).quantize(4), b"RGB "
+    else:
+        picture, space = PIL.Image.fromarray(np.full((48, 64), 60 * 257, np.uint16)), b"GRAY"
+    picture.save(tmp_path / name, icc_profile=linear_profile(space))
+    found = read_picture(tmp_path / name).image_bgr
+    assert np.abs(found.astype(int) - linear_to_srgb(60)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA"])
+def test_profile_leaves_the_transparency(tmp_path: Path, mode: str) -> None:
+    grey = PIL.Image.fromarray(flat_picture(60)[:, :, 0])
+    grey.putpixel((5, 7), 200)
+    options: dict[str, object] = {}
+    if mode.endswith("A"):
+        alpha = PIL.Image.new("L", grey.size, 255)
+        alpha.putpixel((5, 7), 0)
+        picture = grey.convert(mode[:-1])
+        picture.putalpha(alpha)
+    else:
+        picture = grey.convert(mode)
+        options["transparency"] = (200, 200, 200) if mode == "RGB" else 200
+    picture.save(tmp_path / "photo.png", icc_profile=linear_profile(b"GRAY" if mode.startswith("L") else b"RGB "), **options)
+    found = read_picture(tmp_path / "photo.png")
+    assert found.alpha is not None
+    assert (found.alpha == 0).sum() == 1
+    assert found.alpha[7, 5] == 0
+    assert abs(int(found.image_bgr[0, 0, 0]) - linear_to_srgb(60)) <= 1
+
+
+def test_pages_of_a_tiff_are_no_film(tmp_path: Path) -> None:
+    notes: list[str] = []
+    pages = [as_rgb(flat_picture(level)) for level in (10, 20)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    read_picture(tmp_path / "pages.tif", notes.append)
+    assert notes == ["the file holds several pictures and only the first is painted"]
 
 
 def test_srgb_and_broken_profiles_leave_the_colours(tmp_path: Path) -> None:
@@ -293,6 +335,16 @@ def test_picture_is_scaled_with_its_transparency() -> None:
     assert half.alpha.shape == (24, 32)
     assert np.abs(cv2.resize(half.image_bgr, (64, 48)).astype(int) - coloured_picture()).mean() < 4
     assert scale_picture(Picture(coloured_picture()), (1280, 1280)).image_bgr.shape == (960, 1280, 3)
+
+
+def test_size_that_does_not_fit_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(coloured_picture())
+    with pytest.raises(UserError, match=r"--scale: 64x48 enlarged to 64000x48000 is 3072 megapixels, expected at most 500;"):
+        scale_picture(picture, 1000.0)
+    monkeypatch.setattr(picture_files, "available_bytes", lambda: 10_000)
+    with pytest.raises(UserError, match=r"--scale: 64x48 enlarged to 128x96 is 0 megapixels and needs about 0\.0 GB of memory"):
+        scale_picture(picture, 2.0)
+    assert scale_picture(picture, 0.5).image_bgr.shape == (24, 32, 3)
 
 
 @pytest.mark.parametrize("scale", [None, 1.0, (64, 999)])

@@ -39,6 +39,16 @@ def test_pictures_are_scaled(pictures: tuple[Path, ...]) -> None:
     assert found[0].shape == (24, 32, 3)
 
 
+def test_transparent_pictures_lie_on_white(pictures: tuple[Path, ...]) -> None:
+    half = np.full((48, 64), 128, np.uint8)
+    write_picture(pictures[0], flat_picture(0), half)
+    source = PictureSequence(pictures, None)
+    source.open()
+    found = source.read()
+    assert found is not None
+    assert np.abs(found[0].astype(int) - 127).max() <= 1
+
+
 def test_picture_that_cannot_be_read_is_left_out(pictures: tuple[Path, ...]) -> None:
     notes: list[str] = []
     pictures[1].write_bytes(b"nonsense")
@@ -101,7 +111,7 @@ def test_pictures_of_other_sizes_are_fitted_on_black(pictures: tuple[Path, ...])
 def test_frames_become_numbered_pictures(tmp_path: Path) -> None:
     sink = NumberedPictures(tmp_path / "f%03d.png", overwrite=False)
     for level in (10, 20):
-        assert sink.write(flat_picture(level), None) == -1
+        sink.write(flat_picture(level), None)
     sink.close(True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f001.png", "f002.png"]
     np.testing.assert_array_equal(read_picture(tmp_path / "f002.png").image_bgr, flat_picture(20))

@@ -90,6 +90,24 @@ def test_empty_gallery_is_said(report: Report) -> None:
     assert report([])["styles"] == "none found: nothing to measure"
 
 
+@pytest.mark.parametrize("precisions", [("fp32",), ("fp32", "int8")])
+def test_it_outlives_a_damaged_style(report: Report, two_files: Style, tmp_path: Path, precisions: tuple[str, ...]) -> None:
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(b"no network")
+    models = {precision: ModelFile(damaged, None) for precision in precisions}
+    found = report([replace(two_files, models={"fast": models})])
+    for name in [*(f"fast {precision}" for precision in precisions), "auto"]:
+        assert "damaged.onnx" in found[name]
+    assert found["faults"] == "none known: nothing to mend"
+
+
+def test_it_outlives_a_provider_that_cannot_be_used(report: Report, two_files: Style, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.networks.providers._try_session", lambda *_: None)
+    found = report([two_files], ModelChoice(provider="tensorrt", threads=1))
+    assert found["auto"].startswith("--provider tensorrt: does not load here")
+    assert found["faults"] == "none known: nothing to mend"
+
+
 def test_nodes_left_on_the_processor_are_named() -> None:
     class OnGpu:
         provider = "cuda"

@@ -16,6 +16,7 @@ from realtime.program.inputs import (
     Single,
     expand,
     is_numbered,
+    is_numbered_output,
     make_folder,
     natural_order,
     numbered_files,
@@ -81,6 +82,8 @@ def test_numbers_are_put_into_names() -> None:
     assert numbered_name(Path("out/f%d.png"), 7) == Path("out/f7.png")
     assert not is_numbered(Path("out/f%d_%d.png"))
     assert not is_numbered(Path("out%d/f.png"))
+    assert is_numbered_output(Path("out/f%d.png"))
+    assert not is_numbered_output(Path("out/f%d.mp4"))
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
@@ -113,8 +116,25 @@ def test_names_that_collide_are_numbered(photos: Path, tmp_path: Path) -> None:
     work = plan_work([str(photos), str(other)], tmp_path / "painted")
     assert isinstance(work, Batch)
     made = [job.output.name for job in work.jobs]
-    assert made == ["a.png", "b2.jpg", "b10.JPG", "clip.mp4", "A_2.PNG", "clip.mkv", "clip_2.mp4"]
+    assert made == ["a.png", "b2.jpg", "b10.JPG", "clip_2.mp4", "A_2.PNG", "clip.mkv", "clip.mp4"]
     assert len({name.casefold() for name in made}) == len(made)
+
+
+def test_file_that_is_added_takes_over_no_name(tmp_path: Path) -> None:
+    (tmp_path / "x.mp4").touch()
+    before = plan_work([str(tmp_path)], tmp_path / "painted")
+    for name in ("x.avi", "x.mov", "x_2.mp4"):
+        (tmp_path / name).touch()
+    after = plan_work([str(tmp_path)], tmp_path / "painted")
+    assert isinstance(before, Batch)
+    assert isinstance(after, Batch)
+    assert before.jobs[0] in after.jobs
+    assert {(job.source.name, job.output.name) for job in after.jobs} == {
+        ("x.mp4", "x.mp4"),
+        ("x.mov", "x.mov"),
+        ("x_2.mp4", "x_2.mp4"),
+        ("x.avi", "x_3.mp4"),
+    }
 
 
 def test_one_file_into_an_existing_folder(photos: Path, tmp_path: Path) -> None:

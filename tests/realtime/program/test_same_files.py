@@ -45,6 +45,22 @@ def test_numbered_pictures_onto_themselves() -> None:
     check_apart(work, Path("%03d.png"), None)
 
 
+def test_video_whose_name_holds_the_sign_of_a_number_is_no_pattern(folder: Path) -> None:
+    (folder / "film%d.mkv").hardlink_to(folder / "film.mkv")
+    with pytest.raises(OutputError, match=r"film%d\.mkv: is the source itself"):
+        check_apart(Single("film%d.mkv"), Path("film%d.mkv"), None)
+    check_apart(Single("film.mkv"), Path("new%d.mkv"), None)
+
+
+def test_only_names_that_will_be_written_count(folder: Path) -> None:
+    for name in ("0.png", "0001.png", "0002.png"):
+        (folder / name).write_bytes(b"precious")
+    check_apart(plan_work(["%04d.png"], Path("%d.png")), Path("%d.png"), None)
+    check_apart(Single("0.png"), Path("%d.png"), None)  # the first is 1
+    with pytest.raises(OutputError, match=r"0002\.png: is the source itself"):
+        check_apart(Single("0002.png"), Path("%04d.png"), None)
+
+
 WORKS: list[Work] = [Single("film.mkv"), Batch((Job(Path("film.mkv"), Path("new.mkv")),))]
 
 

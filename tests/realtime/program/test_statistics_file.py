@@ -8,15 +8,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
 
-from realtime.errors import OutputError
+from realtime.errors import EXIT_INTERRUPTED, OutputError
 from realtime.program.statistics_file import write_stats
 from realtime.program.written_paths import put_in_place
 from realtime.sinks import check_output
+from tests.fakes import SIGNS_OF_LIFE_S
 
 
 def test_figures_replace_those_before(tmp_path: Path) -> None:
@@ -90,6 +93,57 @@ def test_files_in_shared_memory_are_files_like_any_other() -> None:
             write_stats(path, {"fps": fps})
         assert json.loads(path.read_text(encoding="utf-8")) == {"fps": 60}
         assert [entry.name for entry in Path(folder).iterdir()] == ["stats.json"]
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """A pipe with a name."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("a pipe of POSIX")
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def let_go() -> None:  # of whoever still waits for a reader
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+
+    rescue = threading.Timer(SIGNS_OF_LIFE_S, let_go)
+    rescue.start()
+    yield path
+    rescue.cancel()
+    let_go()
+
+
+@pytest.mark.parametrize("is_stopped_before", [True, False])
+def test_after_a_signal_nobody_waits_for_the_reader_of_a_pipe(
+    pipe: Path, is_stopped_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.program.statistics_file._TAKE_S", 0.05)
+    stop = threading.Event()
+    signal = threading.Timer(0.0 if is_stopped_before else 0.2, stop.set)
+    signal.start()
+    if is_stopped_before:
+        signal.join()
+    with pytest.raises(OutputError, match=r"--stats .*pipe: not written, as nobody read it") as caught:
+        write_stats(pipe, {"fps": 30}, stop=stop)
+    assert caught.value.exit_code == EXIT_INTERRUPTED
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_who_reads_a_pipe_gets_the_figures_after_a_signal_too(
+    pipe: Path, is_stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.program.statistics_file._TAKE_S", 20.0)
+    stop, found = threading.Event(), {f"figure {number}": number for number in range(20_000)}  # more than fits in at once
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    if is_stopped:
+        stop.set()
+        reader.start()
+    else:
+        threading.Timer(0.2, reader.start).start()
+    write_stats(pipe, found, stop=stop)
+    reader.join()
+    assert json.loads(read[0]) == found
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of POSIX")

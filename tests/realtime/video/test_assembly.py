@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from realtime.program.notes import no_note
-from realtime.video.assembly import Soundtrack, _with_decoding_times, assemble
+from realtime.video.assembly import _with_decoding_times, assemble
 from realtime.video.excerpt import Excerpt
+from realtime.video.other_tracks import Soundtrack
 from realtime.video.parts import Part
 from realtime.video.writer import VideoFileSink
 from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip
-from tests.films import clicks_of, copy_film, write_film
+from tests.films import clicks_of, copy_film, joined_film, remux, write_film
 
 CLICKS_S = (0.4, 1.2)
 
@@ -169,6 +172,131 @@ def test_sound_that_is_in_no_known_format_is_left_out_and_told(tmp_path: Path) -
     notes = copy_film(film, tmp_path / "out.mp4")
     assert any("sound track 1 is in a format that is not known here; left out" in note for note in notes)
     assert len(read_clip(tmp_path / "out.mp4")) == 50
+
+
+# ---------------------------------------------------------------------------------- one track and the others
+
+
+def kinds_of(path: Path) -> list[str]:
+    with av.open(str(path)) as container:
+        return [stream.type for stream in container.streams]
+
+
+def with_more_sound(film: Path, path: Path, codec: str, rate: int, seconds: float = 2.0) -> Path:
+    """A film with another sound track, silent, or without a packet."""
+    container: Any
+    output: Any
+    with av.open(str(film)) as container, av.open(str(path), "w") as output:
+        made = {stream.index: output.add_stream_from_template(stream) for stream in container.streams}
+        more = output.add_stream(codec, rate=rate, layout="mono")
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = made[packet.stream.index]
+                output.mux(packet)
+        if seconds:
+            samples = np.zeros((1, round(seconds * rate)), np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = rate, 0
+            output.mux(more.encode(frame))
+            output.mux(more.encode(None))
+    return path
+
+
+def test_sound_of_a_rate_that_the_file_refuses_is_encoded_again(tmp_path: Path) -> None:
+    film = film_with_everything(tmp_path / "in.mkv", "libmp3lame")  # of 8000 Hz
+    notes = copy_film(film, tmp_path / "out.mp4")
+    assert notes[0] == "sound track 1 (mp3) encoded again as aac, since .mp4 files hold no such mp3"
+    assert kinds_of(tmp_path / "out.mp4")[:3] == ["video", "audio", "subtitle"]
+    assert clicks_of(tmp_path / "out.mp4") == pytest.approx(clicks_of(film), abs=0.04)
+
+
+def test_sound_of_a_rate_that_no_encoder_takes_is_resampled(tmp_path: Path) -> None:
+    film = film_with_everything(tmp_path / "in.mkv")
+    notes = copy_film(with_more_sound(film, tmp_path / "two.mkv", "pcm_s16le", 192000), tmp_path / "out.mp4")
+    assert "sound track 2 (pcm_s16le) encoded again as aac of 96000 Hz, since .mp4 files hold no pcm_s16le" in notes
+    assert packets_of(tmp_path / "out.mp4", "audio") == packets_of(film, "audio")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [stream.codec_context.sample_rate for stream in container.streams.audio] == [8000, 96000]
+        lengths_s = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in container.streams.audio]
+    assert lengths_s == pytest.approx([2.0, 2.0], abs=0.15)
+
+
+@pytest.mark.parametrize("made", ["out.mp4", "out.mkv", "out.webm"])
+def test_track_without_sound_costs_no_other(tmp_path: Path, made: str) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    film = write_film(tmp_path / "in.mkv", pictures, sound="aac", clicks_s=CLICKS_S)
+    film = with_more_sound(film, tmp_path / "two.ts", "ac3", 48000, seconds=0)
+    notes = copy_film(film, tmp_path / made)
+    assert notes[-1] == "sound track 2 (ac3) left out: no sound of it was found at the beginning of the file"
+    assert kinds_of(tmp_path / made) == ["video", "audio"]
+
+
+def test_sound_that_steps_back_at_a_join_goes_on_in_its_time(tmp_path: Path) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(25)]
+    film = write_film(tmp_path / "in.mkv", pictures, sound="aac", clicks_s=[0.8], sound_s=1.3, options={"bf": "0"})
+
+    def move(packet: Any) -> bool:
+        packet.pts += round(1 / packet.time_base)
+        packet.dts = packet.pts
+        return True
+
+    first, second = (remux(film, tmp_path / f"{n}.ts", keeps) for n, keeps in enumerate((lambda _: True, move)))
+    (tmp_path / "joined.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    assert copy_film(tmp_path / "joined.ts", tmp_path / "out.mp4") == []
+    assert clicks_of(tmp_path / "out.mp4") == pytest.approx(clicks_of(tmp_path / "joined.ts"), abs=0.04)
+    assert len(clicks_of(tmp_path / "out.mp4")) == 2
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        times = [packet.dts for packet in container.demux(audio=0) if packet.size]
+    assert all(before < after for before, after in pairwise(times))
+
+
+@pytest.mark.parametrize("made", ["out.mp4", "out.webm"])  # copied, and encoded again
+@pytest.mark.parametrize("excerpt", [Excerpt(), Excerpt(1.0), Excerpt(2.6)])
+def test_sound_follows_a_clock_that_begins_anew(tmp_path: Path, made: str, excerpt: Excerpt) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    film = write_film(tmp_path / "in.ts", pictures, sound="aac", clicks_s=CLICKS_S, sound_s=1.7)
+    copy_film(joined_film(film, tmp_path / "joined.ts", 3), tmp_path / made, excerpt)
+    expected = [round_s * 2 + click_s for round_s in range(3) for click_s in CLICKS_S]
+    first_s = clicks_of(film)[0] - CLICKS_S[0]  # a transport stream's clock, and the encoder's run-in
+    with av.open(str(film)) as container:
+        first_s -= (container.start_time or 0) / 1e6
+    expected = [first_s + at_s - excerpt.start_s for at_s in expected if at_s > excerpt.start_s]
+    assert clicks_of(tmp_path / made) == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("made", ["out.mkv", "out.mp4"])
+def test_words_are_cut_where_the_film_is(tmp_path: Path, made: str) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    said = [(0.1, "gone"), (0.4, "begun"), (1.2, "cut off"), (1.9, "never")]
+    film = write_film(tmp_path / "in.mkv", pictures, subtitles=said, subtitle_codec="srt", words_s=0.7)
+    copy_film(film, tmp_path / made, Excerpt(0.9, 1.7))
+    with av.open(str(tmp_path / made)) as container:
+        shown = [
+            (float(packet.pts * packet.time_base), float(packet.duration * packet.time_base), rects[0].dialogue.decode())
+            for packet in container.demux(subtitles=0)
+            if packet.pts is not None and (rects := packet.decode())
+        ]
+    assert [words for _, _, words in shown] == ["begun", "cut off"]
+    assert [at_s for at_s, _, _ in shown] == pytest.approx([0.0, 0.3], abs=0.002)
+    assert [seconds for _, seconds, _ in shown] == pytest.approx([0.2, 0.5], abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("sound", "subtitles", "lost"),
+    [("aac", True, ["subtitles", "sound"]), ("aac", False, ["sound"]), (None, True, ["subtitles"]), (None, False, [])],
+)
+def test_only_what_there_was_is_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sound: str | None, subtitles: bool, lost: list[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("refused")
+
+    said = [(0.1, "words")] if subtitles else []
+    film = write_film(tmp_path / "in.mp4", [clip_picture(0)] * 5, sound=sound, subtitles=said)
+    monkeypatch.setattr("realtime.video.assembly.other_packets", refuse)
+    notes = copy_film(film, tmp_path / "out.mp4")
+    assert notes == [f"{kind} could not be kept (refused)" for kind in lost or ["title and chapters"]]
+    assert len(read_clip(tmp_path / "out.mp4")) == 5
 
 
 def test_soundtrack_that_vanished_never_costs_the_pictures(tmp_path: Path) -> None:

@@ -228,6 +228,40 @@ def test_going_on_without_a_new_frame_leaves_the_sound(tmp_path: Path, film: Pat
     assert len(read_clip(tmp_path / "out.mkv")) == 20
 
 
+@pytest.mark.parametrize("name", ["held.png", "held.webp", "held.gif"])
+@pytest.mark.parametrize("made", ["out.mp4", "out.gif"])
+def test_last_picture_of_an_animation_is_held(tmp_path: Path, name: str, made: str) -> None:
+    pictures = [PIL.Image.fromarray(flat_picture(level)) for level in (60, 160)]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], duration=[500, 3000])
+    source = VideoFileSource(tmp_path / name) if name == "held.gif" else AnimatedPicture(tmp_path / name)
+    paint(VideoJob(tmp_path / made, source, VideoOptions(), {}, no_note), source)
+    with av.open(str(tmp_path / made)) as container:
+        assert container.duration is not None
+        assert container.duration / 1e6 == pytest.approx(3.5, abs=0.01)
+
+
+def test_film_that_is_too_fast_for_a_gif_keeps_its_pace(tmp_path: Path) -> None:
+    film = write_film(
+        tmp_path / "in.mp4", [flat_picture(4 * index) for index in range(60)], times_s=[i / 80 for i in range(60)]
+    )
+    source, notes = VideoFileSource(film), list[str]()
+    paint(VideoJob(tmp_path / "out.gif", source, VideoOptions(), {}, notes.append), source)
+    assert "out.gif: a GIF shows at most 50 pictures a second; of " in notes[0]
+    assert notes[0].endswith(" the others are left out")
+    with av.open(str(tmp_path / "out.gif")) as container:
+        lengths = [packet.duration for packet in container.demux(video=0) if packet.size]
+    assert set(lengths[:-1]) == {2}
+    assert sum(lengths) == pytest.approx(75, abs=3)
+
+
+def test_other_sources_that_are_too_fast_for_a_gif_are_told_of(tmp_path: Path) -> None:
+    source, notes = file_of(3), list[str]()
+    source.fps = 60.0
+    source.open()
+    VideoJob(tmp_path / "out.gif", source, VideoOptions(), {}, notes.append).open_sink().close(False)
+    assert notes == [f"--output {tmp_path / 'out.gif'}: a GIF shows at most 50 pictures a second; 60 are shown more slowly"]
+
+
 @pytest.mark.parametrize(("name", "told"), [("out.mp4", 0), ("out.webm", 1)])
 def test_shape_of_pixels_is_kept_or_its_loss_told(tmp_path: Path, name: str, told: int) -> None:
     film = write_film(tmp_path / "in.mp4", [flat_picture(90, (64, 48))] * 3, pixel_aspect=Fraction(4, 3))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from realtime.video.assembly import Soundtrack
 from realtime.video.codecs import Encoding
 from realtime.video.encoder import VideoForm
+from realtime.video.other_tracks import Soundtrack
 from realtime.video.parts import Part, count_frames, end_of_part, whole_frames
 from realtime.video.reader import VideoFileSource
 from realtime.video.writer import VideoFileSink

@@ -16,6 +16,7 @@ from realtime.errors import SourceError
 from realtime.frame import Image
 from realtime.sources import PacedFile
 from realtime.video.excerpt import Excerpt
+from realtime.video.opening import open_video
 from realtime.video.reader import VideoFileSource
 from tests.fakes import (
     CLIP_FRAMES,
@@ -26,9 +27,10 @@ from tests.fakes import (
     coloured_picture,
     cut_short,
     damage_packet,
+    flat_picture,
     write_clip,
 )
-from tests.films import rotate_film, write_film
+from tests.films import joined_film, rotate_film, write_film
 
 
 def read_all(source: VideoFileSource, indices: list[int] | None = None) -> list[tuple[Image, float]]:
@@ -232,6 +234,127 @@ def test_shape_of_pixels_is_turned_with_the_picture(
     source.open()
     assert source.pixel_aspect == aspect
     source.close()
+
+
+# ------------------------------------------------------------------------------------------------- times
+
+
+def write_plainly(path: Path, count: int = 20, **options: str) -> Path:
+    """Numbered greys in H.264 in a kind of file that is told nothing else."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, options={"crf": "4", "g": "8", **options})
+        stream.width, stream.height = SMALL_WH
+        stream.pix_fmt = "yuv420p"
+        for index in range(count):
+            frame = av.VideoFrame.from_ndarray(clip_picture(index), format="bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("excerpt", [Excerpt(), Excerpt(0.2, 0.56), Excerpt(0.44)])
+@pytest.mark.parametrize("name", ["in.avi", "in.h264"])
+def test_times_of_files_that_know_no_reordered_pictures(tmp_path: Path, name: str, excerpt: Excerpt) -> None:
+    source = VideoFileSource(write_plainly(tmp_path / name, bf="3", b_strategy="0"), excerpt)
+    seen: list[int] = []
+    found = read_all(source, seen)
+    assert seen == list(range(round(excerpt.start_s * 25), round((excerpt.end_s or 0.8) * 25)))
+    assert [at_s for _, at_s in found] == pytest.approx([index / 25 for index in range(len(found))])
+    assert source.start_s == pytest.approx(0.0)
+
+
+def test_damage_moves_no_later_picture_of_an_avi(tmp_path: Path) -> None:
+    whole = write_plainly(tmp_path / "in.avi", bf="1", b_strategy="0", g="4")
+    source = VideoFileSource(damage_packet(whole, tmp_path / "damaged.avi", 5))
+    seen: list[int] = []
+    found = read_all(source, seen)
+    times = {index: at_s for index, (_, at_s) in zip(seen, found, strict=True)}
+    assert source.damaged_packets
+    assert [times[index] for index in range(12, 20)] == pytest.approx([index / 25 for index in range(12, 20)])
+
+
+@pytest.mark.parametrize("excerpt", [Excerpt(), Excerpt(0.5), Excerpt(2.5), Excerpt(1.0, 4.4)])
+def test_clock_that_begins_anew_goes_on(tmp_path: Path, excerpt: Excerpt) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    film = write_film(tmp_path / "film.ts", pictures, options={"crf": "4", "bf": "2"})
+    source = VideoFileSource(joined_film(film, tmp_path / "joined.ts", 3), excerpt)
+    seen: list[int] = []
+    found = read_all(source, seen)
+    first, end = round(excerpt.start_s * 25), round((excerpt.end_s or 6.0) * 25)
+    assert len(found) == pytest.approx(end - first, abs=1)
+    assert seen == [index % 50 % CLIP_FRAMES for index in range(end - len(seen), end)]
+    assert [at_s for _, at_s in found] == pytest.approx([index / 25 for index in range(len(found))], abs=0.001)
+
+
+@pytest.mark.parametrize("start_s", [100.0, 1e18])
+def test_start_behind_the_end(clip: Path, start_s: float) -> None:
+    with pytest.raises(SourceError, match=r"ends before --start 1"):
+        VideoFileSource(clip, Excerpt(start_s=start_s)).open()
+
+
+def test_pictures_that_come_too_fast_are_thinned_and_keep_their_pace(tmp_path: Path) -> None:
+    film = write_film(
+        tmp_path / "fast.mp4", [flat_picture(index) for index in range(120)], times_s=[i / 60 for i in range(120)]
+    )
+    source = VideoFileSource(film)
+    source.shortest_s = 0.02
+    found = read_all(source)
+    assert source.frame_count == pytest.approx(100, abs=2)
+    assert len(found) == pytest.approx(100, abs=2)
+    assert [at_s for _, at_s in found] == pytest.approx([index * 0.02 for index in range(len(found))], abs=0.002)
+    shown = np.array([picture.mean() for picture, _ in found])
+    np.testing.assert_allclose(shown / 60, [at_s for _, at_s in found], atol=0.04)  # each at its time, but for a little
+
+
+def test_how_long_the_last_picture_is_shown_is_told(tmp_path: Path) -> None:
+    pictures = [PIL.Image.fromarray(clip_picture(index)) for index in range(3)]
+    pictures[0].save(tmp_path / "held.gif", save_all=True, append_images=pictures[1:], duration=[500, 100, 3000])
+    source = VideoFileSource(tmp_path / "held.gif")
+    read_all(source)
+    assert source.last_shown_s() == pytest.approx((0.6, 3.0))
+
+
+# ----------------------------------------------------------------------------------------------- packets
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparency_beside_the_pictures_is_laid_on_white(tmp_path: Path, codec: str) -> None:
+    clear = np.dstack([flat_picture(40), np.zeros((48, 64), np.uint8)])
+    film = write_film(tmp_path / "in.webm", [clear] * 3, codec=codec, pixel_format="yuva420p", options={"auto-alt-ref": "0"})
+    notes: list[str] = []
+    found = read_all(VideoFileSource(film, note=notes.append))
+    assert len(found) == 3
+    assert found[1][0].min() > 250
+    assert notes[0].endswith("transparency laid over white")
+
+
+def test_empty_packets_are_no_damage(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Theora has them where a picture does not change."""
+
+    class Repeating:
+        def __init__(self, container: Any) -> None:
+            self._container = container
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._container, name)
+
+        def demux(self, stream: Any) -> Iterator[Any]:
+            for packet in self._container.demux(stream):
+                yield packet
+                if packet.pts is not None:
+                    empty = av.Packet()
+                    empty.pts, empty.time_base, empty.stream = packet.pts + 1, packet.time_base, packet.stream
+                    yield empty
+
+    def open_repeating(path: Path) -> tuple[Any, Any]:
+        container, stream = open_video(path)
+        return Repeating(container), stream
+
+    monkeypatch.setattr("realtime.video.reader.open_video", open_repeating)
+    source = VideoFileSource(clip)
+    assert len(read_all(source)) == CLIP_FRAMES
+    assert source.damaged_packets == 0
 
 
 @pytest.mark.parametrize("name", ["in.wmv", "in.avi", "in.mkv", "in.mp4"])

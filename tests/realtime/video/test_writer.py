@@ -22,7 +22,7 @@ def write_frames(path: Path, count: int, *, complete: bool = True, rate: Fractio
     """A finished file of numbered greys."""
     sink = VideoFileSink(path, rate, overwrite=False)
     for index in range(count):
-        assert sink.write(clip_picture(index), float(index / rate)) == -1
+        sink.write(clip_picture(index), float(index / rate))
     sink.close(complete)
     return sink
 
@@ -65,7 +65,7 @@ def test_picture_keeps_its_place_at_any_size(tmp_path: Path, size_wh: tuple[int,
     ],
 )
 def test_every_codec_keeps_every_frame_at_its_time(tmp_path: Path, name: str, codec: str, size_wh: tuple[int, int]) -> None:
-    times_s = [0.0, 0.05, 0.2, 0.21, 0.5, 0.98]
+    times_s = [0.0, 0.05, 0.2, 0.22, 0.5, 0.98]
     form = VideoForm(Fraction(25), Fraction(1, 1000))
     sink = VideoFileSink(tmp_path / name, form, overwrite=False, encoding=Encoding(codec))
     for index, at_s in enumerate(times_s):
@@ -213,6 +213,58 @@ def test_nothing_new_kept_leaves_what_was_there(tmp_path: Path, monkeypatch: pyt
     reason = refusal(VideoFileSink(path, Fraction(10), overwrite=False, unfinished=unfinished))
     assert "4 frames can be played in out.mp4; add --resume to go on" in reason
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("out.mp4", "h264"),
+        ("out.mp4", "hevc"),
+        ("out.mkv", "ffv1"),
+        ("out.webm", "vp9"),
+        ("out.mp4", "av1"),
+        ("out.gif", "gif"),
+    ],
+)
+@pytest.mark.parametrize("told_of_s", [2.5, 0.5])
+def test_last_picture_is_shown_as_long_as_the_source_tells(tmp_path: Path, name: str, codec: str, told_of_s: float) -> None:
+    sink = VideoFileSink(
+        tmp_path / name,
+        VideoForm(Fraction(2), Fraction(1, 1000)),
+        overwrite=False,
+        encoding=Encoding(codec),
+        last_shown_s=lambda: (told_of_s, 3.0),
+    )
+    for index in range(6):
+        sink.write(clip_picture(index, (64, 64)), index / 2)
+    sink.close(True)
+    with av.open(str(tmp_path / name)) as container:
+        assert container.duration is not None
+        assert container.duration / 1e6 == pytest.approx(5.5 if told_of_s == 2.5 else 3.0, abs=0.01)
+    assert len(read_clip(tmp_path / name)) == 6
+
+
+def test_pictures_of_a_gif_are_never_shown_for_less_than_players_know(tmp_path: Path) -> None:
+    sink = VideoFileSink(tmp_path / "out.gif", Fraction(100), overwrite=False, last_shown_s=lambda: (0.06, 0.004))
+    for index, at_s in enumerate((0.0, 0.01, 0.05, 0.06)):
+        sink.write(clip_picture(index), at_s)
+    sink.close(True)
+    with av.open(str(tmp_path / "out.gif")) as container:
+        packets = [(packet.pts, packet.duration) for packet in container.demux(video=0) if packet.size]
+    assert packets == [(0, 2), (2, 3), (5, 2), (7, 2)]
+
+
+def test_link_to_what_is_complete_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path, place = tmp_path / "out.gif", tmp_path / "elsewhere" / "film.gif"
+    path.symlink_to(place)
+    begun = VideoFileSink(path, Fraction(10), overwrite=False, unfinished=UnfinishedVideo(path, {"crf": 7}))
+    for index in range(4):
+        begun.write(clip_picture(index), None)
+    begun.close(False)
+    VideoFileSink(path, Fraction(10), overwrite=False, unfinished=find_unfinished(path, {"crf": 7})).close(True)
+    assert path.readlink() == place
+    assert len(read_clip(place)) == 4
 
 
 def test_disk_that_is_full_at_the_very_end_keeps_every_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,83 @@
+"""When the frames of a video are shown: by its own times where they go on, else by what can be made of them."""
+
+from __future__ import annotations
+
+import heapq
+from fractions import Fraction
+from typing import Any
+
+import av.error
+
+# These count from wherever the sender's clock stood, and begin anew where two were joined; all others mean their times.
+_CLOCKED_FORMATS = frozenset({"mpegts", "mpeg", "mpegtsraw"})
+_RESTART_S = 0.5  # by so much no sender's times step back; less is jitter
+# AVI knows no pictures that lean on later ones. With these codecs FFmpeg hands on its times as they are, in decoding order.
+_REORDERED_CODECS = frozenset({"h264", "hevc"})
+
+
+class FrameTimes:
+    """Times of the frames of one stream in seconds, always going on.
+
+    is_clocked: whether the file's times count from anywhere.
+    is_reordered: whether they are those of decoding, so that a frame's own tell nothing.
+
+    Args:
+        rate: frames a second, for those without a time.
+        restarts_s: gets the seconds that are added behind each place where the clock began anew.
+    """
+
+    def __init__(self, container: Any, stream: Any, rate: Fraction, restarts_s: list[float]) -> None:
+        context = stream.codec_context
+        is_avi, codec = container.format.name == "avi", context.codec.canonical_name
+        self.is_clocked = bool(_CLOCKED_FORMATS & set(container.format.name.split(",")))
+        self.is_reordered = is_avi and codec in _REORDERED_CODECS and bool(context.has_b_frames)
+        self._rate, self._restarts_s = float(rate), restarts_s
+        self._following_s: float | None = None
+        self._waiting_s: list[float] = []  # a heap: times of the packets whose frames are yet to come, where reordered
+
+    def expect(self, packet: Any) -> None:
+        """Takes note of a packet before it is decoded."""
+        if self.is_reordered and packet.dts is not None:
+            heapq.heappush(self._waiting_s, float(packet.dts * packet.time_base))
+
+    def give_up_one(self) -> None:
+        """Takes note of a packet that could not be decoded: nothing comes in its place."""
+        if self._waiting_s:
+            heapq.heappop(self._waiting_s)
+
+    def of(self, frame: Any) -> float:
+        """When the next frame is shown."""
+        at_s = self._stated_s(frame)
+        late_s = self._restarts_s[-1] if self._restarts_s else 0.0
+        if at_s is None:
+            at_s = self._following_s or 0.0
+        elif self.is_clocked and self._following_s is not None and at_s + late_s < self._following_s - _RESTART_S:
+            self._restarts_s.append(self._following_s - at_s)
+            at_s = self._following_s
+        else:
+            at_s += late_s
+        self._following_s = at_s + 1 / self._rate
+        return at_s
+
+    def _stated_s(self, frame: Any) -> float | None:
+        if not self.is_reordered:
+            return None if frame.time is None else float(frame.time)
+        return heapq.heappop(self._waiting_s) if self._waiting_s else None
+
+
+def clock_restarts(container: Any, stream: Any, until_s: float) -> bool:
+    """Whether the clock of a stream begins anew before it shows a time: then only reading up to there tells where that is."""
+    last_s = float("-inf")
+    try:
+        for packet in container.demux(stream):
+            if packet.dts is None:
+                continue
+            at_s = float(packet.dts * packet.time_base)
+            if at_s < last_s - _RESTART_S:
+                return True
+            if at_s > until_s:
+                break
+            last_s = at_s
+    except av.error.FFmpegError:  # damage is told by whoever decodes
+        pass
+    return False
