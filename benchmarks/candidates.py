@@ -76,7 +76,7 @@ def export_candidate(settings: GeneratorSettings, folder: Path, photos: list[Pat
 def measure(candidates: list[GeneratorSettings], sizes_wh: Sequence[tuple[int, int]], rounds: int) -> list[dict[str, Any]]:
     """A row for each candidate and size; the first candidate is the measure of the others."""
     with tempfile.TemporaryDirectory() as name:
-        photos = _photos(Path(name))
+        photos = calibration_photos(Path(name))
         sessions = {}
         for number, settings in enumerate(candidates):
             folder = Path(name) / str(number)
@@ -97,7 +97,8 @@ def measure(candidates: list[GeneratorSettings], sizes_wh: Sequence[tuple[int, i
     return rows
 
 
-def _photos(folder: Path) -> list[Path]:
+def calibration_photos(folder: Path) -> list[Path]:
+    """Frames of the demo, written into a folder, to calibrate int8 with where only its speed is wanted."""
     scene = DemoScene(_PHOTO_WH)
     files = [folder / f"{number}.png" for number in range(len(_PHOTO_TIMES_S))]
     for path, time_s in zip(files, _PHOTO_TIMES_S, strict=True):
