@@ -13,9 +13,9 @@ if __name__ == "__main__":  # while the rest is loading nothing is open yet that
     for _number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(_number, lambda *_: os._exit(130))
 
-import argparse  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
+from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -54,6 +54,7 @@ from realtime.program.inputs import Batch, Job, PictureFilm, Single, is_still, i
 from realtime.program.interruption import stop_on_signals  # noqa: E402
 from realtime.program.notes import Note, no_note, print_note, said_once  # noqa: E402
 from realtime.program.same_files import check_apart, results_of  # noqa: E402
+from realtime.program.settings import RunSettings  # noqa: E402
 from realtime.program.standard_streams import lose_unread, tell_unwritable  # noqa: E402
 from realtime.program.statistics_file import collect_stats, write_stats  # noqa: E402
 from realtime.sinks import NullSink, Sink, WindowSink, check_output  # noqa: E402
@@ -64,112 +65,107 @@ from realtime.studio import Studio  # noqa: E402
 from realtime.timing import RunTimes  # noqa: E402
 
 
-def run(args: argparse.Namespace) -> int:
+def run(settings: RunSettings) -> int:
     """Runs one source, or one after the other.
 
     Raises:
         UserError: something the user can mend.
     """
     lose_unread("stdout")  # which has an address at most: pictures and films go on without a reader
-    styles, first_style = find_style(load_gallery(args.styles), args.style)
-    work = plan_work(args.source, args.output)
-    args.is_batch = isinstance(work, Batch)
-    check_apart(work, args.output, args.stats)
-    if args.stats is not None:
-        check_output(args.stats, overwrite=True, option="--stats", in_place=True)
+    styles, first_style = find_style(load_gallery(settings.styles), settings.style)
+    work = plan_work(settings.source, settings.output)
+    check_apart(work, settings.output, settings.stats)
+    if settings.stats is not None:
+        check_output(settings.stats, overwrite=True, option="--stats", in_place=True)
 
     stop = threading.Event()
 
     def report(stats: dict[str, Any]) -> None:
-        if args.stats is not None:
-            write_stats(args.stats, stats, stop=stop)
+        if settings.stats is not None:
+            write_stats(settings.stats, stats, stop=stop)
 
-    note = no_note if args.quiet else said_once(print_note)
-    choice = wiring.wanted_network(args)
-    if args.resume:  # whatever "auto" would take today
+    note = no_note if settings.quiet else said_once(print_note)
+    choice = wiring.wanted_network(settings)
+    if settings.resume:  # whatever "auto" would take today
         from realtime.video.resume import network_before  # PyAV takes a fifth of a second to load
 
-        choice = with_network(styles[first_style], choice, network_before(results_of(work, args.output)))
+        choice = with_network(styles[first_style], choice, network_before(results_of(work, settings.output)))
     # Until here nothing is open, and a signal ends the program at once: measuring may take seconds.
-    studio = Studio(styles, calibrate(styles, first_style, choice, wiring.goal_of(args), again=args.recalibrate))
+    studio = Studio(styles, calibrate(styles, first_style, choice, wiring.goal_of(settings), again=settings.recalibrate))
     stop_on_signals(stop)
     try:
         if not isinstance(work, Batch):
-            return run_one(args, work, studio, first_style, report, stop, note)
+            return run_one(settings, work, studio, first_style, report, stop, note)
         studio.require(first_style)  # one line where it is unusable, not one for each file
-        assert args.output is not None  # or it were no batch
-        make_folder(args.output)
+        assert settings.output is not None  # or it were no batch
+        make_folder(settings.output)
 
         def paint(job: Job, report_one: Report) -> int:
             # What is complete was left alone already; of a file played as a camera there is nothing else to go on with.
-            changed = argparse.Namespace(**vars(args) | {"output": job.output, "resume": args.resume and not args.live})
-            return run_one(changed, Single(str(job.source)), studio, first_style, report_one, stop, note)
+            its_settings = replace(settings, output=job.output, resume=settings.resume and not settings.live)
+            return run_one(its_settings, Single(str(job.source)), studio, first_style, report_one, stop, note, tells_idle=False)
 
-        return paint_batch(work, Existing(args.overwrite, args.resume), paint, report, stop, args.quiet)
+        return paint_batch(work, Existing(settings.overwrite, settings.resume), paint, report, stop, settings.quiet)
     finally:
         studio.close()
 
 
 def run_one(
-    args: argparse.Namespace,
+    settings: RunSettings,
     work: Single | PictureFilm,
     studio: Studio,
     first_style: int,
     report: Report,
     stop: threading.Event,
     note: Note,
+    tells_idle: bool = True,
 ) -> int:
     """Wires source, capture, painter and sink, runs them and reports.
 
+    Args:
+        tells_idle: says which options have no effect; of many files each takes other ones.
     Raises:
         UserError: something the user can mend.
     """
-    styles = studio.styles
-    has_window = args.output is None and not args.headless
-    source = wiring.source_of(args, work, has_window, note)
+    styles, output, has_window = studio.styles, settings.output, settings.has_window
+    source = wiring.source_of(settings, work, note)
     sink: Sink = WindowSink() if has_window else NullSink()
     times = RunTimes()
-    state = wiring.first_state(args, source, first_style, len(styles))
-    capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=args.retry)
-    snapshots = SnapshotFolder(args.snapshot_dir or Path("snapshots"))
+    state = wiring.first_state(settings, source, first_style, len(styles))
+    capture = Capture(source, Policy.NEWEST if source.is_live else Policy.EVERY, retry_s=settings.retry)
+    snapshots = SnapshotFolder(settings.snapshot_dir or Path("snapshots"))
     messages = Messages(on_terminal=not has_window)
     outlets: list[Outlet] = []
-    on_failure = ending_without_takers(args, outlets, stop.set)
-    recorder = Recorder(args.recording_dir or Path("recordings"), messages.say, on_failure=on_failure)
+    on_failure = ending_without_takers(settings, outlets, stop.set)
+    recorder = Recorder(settings.recording_dir or Path("recordings"), messages.say, on_failure=on_failure)
     outlets.append(recorder)
-    repainter = Repainter(RepaintSettings(args.painting, args.vgg), messages.say)
-    watch = GalleryWatch(filter(None, (user_styles_folder(), args.styles)), (style.name for style in styles))
+    repainter = Repainter(RepaintSettings(settings.painting, settings.vgg), messages.say)
+    watch = GalleryWatch(filter(None, (user_styles_folder(), settings.styles)), (style.name for style in styles))
     closing = [capture.stop, watch.close, snapshots.close, repainter.close]
     try:
-        outlets.extend(open_outlets(args, source.fps, messages.say, on_failure))
-        paints_film = args.output is not None and not source.is_live and not is_still(args.output)
-        its_studio, lanes = share_cores(studio, args.provider) if paints_film else (studio, 1)
-        steadier = Steadier() if args.steady else None
-        painter = Painter(its_studio, first_style, args.processing_size, times, warms_neighbours=has_window, steadier=steadier)
-        wiring.note_idle_options(args, source, painter.stylizer.takes_range, note)
-        job = wiring.video_job(args, source, painter, note) if is_video(args.output) else None
-        if has_window:
-            load_font()
-        if takes_size(source) and source.is_live and args.size is not None:
-            painter.prepare(args.size)
-        if args.record:
-            recorder.load()
-        if not capture.start(stop):
+        outlets.extend(open_outlets(settings, source.fps, messages.say, on_failure))
+        paints_film = output is not None and not source.is_live and not is_still(output)
+        its_studio, lanes = share_cores(studio, settings.provider) if paints_film else (studio, 1)
+        steadier = Steadier() if settings.steady else None
+        painter = Painter(
+            its_studio, first_style, settings.processing_size, times, warms_neighbours=has_window, steadier=steadier
+        )
+        if tells_idle:
+            wiring.note_idle_options(settings, source, painter.stylizer.takes_range, note)
+        job = wiring.video_job(settings, output, source, painter, note) if output is not None and is_video(output) else None
+        if not _start(settings, source, capture, painter, recorder, styles[first_style].name, stop):
             return EXIT_INTERRUPTED
-        if args.record:
-            recorder.begin(styles[first_style].name)
-            recorder.wait_until_ready()
-        if args.output is not None:
-            sink = job.open_sink() if job is not None else wiring.picture_sink(args, source, note)
+        if output is not None:
+            sink = job.open_sink() if job is not None else wiring.picture_sink(output, settings.overwrite, source, note)
         view = None
         if isinstance(sink, WindowSink):
-            sink.set_fullscreen(args.fullscreen)
+            sink.set_fullscreen(settings.fullscreen)
             watch.start()
             errands = Errands(state, studio, painter, snapshots, recorder, repainter, messages, watch)
             view = LiveView(sink, state, studio, painter, errands, messages, times, source.description)
-        options = wiring.run_options(args, source, sink, job, lanes)
-        rate = SizeControl(args.target_fps)
-        tell = no_note if args.quiet else print_note  # each time: a source may be lost more than once
+        options = wiring.run_options(settings, source, sink, job, lanes)
+        rate = SizeControl(settings.target_fps)
+        tell = no_note if settings.quiet else print_note  # each time: a source may be lost more than once
         pipeline = Pipeline(capture, painter, sink, view, state, times, options, stop, rate, outlets, tell)
 
         def run_to_the_end() -> None:
@@ -195,6 +191,34 @@ def run_one(
     return EXIT_INTERRUPTED if interrupted else EXIT_DONE
 
 
+def _start(
+    settings: RunSettings,
+    source: Source,
+    capture: Capture,
+    painter: Painter,
+    recorder: Recorder,
+    style_name: str,
+    stop: threading.Event,
+) -> bool:
+    """Opens the source once what the first frames need is ready, and begins a recording that was asked for.
+
+    Returns:
+        False where the program was interrupted meanwhile.
+    """
+    if settings.has_window:
+        load_font()
+    if takes_size(source) and source.is_live and settings.size is not None:
+        painter.prepare(settings.size)
+    if settings.record:
+        recorder.load()
+    if not capture.start(stop):
+        return False
+    if settings.record:
+        recorder.begin(style_name)
+        recorder.wait_until_ready()
+    return True
+
+
 def _tell_losses(source: Source, capture: Capture, note: Note) -> None:
     if source.damaged_packets:
         note(f"{source.description}: damaged packets skipped: {source.damaged_packets}")
@@ -202,16 +226,16 @@ def _tell_losses(source: Source, capture: Capture, note: Note) -> None:
         print(f"warning: {source.description}: the driver does not respond; its reader thread was abandoned", file=sys.stderr)
 
 
-def _carry_out(args: argparse.Namespace) -> int:
-    if args.list_styles:
-        return list_styles(load_gallery(args.styles))
-    if args.list_cameras:
+def _carry_out(settings: RunSettings) -> int:
+    if settings.list_styles:
+        return list_styles(load_gallery(settings.styles))
+    if settings.list_cameras:
         return print_cameras()
-    if args.doctor:
+    if settings.doctor:
         from realtime.program.doctor import report
 
-        return report(load_gallery(args.styles), wiring.wanted_network(args), wiring.goal_of(args))
-    return run(args)
+        return report(load_gallery(settings.styles), wiring.wanted_network(settings), wiring.goal_of(settings))
+    return run(settings)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -219,9 +243,9 @@ def main(argv: list[str] | None = None) -> int:
     lose_unread("stderr")
     is_debugged = False
     try:
-        args = parse_arguments(argv)
-        is_debugged = args.debug
-        code = _carry_out(args)
+        settings = parse_arguments(argv)
+        is_debugged = settings.debug
+        code = _carry_out(settings)
         sys.stdout.flush()
         return code
     except UserError as error:

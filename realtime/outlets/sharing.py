@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from realtime.outlets.outlet import Outlet
+from realtime.program.settings import RunSettings
 
 
-def wants_to_share(args: argparse.Namespace) -> bool:
-    """Whether other programs or a recording get the picture, at the pace of its source."""
-    return args.serve is not None or args.virtual_camera is not None or args.record
-
-
-def ending_without_takers(args: argparse.Namespace, outlets: Sequence[Outlet], end: Callable[[], None]) -> Callable[[], None]:
+def ending_without_takers(settings: RunSettings, outlets: Sequence[Outlet], end: Callable[[], None]) -> Callable[[], None]:
     """What an outlet calls when it fails: once none is left, and there is no window and no file, there is nothing to do.
 
     Args:
@@ -23,15 +18,15 @@ def ending_without_takers(args: argparse.Namespace, outlets: Sequence[Outlet], e
     """
 
     def ask() -> None:
-        takers = outlets if args.record else outlets[1:]
-        if args.headless and all(outlet.has_failed for outlet in takers):
+        takers = outlets if settings.record else outlets[1:]
+        if settings.headless and all(outlet.has_failed for outlet in takers):
             end()
 
     return ask
 
 
 def open_outlets(
-    args: argparse.Namespace, fps: float | None, tell: Callable[[str], None], on_failure: Callable[[], None]
+    settings: RunSettings, fps: float | None, tell: Callable[[str], None], on_failure: Callable[[], None]
 ) -> Iterator[Outlet]:
     """The outlets one by one, each ready; what each needs is loaded for those who ask for it.
 
@@ -42,18 +37,16 @@ def open_outlets(
     Raises:
         OutputError: the port is in use, a package or driver is missing.
     """
-    if args.virtual_camera is not None:
+    if settings.virtual_camera is not None:
         from realtime.outlets.virtual_camera import VirtualCamera
 
-        yield VirtualCamera(args.virtual_camera or None, fps or args.fps, tell, on_failure=on_failure)
-    if args.serve is not None:
+        yield VirtualCamera(settings.virtual_camera or None, fps or settings.fps, tell, on_failure=on_failure)
+    if settings.serve is not None:
         from realtime.outlets.mjpeg_server import LOOPBACK, MjpegServer
 
-        server = MjpegServer(args.serve, args.serve_address or LOOPBACK)
+        server = MjpegServer(settings.serve, settings.serve_address or LOOPBACK)
         if server.is_public:
-            warning = (
-                f"warning: --serve-address {args.serve_address}: whoever reaches this machine on the network sees the picture"
-            )
-            print(warning, file=sys.stderr)
+            who = "whoever reaches this machine on the network sees the picture"
+            print(f"warning: --serve-address {settings.serve_address}: {who}", file=sys.stderr)
         print(f"serving {server.url}", flush=True)
         yield server

@@ -23,6 +23,7 @@ from realtime.program.argument_types import share as _share
 from realtime.program.argument_types import size as _size
 from realtime.program.argument_types import time_of_video as _time
 from realtime.program.argument_types import whole as _whole
+from realtime.program.settings import RunSettings
 from realtime.video.names import CODEC_NAMES, ENCODER_NAMES
 
 
@@ -141,7 +142,7 @@ def _add_video_options(video: argparse._ArgumentGroup) -> None:
     video.add_argument("--resume", action="store_true", help="go on with a video that was broken off")
 
 
-def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(argv: list[str] | None = None) -> RunSettings:
     """The arguments of the program; argparse by itself takes the -1..1 of "--model-range -1..1" for an option."""
     given = list(sys.argv[1:] if argv is None else argv)
     for number in range(len(given) - 1):
@@ -162,7 +163,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     for name in ("codec", "crf", "encoder", "resume"):
         if getattr(args, name) not in (None, False) and (args.output is None or args.output.suffix.lower() in PICTURE_SUFFIXES):
             parser.error(f"--{name}: only for a video as --output")
-    return args
+    return RunSettings(**vars(args))
 
 
 def list_styles(styles: list[Style]) -> int:

@@ -123,9 +123,9 @@ def is_still(output: Path) -> bool:
     return output.suffix.lower() in PICTURE_SUFFIXES and not is_numbered(output)
 
 
-def is_video(output: Path | None) -> bool:
-    """Whether an output is a film, and neither pictures nor none."""
-    return output is not None and output.suffix.lower() not in PICTURE_SUFFIXES
+def is_video(output: Path) -> bool:
+    """Whether an output is a film, and not pictures."""
+    return output.suffix.lower() not in PICTURE_SUFFIXES
 
 
 def numbered_files(pattern: Path) -> list[Path]:

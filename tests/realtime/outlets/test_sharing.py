@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from realtime.outlets.sharing import ending_without_takers, open_outlets
+from realtime.program.command_line import parse_arguments
 from tests.fakes import flat_picture, wait_until
 
 
-def is_ended(args: dict[str, bool], *have_failed: bool) -> bool:
+def is_ended(options: list[str], *have_failed: bool) -> bool:
     """Whether the run is ended; the first of the outlets is the recorder."""
     ended: list[bool] = []
     outlets: list[Any] = [SimpleNamespace(has_failed=has_failed) for has_failed in have_failed]
-    ending_without_takers(Namespace(**args), outlets, lambda: ended.append(True))()
+    ending_without_takers(parse_arguments(options), outlets, lambda: ended.append(True))()
     return bool(ended)
 
 
@@ -26,16 +27,16 @@ def is_ended(args: dict[str, bool], *have_failed: bool) -> bool:
     [((True,), True), ((True, False), False), ((False, True), False), ((True, True), True), ((True, True, False), False)],
 )
 def test_a_recording_run_ends_with_the_last_of_its_takers(have_failed: tuple[bool, ...], expected: bool) -> None:
-    assert is_ended({"headless": True, "record": True}, *have_failed) is expected
+    assert is_ended(["--headless", "--record"], *have_failed) is expected
 
 
 def test_a_recorder_that_was_not_asked_for_takes_nothing() -> None:
-    assert is_ended({"headless": True, "record": False}, False, True)
-    assert not is_ended({"headless": True, "record": False}, False, True, False)
+    assert is_ended(["--headless"], False, True)
+    assert not is_ended(["--headless"], False, True, False)
 
 
 def test_a_window_or_a_file_goes_on() -> None:
-    assert not is_ended({"headless": False, "record": True}, True)
+    assert not is_ended(["--record"], True)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ def test_a_virtual_camera_gets_its_device_its_rate_and_whom_to_tell(
 
     library = SimpleNamespace(Camera=open_camera, PixelFormat=SimpleNamespace(BGR="bgr"))
     monkeypatch.setitem(sys.modules, "pyvirtualcam", library)
-    args = Namespace(virtual_camera=device, serve=None, fps=asked)
-    (camera,) = open_outlets(args, of_source, found.append, lambda: found.append("failed"))
+    settings = replace(parse_arguments([]), virtual_camera=device, fps=asked)
+    (camera,) = open_outlets(settings, of_source, found.append, lambda: found.append("failed"))
     camera.offer(flat_picture(0), 0.0)
     wait_until(lambda: found[-1] == "failed")
     camera.close()

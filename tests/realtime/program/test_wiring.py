@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from realtime.pictures.files import write_picture
+from realtime.program.command_line import parse_arguments
 from realtime.program.inputs import PictureFilm
 from realtime.program.notes import no_note
 from realtime.program.wiring import source_of
@@ -22,8 +23,7 @@ def test_pictures_are_fitted_into_one_size_unless_each_is_written_alone(
     for path, size_wh in zip(pictures, [(64, 48), (32, 32)], strict=True):
         write_picture(path, flat_picture(90, size_wh))
     made = None if output is None else Path(output)
-    args = Namespace(output=made, start=None, end=None, scale=None, fps=None, live=False)
-    source = source_of(args, PictureFilm(pictures), output is None, no_note)
+    source = source_of(replace(parse_arguments([]), output=made), PictureFilm(pictures), no_note)
     source.open()
     shapes = [picture.shape[:2] for picture, _ in iter(source.read, None)]
     assert shapes == [(48, 64), (48, 64) if is_fitted else (32, 32)]
