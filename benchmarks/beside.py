@@ -23,11 +23,11 @@ from typing import Any
 
 from benchmarks.processes import check_ended, memory_of, running
 from benchmarks.report import check_json, print_table, size_text, write_json
-from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError, UserError
 from realtime.gallery import PRECISIONS
 from realtime.live.repaint_worker import RepaintWorker
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _THE_RUN = "beside: the run"
@@ -138,7 +138,7 @@ def _repainting(args: argparse.Namespace, folder: Path) -> Iterator[None]:
         thread.join()
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.beside", description=__doc__)
@@ -153,14 +153,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     cases = ["alone", "recording", "viewers", *(["repaint"] if args.repaint else [])]
     runs: dict[str, list[dict[str, Any]]] = {case: [] for case in cases}
-    try:
-        check_json(args.json)
-        for _ in range(args.rounds):
-            for case in cases:
-                runs[case].append(measure(case, args))
-        write_json(args.json, {"beside": runs})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    for _ in range(args.rounds):
+        for case in cases:
+            runs[case].append(measure(case, args))
+    write_json(args.json, {"beside": runs})
     alone = statistics.median(run["fps"] for run in runs["alone"])
     print_table(
         ("case", "fps", "share of alone", "p95 ms", "memory MiB, early and late", "frames dropped by it", "most viewers"),

@@ -26,10 +26,10 @@ from export.to_onnx import export_generator
 from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import TIERS, GeneratorSettings, build_generator
 from realtime.demo import DemoScene
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE
 from realtime.networks.providers import SessionSettings, create_session
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 _PRECISIONS = ("fp32", "int8")
 _PHOTO_WH = (320, 288)  # of the demo, to calibrate with
@@ -124,7 +124,7 @@ def _times(contenders: dict[tuple[int, str], Contender], number: int) -> dict[st
     return found
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.candidates", description=__doc__)
@@ -139,12 +139,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    try:
-        check_json(args.json)
-        rows = measure(args.shape or CANDIDATES, args.size or SIZES_WH, args.rounds)
-        write_json(args.json, {"candidates": rows})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    rows = measure(args.shape or CANDIDATES, args.size or SIZES_WH, args.rounds)
+    write_json(args.json, {"candidates": rows})
     print_table(
         ("cells, stem, trunk, blocks", "parameters", "kMAC a pixel", "size", "fp32 ms", "of first", "int8 ms", "of first"),
         [

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 import realtime.program.quiet  # noqa: F401
 from benchmarks.networks import chosen_styles
-from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, SourceError
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style
 from realtime.networks.model_choice import ModelChoice, allowed_files
@@ -33,7 +33,7 @@ from realtime.overlay import Panel
 from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, write_picture
 from realtime.program import argument_types
 from realtime.program.inputs import expand, make_folder
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.sources import choose_source
 from realtime.stylizer import Stylizer
 
@@ -223,23 +223,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.photos is None and not args.clip:
         parser.error("nothing to paint: give --photos FOLDER, --clip CLIP, or both")
-    try:
-        styles = chosen_styles(args.style, args.styles)
-        photos = read_photos(args.photos, args.count, args.height) if args.photos is not None else {}
-        which = (args.first - 1, args.every, args.frames, args.height)
-        clips = {name: read_frames(clip, *which) for name, clip in named(args.clip).items()}
-        make_folder(args.out, "--out")
-        choices = [ModelChoice(tier, precision) for tier in args.tier for precision in args.precision]
-        written = make_sheets(styles, choices, photos, clips, args.out)
-    except UserError as error:
-        return tell_mistake(error)
+    styles = chosen_styles(args.style, args.styles)
+    photos = read_photos(args.photos, args.count, args.height) if args.photos is not None else {}
+    which = (args.first - 1, args.every, args.frames, args.height)
+    clips = {name: read_frames(clip, *which) for name, clip in named(args.clip).items()}
+    make_folder(args.out, "--out")
+    choices = [ModelChoice(tier, precision) for tier in args.tier for precision in args.precision]
+    written = make_sheets(styles, choices, photos, clips, args.out)
     print(f"{args.out}: {len(written)} sheets")
     return EXIT_DONE
 

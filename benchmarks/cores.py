@@ -18,13 +18,13 @@ import onnxruntime as ort
 import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, fitted, ready_pictures, run_pipeline
 from benchmarks.report import check_json, print_table, write_json
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE
 from realtime.gallery import ModelFile, find_style, load_gallery
 from realtime.networks.exact_sums import keep_sums_exact
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.processor import core_count
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.studio import Studio
 
 _FPS = 15.0
@@ -84,7 +84,7 @@ def _session(model: ModelFile, threads: int, spins: bool) -> ort.InferenceSessio
     return ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.cores", description=__doc__)
@@ -94,17 +94,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=20, help="turns of all threads (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    try:
-        check_json(args.json)
-        styles, number = find_style(load_gallery(), args.style)
-        studio = Studio([styles[number]], ModelChoice(provider="cpu"))
-        waiting = measure_waiting(studio, args.size, args.frames)
-        stylizer = studio.require(0)
-        model = styles[number].models[stylizer.tier][stylizer.precision]
-        threads = measure_threads(model, args.size, args.rounds)
-        write_json(args.json, {"waiting": waiting, "threads": threads})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    styles, number = find_style(load_gallery(), args.style)
+    studio = Studio([styles[number]], ModelChoice(provider="cpu"))
+    waiting = measure_waiting(studio, args.size, args.frames)
+    stylizer = studio.require(0)
+    model = styles[number].models[stylizer.tier][stylizer.precision]
+    threads = measure_threads(model, args.size, args.rounds)
+    write_json(args.json, {"waiting": waiting, "threads": threads})
     print_table(
         ("at 15 frames a second", "network alone, processor ms", "live path, processor ms", "ratio", "dropped"),
         [

@@ -16,13 +16,13 @@ import numpy as np
 import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE
 from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, find_style, load_gallery
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.providers import PROVIDERS
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 
@@ -55,7 +55,7 @@ def _alone_fps(stylizer: Stylizer, pictures: list[Image], frames: int) -> float:
     return frames / (time.perf_counter() - started)
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.end_to_end", description=__doc__)
@@ -68,14 +68,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=5, help="turns (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    try:
-        check_json(args.json)
-        styles, number = find_style(load_gallery(), args.style)
-        studio = Studio([styles[number]], ModelChoice(args.tier, args.precision, args.provider))
-        rows = [measure(studio, size_wh, args.frames, args.rounds) for size_wh in args.size or SIZES_WH]
-        write_json(args.json, {"end_to_end": rows})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    styles, number = find_style(load_gallery(), args.style)
+    studio = Studio([styles[number]], ModelChoice(args.tier, args.precision, args.provider))
+    rows = [measure(studio, size_wh, args.frames, args.rounds) for size_wh in args.size or SIZES_WH]
+    write_json(args.json, {"end_to_end": rows})
     print_table(
         ("network", "size", "alone fps", "end to end fps", "share", "capture ms", "style ms", "composite ms", "present ms"),
         [

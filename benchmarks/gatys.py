@@ -31,9 +31,9 @@ from models.stills.objective import Objective, StylePicture
 from models.stills.paint import Progress, paint
 from models.stills.settings import PRESETS, GatysSettings
 from models.vgg import VGGFeatures, load_loss_network
-from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError, UserError
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.program.same_files import Identities, check_not_source, identities
 
 _NEAR = 1.05  # the same loss: within 5 %
@@ -209,14 +209,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Measures both sides, prints the table, writes JSON and plot."""
     args = build_parser().parse_args(argv)
-    try:
-        return run(args)
-    except UserError as error:
-        return tell_mistake(error)
+    return run(args)
 
 
 def run(args: argparse.Namespace) -> int:

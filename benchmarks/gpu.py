@@ -25,14 +25,14 @@ from benchmarks.reference import export_reference
 from benchmarks.report import check_json, print_table, size_text, write_json
 from export.graph import FrameContract
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
-from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError
 from realtime.gallery import TIERS, ModelFile, find_style, load_gallery
 from realtime.networks.gpu_session import GpuSession, PreparedRun, Shape
 from realtime.networks.probe import problem_of
 from realtime.networks.providers import SessionSettings, create_session, placement_of
 from realtime.paint_ahead import LANES_ON_GPU
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 _SIZES_WH = ((1920, 1080), (3840, 2160))
 _STRIDE = 8
@@ -167,7 +167,7 @@ def measure(args: argparse.Namespace, size_wh: tuple[int, int]) -> tuple[list[di
     return rows, lines
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.gpu", description=__doc__)
@@ -181,18 +181,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     rows, lines = [], []
-    try:
-        check_json(args.json)
-        problem = problem_of(args.provider)
-        if problem is not None:
-            raise ModelError(f"benchmarks.gpu: {args.provider} does not run here: {problem}")
-        for size_wh in args.size or _SIZES_WH:
-            more, told = measure(args, size_wh)
-            rows += more
-            lines += [line for line in told if line not in lines]
-        write_json(args.json, {"gpu": rows, "placement": lines})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    problem = problem_of(args.provider)
+    if problem is not None:
+        raise ModelError(f"benchmarks.gpu: {args.provider} does not run here: {problem}")
+    for size_wh in args.size or _SIZES_WH:
+        more, told = measure(args, size_wh)
+        rows += more
+        lines += [line for line in told if line not in lines]
+    write_json(args.json, {"gpu": rows, "placement": lines})
     print_table(
         ("what", "size", "ms", "fps", "times reference"),
         [(r["what"], size_text(r["size_wh"]), r["ms"], r["fps"], r["times_reference"]) for r in rows],

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import check_json, print_table, size_text, write_json
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, UserError
 from realtime.gallery import PRECISIONS
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
 _CASES = (("640x480", 30), ("640x480", 60), ("1280x720", 30))
@@ -40,7 +40,7 @@ def measure(size: str, fps: int, frames: int, options: list[str]) -> dict[str, A
         return found
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point; arguments after -- are handed to run_cam.py."""
     parser = argument_types.Parser(prog="python -m benchmarks.latency", description=__doc__)
@@ -50,13 +50,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("options", nargs="*", metavar="-- OPTION", help="handed to run_cam.py, such as -- --provider cpu")
     args = parser.parse_args(argv)
     rows = []
-    try:
-        check_json(args.json)
-        for size, fps in _CASES:
-            rows.append({"asked_fps": fps} | measure(size, fps, args.frames, ["--precision", args.precision, *args.options]))
-        write_json(args.json, {"latency": rows})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    for size, fps in _CASES:
+        rows.append({"asked_fps": fps} | measure(size, fps, args.frames, ["--precision", args.precision, *args.options]))
+    write_json(args.json, {"latency": rows})
     print_table(
         ("size", "processed", "network", "asked fps", "fps", "dropped", "p50 ms", "p95 ms", "p99 ms"),
         [

@@ -16,12 +16,12 @@ import realtime.program.quiet  # noqa: F401
 from benchmarks.processes import own_memory
 from benchmarks.ready_frames import ReadyFrames, ready_pictures, run_pipeline
 from benchmarks.report import check_json, print_table, size_text, write_json
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE
 from realtime.frame import Image
 from realtime.gallery import Style, find_style, load_gallery
 from realtime.networks.model_choice import ModelChoice
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.studio import Studio
 
 _NAME = "benchmarks.memory"
@@ -57,7 +57,7 @@ def measure(studio: Studio, pictures: list[Image], frames: int) -> dict[str, Any
     }
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog=f"python -m {_NAME}", description=__doc__)
@@ -70,18 +70,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=argument_types.count, default=20_000, help="in all (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
+    check_json(args.json)
+    own_memory(_NAME)
+    styles, _ = find_style(load_gallery(), None)
+    studio = Studio(gallery_of(styles, args.styles), ModelChoice(provider="cpu"))
     try:
-        check_json(args.json)
-        own_memory(_NAME)
-        styles, _ = find_style(load_gallery(), None)
-        studio = Studio(gallery_of(styles, args.styles), ModelChoice(provider="cpu"))
-        try:
-            row = measure(studio, ready_pictures(args.size), args.frames)
-        finally:
-            studio.close()
-        write_json(args.json, {"memory": row})
-    except UserError as error:
-        return tell_mistake(error)
+        row = measure(studio, ready_pictures(args.size), args.frames)
+    finally:
+        studio.close()
+    write_json(args.json, {"memory": row})
     print_table(
         ("styles", "size", "frames", "highest MiB", "after a tenth", "at the end", "growth"),
         [

@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 
 import realtime.program.quiet  # noqa: F401
-from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, SourceError
 from realtime.frame import Image
 from realtime.gallery import DESCRIPTION, SHIPPED, load_gallery
 from realtime.networks.model_choice import ModelChoice
 from realtime.pictures.files import write_picture
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.stylizer import Stylizer
 
 _BANNER = SHIPPED.parent / "docs" / "banner.jpg"
@@ -46,24 +46,21 @@ def banner(photo: Image, paintings: Sequence[Image]) -> Image:
     return np.asarray(np.hstack([large, grid]), np.uint8)
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.previews", description=__doc__)
     parser.add_argument("--photo", type=Path, required=True, help="to be painted")
     args = parser.parse_args(argv)
-    try:
-        photo = cv2.imread(str(args.photo))
-        if photo is None:
-            raise SourceError(f"--photo {args.photo}: cannot be read as a picture")
-        pictures: list[Image] = [np.asarray(photo, np.uint8)]
-        for style in load_gallery():
-            if style.models and (SHIPPED / style.name / DESCRIPTION).is_file():
-                pictures.append(Stylizer(style, ModelChoice(precision="fp32")).style(pictures[0]))
-                write_picture(SHIPPED / style.name / "preview.jpg", pictures[-1])
-        write_picture(_BANNER, banner(pictures[0], pictures[1:]))
-    except UserError as error:
-        return tell_mistake(error)
+    photo = cv2.imread(str(args.photo))
+    if photo is None:
+        raise SourceError(f"--photo {args.photo}: cannot be read as a picture")
+    pictures: list[Image] = [np.asarray(photo, np.uint8)]
+    for style in load_gallery():
+        if style.models and (SHIPPED / style.name / DESCRIPTION).is_file():
+            pictures.append(Stylizer(style, ModelChoice(precision="fp32")).style(pictures[0]))
+            write_picture(SHIPPED / style.name / "preview.jpg", pictures[-1])
+    write_picture(_BANNER, banner(pictures[0], pictures[1:]))
     return EXIT_DONE
 
 

@@ -28,11 +28,11 @@ from models.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix
 from models.photos import evaluation_photos, list_photos
 from models.stills.levels import SMALLEST_SIDE
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
-from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, SourceError
 from realtime.frame import Image
 from realtime.gallery import Style
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.stylizer import Stylizer
 
 PAINTING_SIZES = (256, 384, 512, 768)
@@ -138,7 +138,7 @@ def paintings_of(styles: list[Style], folder: Path, named: bool) -> dict[str, Pa
     return found
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.quality", description=__doc__)
@@ -155,25 +155,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     default_vgg = data_folder() / "vgg19" / "vgg19_features.pth"
-    try:
-        check_json(args.json)
-        weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
-        network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
-        chosen = chosen_styles(args.style, args.styles)
-        paintings = paintings_of(chosen, args.paintings, args.style is not None)
-        rows = []
-        with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
-            photos = load_photos(args.content, network.features)
-            # All of them before anything is measured: one that cannot be used must not cost what was measured before it.
-            targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
-            for style in (style for style in chosen if style.name in targets):
-                for found in networks_of(style, args.tier, args.precision):
-                    figures = measure_quality(found.open(), targets[style.name], photos, network.features)
-                    row = {"style": style.name, "tier": found.tier, "precision": found.precision}
-                    rows.append(row | {"graph_sha256": graph_sha256(found.model.path)} | figures)
-        write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
+    network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
+    chosen = chosen_styles(args.style, args.styles)
+    paintings = paintings_of(chosen, args.paintings, args.style is not None)
+    rows = []
+    with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
+        photos = load_photos(args.content, network.features)
+        # All of them before anything is measured: one that cannot be used must not cost what was measured before it.
+        targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
+        for style in (style for style in chosen if style.name in targets):
+            for found in networks_of(style, args.tier, args.precision):
+                figures = measure_quality(found.open(), targets[style.name], photos, network.features)
+                row = {"style": style.name, "tier": found.tier, "precision": found.precision}
+                rows.append(row | {"graph_sha256": graph_sha256(found.model.path)} | figures)
+    write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     print_table(
         ("style", "network", "style_error", "content_error", "painting at"),
         [

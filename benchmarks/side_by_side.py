@@ -18,13 +18,13 @@ import numpy as np
 import realtime.program.quiet  # noqa: F401
 from benchmarks.contact_sheets import GREY, fit_height, labelled, lay_out
 from benchmarks.networks import chosen_styles
-from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError
 from realtime.frame import Image
 from realtime.gallery import TIERS, Style
 from realtime.networks.model_choice import ModelChoice
 from realtime.pictures.files import best_that_fits, read_on_white
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.program.same_files import check_not_source, identities
 from realtime.program.standard_streams import lose_unread
 from realtime.program.written_paths import whole_file
@@ -148,7 +148,7 @@ def _check_width(path: Path, picture: Image, height: int) -> None:
         )
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     lose_unread("stdout", "stderr")
@@ -156,10 +156,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.style and (args.tier or args.styles or args.height):
         parser.error("--tier, --styles, --height: nothing is painted without --style")
-    try:
-        run(args)
-    except UserError as error:
-        return tell_mistake(error)
+    run(args)
     return EXIT_DONE
 
 

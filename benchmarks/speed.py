@@ -21,11 +21,11 @@ from benchmarks.peak import macs_per_pixel, operator_shares, peak_macs
 from benchmarks.ready_frames import fitted
 from benchmarks.reference import export_reference
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE
 from realtime.gallery import find_style, load_gallery
 from realtime.networks.providers import PROVIDERS, SessionSettings, create_session
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 _DISCARDED = 1
 
@@ -106,7 +106,7 @@ def _operators(style_name: str | None, threads: int) -> dict[str, dict[str, floa
         }
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.speed", description=__doc__)
@@ -117,15 +117,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    try:
-        check_json(args.json)
-        rows = []
-        for size_wh in args.size or SIZES_WH:
-            rows += measure(args.style, size_wh, SessionSettings(args.provider, args.threads), args.rounds)
-        shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
-        write_json(args.json, {"speed": rows, "operators": shares})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    rows = []
+    for size_wh in args.size or SIZES_WH:
+        rows += measure(args.style, size_wh, SessionSettings(args.provider, args.threads), args.rounds)
+    shares = _operators(args.style, args.threads) if args.provider == "cpu" else {}
+    write_json(args.json, {"speed": rows, "operators": shares})
     print_table(
         ("network", "size", "ms", "times reference", "GMAC/s", "of the peak"),
         [

@@ -21,10 +21,10 @@ import realtime.program.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
-from realtime.errors import EXIT_DONE, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, SourceError
 from realtime.frame import Image
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.steadying import Steadier
 from realtime.stylizer import Stylizer
 from realtime.video.reader import VideoFileSource
@@ -140,7 +140,7 @@ def _read_picture(path: Path) -> Image:
     return np.asarray(picture, np.uint8)
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.stability", description=__doc__)
@@ -149,20 +149,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     rows = []
-    try:
-        check_json(args.json)
-        chosen = chosen_styles(args.style, args.styles)
-        clips = {name: read_clip(args.videos / name) for name in CLIPS}
-        for style in chosen:
-            for found in networks_of(style, args.tier, args.precision):
-                stylizer = found.open()
-                row: dict[str, Any] = {"style": style.name, "tier": found.tier, "precision": found.precision}
-                row |= {"graph_sha256": graph_sha256(found.model.path)}
-                row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
-                rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
-        write_json(args.json, {"stability": rows})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    chosen = chosen_styles(args.style, args.styles)
+    clips = {name: read_clip(args.videos / name) for name in CLIPS}
+    for style in chosen:
+        for found in networks_of(style, args.tier, args.precision):
+            stylizer = found.open()
+            row: dict[str, Any] = {"style": style.name, "tier": found.tier, "precision": found.precision}
+            row |= {"graph_sha256": graph_sha256(found.model.path)}
+            row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
+            rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
+    write_json(args.json, {"stability": rows})
     print_table(
         ("style", "network", *(f"flicker {Path(name).stem}" for name in CLIPS), "warp error"),
         [

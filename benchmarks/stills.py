@@ -16,10 +16,10 @@ import realtime.program.quiet  # noqa: F401
 from benchmarks.processes import peak_mib, running
 from benchmarks.report import check_json, print_table, write_json
 from realtime.demo import DemoScene
-from realtime.errors import EXIT_DONE, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, UserError
 from realtime.pictures.files import write_picture
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 _SIZES_WH = ((1920, 1080), (4000, 3000), (6000, 4000), (8000, 6000))
 _PROGRAM = Path(__file__).resolve().parent.parent / "run_cam.py"
@@ -56,24 +56,21 @@ def _run(command: list[str]) -> tuple[int, int]:
     return process.returncode, peak_mib(usage.ru_maxrss)
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.stills", description=__doc__)
     parser.add_argument("--style", help="default: the first of the gallery")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    try:
-        check_json(args.json)
-        with tempfile.TemporaryDirectory() as folder:
-            results = [
-                measure(size_wh, args.style, precision, Path(folder)) for size_wh in _SIZES_WH for precision in ("fp32", "int8")
-            ]
-        rows = [[f"{r['size_wh'][0]}x{r['size_wh'][1]}", *list(r.values())[1:]] for r in results]
-        print_table(["size", "megapixels", "precision", "seconds", "peak MiB"], rows)
-        write_json(args.json, {"stills": results})
-    except UserError as error:
-        return tell_mistake(error)
+    check_json(args.json)
+    with tempfile.TemporaryDirectory() as folder:
+        results = [
+            measure(size_wh, args.style, precision, Path(folder)) for size_wh in _SIZES_WH for precision in ("fp32", "int8")
+        ]
+    rows = [[f"{r['size_wh'][0]}x{r['size_wh'][1]}", *list(r.values())[1:]] for r in results]
+    print_table(["size", "megapixels", "precision", "seconds", "peak MiB"], rows)
+    write_json(args.json, {"stills": results})
     return EXIT_DONE
 
 

@@ -40,13 +40,13 @@ from models.train_arguments import build_parser as training_parser
 from models.train_arguments import given_settings
 from models.training import Training
 from models.vgg import LossNetwork, load_loss_network
-from realtime.errors import EXIT_DONE, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError
 from realtime.gallery import style_from_file
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.providers import SessionSettings, create_session
 from realtime.pictures.files import read_on_white
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.stylizer import Stylizer
 
 _RECIPE = ("--batch", "1", "--size", "288", "--style-size", "512", "--repetition-weight", "0.5", "--quiet")
@@ -187,7 +187,7 @@ def draw_paintings(rows: Sequence[dict[str, Any]], photo: Path) -> np.ndarray:
     return lay_out(headed(shown, list(SHAPES)), 1 + len(SHAPES))
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.trained_candidates", description=__doc__)
@@ -200,12 +200,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     args = parser.parse_args(argv)
-    try:
-        read_on_white(args.photo)  # before the hours
-        rows = measure(args)
-        write(args.out, rows, draw_plot(rows, args.size), draw_paintings(rows, args.photo))
-    except UserError as error:
-        return tell_mistake(error)
+    read_on_white(args.photo)  # before the hours
+    rows = measure(args)
+    write(args.out, rows, draw_plot(rows, args.size), draw_paintings(rows, args.photo))
     header = ("painting", "shape", "style_error", "content_error", "fp32 ms", "int8 ms")
     print_table(header, [[row["painting"], row["shape"], *(row[name] or "" for name in _FIGURES)] for row in rows])
     return EXIT_DONE

@@ -27,7 +27,7 @@ from benchmarks.processes import check_ended, memory_of, own_memory, running
 from benchmarks.report import DATA_VARIABLE, check_json, data_folder, print_table, write_json
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
-from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.networks.model_choice import ModelChoice
@@ -35,7 +35,7 @@ from realtime.paint_ahead import share_cores
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 from realtime.video.encoder import VideoForm
@@ -284,7 +284,7 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"--keep {folder}: cannot be made ({error.strerror})") from None
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m benchmarks.video", description=__doc__)
@@ -296,22 +296,19 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or Path(temporary)
-        try:
-            check_json(args.json)
-            _make_folder(folder)
-            if args.frames is not None:
-                found: Any = {"memory": watch_memory(args.frames, folder)}
-                print(json.dumps(found, indent=2))
-            elif args.rates:
-                found = {"rates": measure_rates(data_folder() / "video" / _RATE_CLIP, folder, 132)}
-                print_table(tuple(found["rates"]), [[f"{value:.2f}" for value in found["rates"].values()]])
-            else:
-                found = {"clips": [compare(clip, folder, args.suffix) for clip in clips_of(data_folder() / "video")]}
-                print_table(_HEADER, [_row(row) for row in found["clips"]])
-                print(*(note for row in found["clips"] for note in row["notes"]), sep="\n")
-            write_json(args.json, found)
-        except UserError as error:
-            return tell_mistake(error)
+        check_json(args.json)
+        _make_folder(folder)
+        if args.frames is not None:
+            found: Any = {"memory": watch_memory(args.frames, folder)}
+            print(json.dumps(found, indent=2))
+        elif args.rates:
+            found = {"rates": measure_rates(data_folder() / "video" / _RATE_CLIP, folder, 132)}
+            print_table(tuple(found["rates"]), [[f"{value:.2f}" for value in found["rates"].values()]])
+        else:
+            found = {"clips": [compare(clip, folder, args.suffix) for clip in clips_of(data_folder() / "video")]}
+            print_table(_HEADER, [_row(row) for row in found["clips"]])
+            print(*(note for row in found["clips"] for note in row["notes"]), sep="\n")
+        write_json(args.json, found)
     return EXIT_DONE
 
 

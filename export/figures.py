@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from export.description import graph_sha256, tell
-from realtime.errors import EXIT_DONE, ModelError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError
 from realtime.gallery import DESCRIPTION, load_gallery, read_style
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 FLICKER_CLIP = "people/asl_book.mkv"
 
@@ -107,7 +107,7 @@ def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> 
     tell(folder, tier, precision, {key: str(value) for key, value in figures.items() if isinstance(value, float)}, figures)
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m export.figures", description="Write measured figures into the styles.")
@@ -115,14 +115,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--stability", type=Path, required=True)
     parser.add_argument("--styles", type=Path, metavar="DIR", help="default: the gallery, your own styles included")
     args = parser.parse_args(argv)
-    try:
-        measured = read_measured(args.quality, args.stability)
-        folders = folders_of(measured, args.styles)
-        for entry in measured:
-            record(folders[entry.style], entry.tier, entry.precision, entry.figures)
-            print(f"{entry}: {entry.figures}")
-    except UserError as error:
-        return tell_mistake(error)
+    measured = read_measured(args.quality, args.stability)
+    folders = folders_of(measured, args.styles)
+    for entry in measured:
+        record(folders[entry.style], entry.tier, entry.precision, entry.figures)
+        print(f"{entry}: {entry.figures}")
     return EXIT_DONE
 
 

@@ -19,10 +19,10 @@ import realtime.program.quiet  # noqa: F401
 from export.contract import description_now, float32_of, read_network, told_in_one_line
 from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision, soft_frames
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError
 from realtime.gallery import TIERS
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5
@@ -154,17 +154,14 @@ def make_half(folder: Path, tier: str) -> Parity:
     return parity
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argument_types.Parser(prog="python -m export.half", description="Make a style's float16 network, for GPUs.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
     parser.add_argument("--tier", default="fast", choices=TIERS)
     args = parser.parse_args(argv)
-    try:
-        parity = make_half(args.folder, args.tier)
-    except UserError as error:
-        return tell_mistake(error)
+    parity = make_half(args.folder, args.tier)
     target = args.folder / f"{args.tier}.fp16.onnx"
     print(f"{target}: {target.stat().st_size} bytes, up to {parity.largest} grey levels from float32 ({parity.mean:.3f} mean)")
     return EXIT_DONE

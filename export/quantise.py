@@ -32,10 +32,10 @@ from export.description import MEASURED, put_network, write_metadata
 from export.parity import Parity, measure_precision
 from models.images import cut_long_side, load_image, resize_short_side
 from models.photos import list_photos, training_photos
-from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError, SourceError
 from realtime.gallery import TIERS
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.program.standard_streams import lose_unread
 
 _CALIBRATION_PHOTOS = 48
@@ -250,15 +250,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
-    try:
-        parity = make_int8(args.folder, args.tier, args.content, args.percentile)
-    except UserError as error:
-        return tell_mistake(error)
+    parity = make_int8(args.folder, args.tier, args.content, args.percentile)
     target = args.folder / f"{args.tier}.int8.onnx"
     print(f"{target}: {target.stat().st_size} bytes, {parity.mean:.2f} grey levels from float32 in the mean")
     return EXIT_DONE

@@ -24,11 +24,11 @@ from export.parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, Parity, measure_p
 from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.folding import count_parameters, kilo_macs_per_pixel
 from models.generator import Generator
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError
 from realtime.gallery import DESCRIPTION, LAST_PLACE, NEW_STYLE_NAME, SHIPPED, user_styles_folder
 from realtime.networks.layouts import CONTRACT_VERSION
 from realtime.program import argument_types
-from realtime.program.interruption import StopRequest, answers_interruption
+from realtime.program.interruption import StopRequest, entry_point
 from realtime.program.standard_streams import lose_unread
 
 OPSET = 18
@@ -179,20 +179,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     lose_unread("stdout", "stderr")
     args = build_parser().parse_args(argv)
     base = SHIPPED if args.shipped else args.styles or user_styles_folder()
-    try:
-        if not NEW_STYLE_NAME.fullmatch(args.name):
-            raise UserError(f"--name {args.name}: expected small letters, digits and _, beginning with a letter or digit")
-        stated = {key: getattr(args, key) for key in ("title", "artist", "year", "licence", "order")}
-        facts = {"name": args.name, **{key: value for key, value in stated.items() if value is not None}}
-        parity = export_run(args.run, base / args.name, facts, args.overwrite)
-    except UserError as error:
-        return tell_mistake(error)
+    if not NEW_STYLE_NAME.fullmatch(args.name):
+        raise UserError(f"--name {args.name}: expected small letters, digits and _, beginning with a letter or digit")
+    stated = {key: getattr(args, key) for key in ("title", "artist", "year", "licence", "order")}
+    facts = {"name": args.name, **{key: value for key, value in stated.items() if value is not None}}
+    parity = export_run(args.run, base / args.name, facts, args.overwrite)
     difference = f"at most {parity.largest} grey levels, {parity.mean:.4f} in the mean"
     print(f"{base / args.name}: PyTorch and onnxruntime differ by {difference}")
     return EXIT_DONE

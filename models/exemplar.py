@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from realtime.errors import EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError
 from realtime.pictures.files import best_that_fits
 from realtime.program import argument_types
-from realtime.program.interruption import signals_as_ctrl_c
+from realtime.program.interruption import entry_point
 from realtime.program.same_files import check_not_source, identities
 from realtime.program.standard_streams import lose_unread
 
@@ -122,19 +122,13 @@ def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:
     raise OutputError(f"an exemplar of less than {MOST_BYTES} bytes cannot be made; try a smaller --short-side")
 
 
+@entry_point
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; maps mistakes of the user to a line and an exit code."""
+    """Entry point."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     lose_unread("stdout", "stderr")
-    with signals_as_ctrl_c():
-        try:
-            run(build_parser().parse_args(argv))
-        except UserError as error:
-            return tell_mistake(error)
-        except KeyboardInterrupt:
-            print("interrupted: nothing was written", file=sys.stderr)
-            return EXIT_INTERRUPTED
-    return 0
+    run(build_parser().parse_args(argv))
+    return EXIT_DONE
 
 
 if __name__ == "__main__":

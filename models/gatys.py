@@ -8,27 +8,23 @@ from __future__ import annotations
 import os
 import sys
 
-from realtime.errors import UserError, tell_mistake
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.program.standard_streams import lose_unread
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; maps mistakes of the user to a line and an exit code."""
+    """Entry point."""
     # Threads that wait for each other must not spin: the live picture needs the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     lose_unread("stderr")
-    try:
-        from models.stills.arguments import build_parser
-        from models.stills.run import run
+    from models.stills.arguments import build_parser
+    from models.stills.run import run
 
-        args = build_parser().parse_args(argv)
-        if not args.progress_lines:  # whose reader ends the work by leaving
-            lose_unread("stdout")
-        return run(args)
-    except UserError as error:
-        return tell_mistake(error)
+    args = build_parser().parse_args(argv)
+    if not args.progress_lines:  # whose reader ends the work by leaving
+        lose_unread("stdout")
+    return run(args)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from models.schedule import Progress
 from models.train_arguments import build_parser, given_settings
 from models.training import Training
 from models.vgg import load_loss_network
-from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError, UserError, tell_mistake
-from realtime.program.interruption import StopRequest, answers_interruption
+from realtime.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, OutputError
+from realtime.program.interruption import StopRequest, entry_point
 from realtime.program.standard_streams import lose_unread
 
 
@@ -135,15 +135,11 @@ def _make_folder(run: Path, resume: bool) -> None:
         raise OutputError(f"--out {run}: cannot be written ({error.strerror})") from None
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; maps mistakes of the user to one line and an exit code."""
+    """Entry point."""
     lose_unread("stdout", "stderr")
-    args = build_parser().parse_args(argv)
-    try:
-        return train(args)
-    except UserError as error:
-        return tell_mistake(error)
+    return train(build_parser().parse_args(argv))
 
 
 if __name__ == "__main__":

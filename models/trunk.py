@@ -17,10 +17,10 @@ from models.checkpoint import generator_from_checkpoint, load_checkpoint
 from models.from_gallery import generator_of_file, generator_of_style
 from models.generator import Generator
 from models.tensor_files import encode_tensors, read_tensors
-from realtime.errors import EXIT_DONE, ModelError, OutputError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, ModelError, OutputError
 from realtime.gallery import ModelFile, load_gallery, suggestion
 from realtime.program import argument_types
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.program.standard_streams import lose_unread
 from realtime.program.written_paths import whole_file
 
@@ -107,7 +107,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
         raise OutputError(f"--out {path}: exists already; add --overwrite to replace it")
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     lose_unread("stdout", "stderr")
@@ -116,13 +116,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="trunk to write: FILE.safetensors")
     parser.add_argument("--overwrite", action="store_true", help="replace a trunk that exists")
     args = parser.parse_args(argv)
-    try:
-        _check_place(args.out, args.overwrite)
-        content = load_checkpoint(args.run)
-        generator = generator_from_checkpoint(content)
-        save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))
-    except UserError as error:
-        return tell_mistake(error)
+    _check_place(args.out, args.overwrite)
+    content = load_checkpoint(args.run)
+    generator = generator_from_checkpoint(content)
+    save_trunk(generator, args.out, str(content.get("recipe", {}).get("painting", "unknown")))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
     return EXIT_DONE
 

@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 import realtime.program.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime.capture import Capture, Policy
-from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError, tell_mistake
+from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
 from realtime.frame import Frame
 from realtime.pictures.files import encode_picture, write_picture
 from realtime.pictures.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.program import argument_types
-from realtime.program.interruption import stop_on_signals
+from realtime.program.interruption import entry_point, stop_on_signals
 from realtime.program.standard_streams import lose_unread
 from realtime.source import Source
 from realtime.sources import choose_source
@@ -215,16 +215,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@entry_point
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; a user's mistake becomes one line and an exit code."""
+    """Entry point."""
     lose_unread("stdout", "stderr")
-    args = build_parser().parse_args(argv)
-    try:
-        return run(args)
-    except UserError as error:
-        return tell_mistake(error)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+    return run(build_parser().parse_args(argv))
 
 
 if __name__ == "__main__":

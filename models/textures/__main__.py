@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import sys
 
-from realtime.errors import UserError, tell_mistake
-from realtime.program.interruption import answers_interruption
+from realtime.program.interruption import entry_point
 from realtime.program.standard_streams import lose_unread
 
 
-@answers_interruption
+@entry_point
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; maps mistakes of the user to a line and an exit code."""
+    """Entry point."""
     lose_unread("stdout", "stderr")
-    try:
-        from models.textures.arguments import build_parser
-        from models.textures.run import run
+    from models.textures.arguments import build_parser
+    from models.textures.run import run
 
-        return run(build_parser().parse_args(argv))
-    except UserError as error:
-        return tell_mistake(error)
+    return run(build_parser().parse_args(argv))
 
 
 if __name__ == "__main__":

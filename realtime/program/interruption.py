@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, ParamSpec
 
-from realtime.errors import EXIT_INTERRUPTED
+from realtime.errors import EXIT_INTERRUPTED, UserError, tell_mistake
 from realtime.program.standard_streams import prepare_streams
 
 _Arguments = ParamSpec("_Arguments")
@@ -21,23 +21,25 @@ _Handlers = dict[int, Any]
 _HANGUP: int | None = getattr(signal, "SIGHUP", None)  # a terminal's window was closed; Windows has none
 
 
-def answers_interruption(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
-    """A program's entry point, called in the main thread, that ends with 130 when it is interrupted.
+def entry_point(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
+    """What every program's main function has in common, called in the main thread.
 
-    The streams are prepared for it, too.
+    Its streams are prepared, a user's mistake becomes one line and its exit code, and an interruption 130.
     """
 
     @functools.wraps(main)
-    def interruptible(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
+    def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
         prepare_streams()
         with signals_as_ctrl_c():
             try:
                 return main(*args, **kwargs)
+            except UserError as error:
+                return tell_mistake(error)
             except KeyboardInterrupt:
                 print("interrupted", file=sys.stderr)
                 return EXIT_INTERRUPTED
 
-    return interruptible
+    return run
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.program.interruption import StopRequest, answers_interruption
+from realtime.program.interruption import StopRequest, entry_point
 
 ROOT = Path(__file__).resolve().parents[3]
 NUMBERS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
@@ -31,7 +31,7 @@ def test_an_interrupted_program_cleans_up_and_ends_with_130(number: signal.Signa
     before = signal.getsignal(signal.SIGTERM)
     cleaned = []
 
-    @answers_interruption
+    @entry_point
     def main(argv: list[str] | None = None) -> int:
         try:
             signal.raise_signal(number)
@@ -46,7 +46,7 @@ def test_an_interrupted_program_cleans_up_and_ends_with_130(number: signal.Signa
 
 
 def test_a_program_that_is_left_alone_ends_as_it_wants() -> None:
-    assert answers_interruption(lambda: 5)() == 5
+    assert entry_point(lambda: 5)() == 5
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: signal.Signals(number).name)
@@ -90,11 +90,11 @@ def test_what_is_said_to_a_terminal_that_is_gone_ends_nothing() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: signal.Signals(number).name)
-@pytest.mark.parametrize("begin", ["stop_on_signals(threading.Event())", "StopRequest()", "answers_interruption(lambda: 7)()"])
+@pytest.mark.parametrize("begin", ["stop_on_signals(threading.Event())", "StopRequest()", "entry_point(lambda: 7)()"])
 def test_a_signal_while_python_shuts_down_changes_no_exit_code(begin: str, number: signal.Signals) -> None:
     code = f"""
 import os, sys, threading
-from realtime.program.interruption import StopRequest, answers_interruption, stop_on_signals
+from realtime.program.interruption import StopRequest, entry_point, stop_on_signals
 
 class Last:
     def __del__(self, kill=os.kill, process=os.getpid()):
@@ -112,7 +112,7 @@ def test_a_program_may_name_files_that_stdout_cannot_show(monkeypatch: pytest.Mo
     taken = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
 
-    @answers_interruption
+    @entry_point
     def main() -> int:
         print("Léger \udce9", flush=True)
         return 0
