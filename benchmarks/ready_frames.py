@@ -16,7 +16,7 @@ from realtime.controls import ControlState
 from realtime.demo import DemoScene
 from realtime.errors import ModelError
 from realtime.frame import Image
-from realtime.live.pace import Pace
+from realtime.pace import Pace
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
 from realtime.program.statistics_file import collect_stats

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 _SIZE_WH = (1000, 640)
 _MARGINS = (80, 50, 30, 60)  # left, top, right, bottom
 _COLOURS_BGR = ((40, 90, 200), (170, 110, 20), (60, 150, 60), (150, 60, 150))
+MOST_GROUPS = len(_COLOURS_BGR)
 _GREY, _BLACK = (225, 225, 225), (40, 40, 40)
 _FONT, _SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 _RADIUS = 6
@@ -38,7 +39,7 @@ def draw_points(points: Sequence[Point], x_title: str, y_title: str) -> NDArray[
     """The points with axes, a legend of the groups, and labels that lie on no other point or label.
 
     Args:
-        points: at least one.
+        points: at least one, of at most MOST_GROUPS groups.
         x_title, y_title: what the axes measure, with units.
     Returns:
         (H, W, 3) uint8, BGR.
@@ -50,15 +51,12 @@ def draw_points(points: Sequence[Point], x_title: str, y_title: str) -> NDArray[
     places = [_place(point, spans) for point in points]
     taken = [(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
     for point, place in zip(points, places, strict=True):
-        cv2.circle(picture, place, _RADIUS, _COLOURS_BGR[groups.index(point.group) % len(_COLOURS_BGR)], -1, cv2.LINE_AA)
+        cv2.circle(picture, place, _RADIUS, _COLOURS_BGR[groups.index(point.group)], -1, cv2.LINE_AA)
     for point, place in zip(points, places, strict=True):
         box = _free_box(point.label, place, taken)
         taken.append(box)
         _write(picture, point.label, (box[0], box[3]))
-    for number, group in enumerate(groups):
-        place = (_MARGINS[0] + 220 * number + 240, 24)
-        cv2.circle(picture, (place[0] - 14, place[1] - 5), _RADIUS, _COLOURS_BGR[number % len(_COLOURS_BGR)], -1, cv2.LINE_AA)
-        _write(picture, group, place)
+    _draw_legend(picture, groups, _MARGINS[0] + _width(y_title) + 60)
     return picture
 
 
@@ -74,6 +72,13 @@ def _draw_axes(picture: NDArray[np.uint8], spans: tuple[tuple[float, float], ...
         _write(picture, f"{value:g}", (left - 8 - _width(f"{value:g}"), y + 5))
     _write(picture, x_title, ((left + right - _width(x_title)) // 2, _SIZE_WH[1] - 14))
     _write(picture, y_title, (left, 24))
+
+
+def _draw_legend(picture: NDArray[np.uint8], groups: Sequence[str], left: int) -> None:
+    for number, group in enumerate(groups):
+        cv2.circle(picture, (left, 19), _RADIUS, _COLOURS_BGR[number], -1, cv2.LINE_AA)
+        _write(picture, group, (left + 14, 24))
+        left += 14 + _width(group) + 30
 
 
 def _span(values: Sequence[float], from_zero: bool = False) -> tuple[float, float]:

@@ -8,6 +8,7 @@ gets a plot, the paintings of one photograph, the figures as JSON, and the train
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from benchmarks.loss_plot import encode_plot
 from benchmarks.quality import load_photos, load_targets, measure_quality
 from benchmarks.ready_frames import fitted
 from benchmarks.report import data_folder, print_table, write_json
-from benchmarks.scatter_plot import Point, draw_points
+from benchmarks.scatter_plot import MOST_GROUPS, Point, draw_points
 from benchmarks.side_by_side import encode_small, headed
 from benchmarks.speed import Contender
 from export.quantise import quantise
@@ -40,7 +41,7 @@ from models.train_arguments import build_parser as training_parser
 from models.train_arguments import given_settings
 from models.training import Training
 from models.vgg import LossNetwork, load_loss_network
-from realtime.errors import EXIT_DONE, OutputError
+from realtime.errors import EXIT_DONE, OutputError, UserError
 from realtime.gallery import style_from_file
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.providers import SessionSettings, create_session
@@ -49,7 +50,8 @@ from realtime.program import argument_types
 from realtime.program.interruption import entry_point
 from realtime.stylizer import Stylizer
 
-_RECIPE = ("--batch", "1", "--size", "288", "--style-size", "512", "--repetition-weight", "0.5", "--quiet")
+_STYLE_SIZE = 512
+_RECIPE = ("--batch", "1", "--size", "288", "--style-size", str(_STYLE_SIZE), "--repetition-weight", "0.5", "--quiet")
 _RUNS_A_TURN = 4
 _PHOTO_HEIGHT, _SHOWN_HEIGHT = 360, 220
 _FIGURES = ("style_error", "content_error", "fp32_ms", "int8_ms")
@@ -106,11 +108,44 @@ def train_shape(wanted: GeneratorSettings, painting: Path, content: Path, run: P
         leave_training(process)
 
 
+def check(args: argparse.Namespace) -> None:
+    """Refuses, before the hours that it takes, what would be noticed after them.
+
+    Raises:
+        UserError: with what to do.
+    """
+    if len({painting.stem for painting in args.painting}) < len(args.painting):
+        raise UserError("--painting: two of one name; give one of them another")
+    if len(args.painting) > MOST_GROUPS:
+        raise UserError(f"--painting: {len(args.painting)} of them, and the plot has colours for {MOST_GROUPS}")
+    read_on_white(args.photo)
+    for painting in args.painting:
+        load_painting(painting, _STYLE_SIZE)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"--out {args.out}: cannot be made ({error.strerror})") from None
+
+
+def check_earlier(run: Path, painting: Path, steps: int) -> None:
+    """Refuses a training that is there already and is another one than is asked for.
+
+    Raises:
+        OutputError: with its folder.
+    """
+    content = load_checkpoint(run)
+    digest = hashlib.sha256(painting.read_bytes()).hexdigest()
+    if (content.get("step"), content.get("recipe", {}).get("painting_sha256")) != (steps, digest):
+        raise OutputError(f"--out: {run} holds a training of other --steps or of another painting; name another folder")
+
+
 def network_of(label: str, painting: Path, content: Path, folder: Path, steps: int, network: LossNetwork) -> Path:
     """The float32 network of a shape, trained now unless the folder has it."""
     run = folder / painting.stem / label.replace(", ", "_").replace(" ", "_")
     path = run / "fp32.onnx"
-    if not (run / CHECKPOINT_NAME).is_file():
+    if (run / CHECKPOINT_NAME).is_file():
+        check_earlier(run, painting, steps)
+    else:
         run.mkdir(parents=True, exist_ok=True)
         train_shape(SHAPES[label], painting, content, run, steps, network)
     if not path.is_file():
@@ -200,15 +235,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     args = parser.parse_args(argv)
-    read_on_white(args.photo)  # before the hours
+    check(args)
     rows = measure(args)
-    write(args.out, rows, draw_plot(rows, args.size), draw_paintings(rows, args.photo))
+    write(args, rows, draw_plot(rows, args.size), draw_paintings(rows, args.photo))
     header = ("painting", "shape", "style_error", "content_error", "fp32 ms", "int8 ms")
     print_table(header, [[row["painting"], row["shape"], *(row[name] or "" for name in _FIGURES)] for row in rows])
     return EXIT_DONE
 
 
-def write(folder: Path, rows: Sequence[dict[str, Any]], plot: np.ndarray, paintings: np.ndarray) -> None:
+def write(args: argparse.Namespace, rows: Sequence[dict[str, Any]], plot: np.ndarray, paintings: np.ndarray) -> None:
     """Writes candidates.png, candidates.jpg and candidates.json.
 
     Raises:
@@ -216,11 +251,11 @@ def write(folder: Path, rows: Sequence[dict[str, Any]], plot: np.ndarray, painti
     """
     found = [{name: value for name, value in row.items() if name != "path"} for row in rows]
     try:
-        (folder / "candidates.png").write_bytes(encode_plot(plot))
-        (folder / "candidates.jpg").write_bytes(encode_small(paintings))
+        (args.out / "candidates.png").write_bytes(encode_plot(plot))
+        (args.out / "candidates.jpg").write_bytes(encode_small(paintings))
     except OSError as error:
-        raise OutputError(f"--out {folder}: cannot be written ({error.strerror})") from None
-    write_json(folder / "candidates.json", {"candidates": found})
+        raise OutputError(f"--out {args.out}: cannot be written ({error.strerror})") from None
+    write_json(args.out / "candidates.json", {"steps": args.steps, "recipe": _RECIPE, "candidates": found})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from realtime.errors import EXIT_DONE, ModelError
 from realtime.gallery import DESCRIPTION, load_gallery, read_style
 from realtime.program import argument_types
 from realtime.program.interruption import entry_point
+from realtime.program.standard_streams import lose_unread
 
 FLICKER_CLIP = "people/asl_book.mkv"
 
@@ -110,6 +111,7 @@ def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> 
 @entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     parser = argument_types.Parser(prog="python -m export.figures", description="Write measured figures into the styles.")
     parser.add_argument("--quality", type=Path, required=True)
     parser.add_argument("--stability", type=Path, required=True)

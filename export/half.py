@@ -23,6 +23,7 @@ from realtime.errors import EXIT_DONE, ModelError, OutputError
 from realtime.gallery import TIERS
 from realtime.program import argument_types
 from realtime.program.interruption import entry_point
+from realtime.program.standard_streams import lose_unread
 
 LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5
@@ -157,6 +158,7 @@ def make_half(folder: Path, tier: str) -> Parity:
 @entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     parser = argument_types.Parser(prog="python -m export.half", description="Make a style's float16 network, for GPUs.")
     parser.add_argument("folder", type=Path, metavar="STYLE_FOLDER")
     parser.add_argument("--tier", default="fast", choices=TIERS)

@@ -143,7 +143,7 @@ def style_from_file(path: Path) -> Style:
             f"python -m models.train --style {path} makes a style of it"
         )
     check_size(path)
-    model = ModelFile(path.resolve(), None)
+    model = ModelFile(path.absolute(), None)  # a link is not followed: weights in other files lie beside it
     return Style(path.stem, path.stem, "", "", "", -1, {"fast": {"fp32": model}}, is_one_file=True)
 
 

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import cv2
 
+from realtime.displays import lets_in
 from realtime.errors import OutputError
 from realtime.frame import Image
-from realtime.live.displays import lets_in
-from realtime.live.shifted_keys import ShiftedKeys
 from realtime.pictures.files import write_picture
 from realtime.program.notes import Note, no_note
 from realtime.program.written_paths import check_writable
+from realtime.shifted_keys import ShiftedKeys
 
 WINDOW_NAME = "StyleCam"
 _LARGEST_WINDOW_WH = (1920, 1080)

@@ -13,7 +13,7 @@ from realtime.cameras import CameraSource, StreamSource
 from realtime.demo import DEMO_FPS, DEMO_SIZE_WH, DemoScene
 from realtime.errors import SourceError, UserError
 from realtime.frame import Image
-from realtime.live.pace import Pace
+from realtime.pace import Pace
 from realtime.pictures.animation import AnimatedPicture, is_animated
 from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, scale_picture
 from realtime.program.notes import Note, no_note

@@ -97,7 +97,7 @@ def order(measured: Mapping[Pair, float], goal: Goal) -> tuple[Pair, ...]:
     Of each tier the fastest precision, the finer one where the gain is small; fine before fast where it holds the goal.
 
     Args:
-        measured: milliseconds for a megapixel; infinite for a file that cannot be run, which is none of the order.
+        measured: milliseconds for a megapixel; infinite for a file that cannot be loaded, which is none of the order.
     """
     best: dict[str, Pair] = {}
     for tier in TIERS:
@@ -132,7 +132,7 @@ def measure(
     Args:
         budget_s: begin no further file after so many seconds; None to measure all of them, and longer.
     Returns:
-        Infinite for a file that cannot be run: it is not chosen, and its error is said when it is asked for.
+        Infinite for a file that cannot be loaded: it is not chosen, and its error is said when it is asked for.
     """
     size_wh, runs = (_THOROUGH_WH, _THOROUGH_RUNS) if budget_s is None else (_PROBE_WH, _PROBE_RUNS)
     allowed = compared_files(style, choice)
@@ -143,10 +143,12 @@ def measure(
             break
         try:
             stylizer = make(style, replace(choice, tier=pair[0], precision=pair[1]))
-            longest_s = math.inf if budget_s is None else budget_s / 5
-            measured[pair] = _fastest_ms(stylizer, size_wh, runs, longest_s, clock) * 1e6 / (size_wh[0] * size_wh[1])
         except UserError:
             measured[pair] = math.inf
+            continue
+        with suppress(UserError):  # there is no memory at this moment, perhaps: measured again at the next start
+            longest_s = math.inf if budget_s is None else budget_s / 5
+            measured[pair] = _fastest_ms(stylizer, size_wh, runs, longest_s, clock) * 1e6 / (size_wh[0] * size_wh[1])
     return measured
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from realtime.errors import ModelError
 from realtime.gallery import check_size
 
-# A StringStringEntryProto of TensorProto.external_data: the key "location", then its value's length as a varint of up to
-# two bytes, and the value: the name of a file.
-_LOCATION = re.compile(rb"\n\x08location\x12([\x80-\xff]?[\x01-\x7f])", re.DOTALL)
+# A StringStringEntryProto in TensorProto's field 13, external_data: its length, the key "location", then the length of the
+# value, and the value: the name of a file. Lengths are varints, here of up to two bytes.
+_LOCATION = re.compile(rb"\x6a[\x80-\xff]?[\x01-\x7f]\n\x08location\x12([\x80-\xff]?[\x01-\x7f])", re.DOTALL)
 
 
 def outside_weights(model: bytes, path: Path) -> list[Path]:
@@ -37,5 +37,7 @@ def _checked(name: str, path: Path) -> Path:
         raise ModelError(f"model {path}: names weights outside its folder ({name}); expected them beside it")
     if not os.path.isfile(weights):
         raise ModelError(f"model {path}: its weights {name} are not beside it; put both files into one folder")
+    if not Path(os.path.realpath(weights)).is_relative_to(os.path.realpath(path.parent)):
+        raise ModelError(f"model {path}: its weights {name} are a link to another folder; copy both files into one folder")
     check_size(weights)
     return weights

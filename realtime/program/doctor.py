@@ -11,9 +11,9 @@ import onnxruntime as ort
 
 from realtime import __version__
 from realtime.cameras import list_cameras, measure_camera
+from realtime.displays import list_displays
 from realtime.errors import EXIT_DONE, ModelError, UserError
 from realtime.gallery import Style
-from realtime.live.displays import list_displays
 from realtime.networks.calibration import Goal, explain, measure, order, remember
 from realtime.networks.faults import find_faults
 from realtime.networks.model_choice import ModelChoice, choose_file

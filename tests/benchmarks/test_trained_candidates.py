@@ -63,6 +63,35 @@ def test_photo_that_is_none_is_told_before_anything_is_trained(command: list[str
     assert not (tmp_path / "out").exists()
 
 
+def test_trainings_of_other_settings_are_not_taken_for_these(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 0
+    other = [*command]
+    other[other.index("--steps") + 1] = "2"
+    assert main(other) == 5
+    assert "holds a training of other --steps or of another painting" in capsys.readouterr().err
+    save_image(tmp_path / "painting.png", torch.rand(3, 260, 300))
+    assert main(command) == 5
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (["--painting", "other/painting.png"], 2, "two of one name"),
+        (["--painting", "none.png"], 3, "none.png"),
+        (["--out", "photo.png"], 5, "--out photo.png: cannot be made"),
+        ([option for k in range(4) for option in ("--painting", f"{k}.png")], 2, "colours for 4"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_trained(
+    command: list[str], more: list[str], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, *more]) == code
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 # ------------------------------------------------------------------------------------------------------- plot
 
 
@@ -84,3 +113,12 @@ def test_labels_lie_on_no_point_and_no_other_label() -> None:
 
 def test_a_single_point_has_axes_too() -> None:
     assert draw_points([Point(0, 0, "only", "a")], "x", "y").min() < 100
+
+
+def test_legend_of_every_group_lies_within_the_picture() -> None:
+    def blue(name: str) -> int:
+        groups = [name] * 3 + ["last"]
+        plot = draw_points([Point(1, 2, "", f"{group}{k}") for k, group in enumerate(groups)], "x", "y")
+        return int((plot[:40] == (150, 60, 150)).all(2).sum())
+
+    assert blue("roman_mosaic_duck") == blue("a") > 0

@@ -248,7 +248,7 @@ def test_full_screen_is_left_by_its_key_alone(monkeypatch: pytest.MonkeyPatch) -
 def test_display_that_refuses_the_user(monkeypatch: pytest.MonkeyPatch, handle: int, refused: bool) -> None:
     library = MagicMock()
     library.XOpenDisplay.return_value = handle
-    monkeypatch.setattr("realtime.live.displays._load_x11", lambda: library)
+    monkeypatch.setattr("realtime.displays._load_x11", lambda: library)
     monkeypatch.setattr("realtime.sinks._answers", lambda _: True)
     monkeypatch.setenv("DISPLAY", ":7")
     assert display_problem() == ("the display :7 refuses this user (XAUTHORITY)" if refused else None)
@@ -257,7 +257,7 @@ def test_display_that_refuses_the_user(monkeypatch: pytest.MonkeyPatch, handle: 
 
 @on_x11
 def test_display_is_taken_as_it_is_where_nobody_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.live.displays._load_x11", MagicMock(side_effect=OSError))
+    monkeypatch.setattr("realtime.displays._load_x11", MagicMock(side_effect=OSError))
     monkeypatch.setattr("realtime.sinks._answers", lambda _: True)
     monkeypatch.setenv("DISPLAY", ":7")
     assert display_problem() is None

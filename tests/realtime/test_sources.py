@@ -22,7 +22,7 @@ from realtime.cameras import CameraSource, StreamSource
 from realtime.capture import Capture, Policy
 from realtime.demo import DEMO_SIZE_WH, DemoScene
 from realtime.errors import EXIT_ARGUMENTS, SourceError, UserError
-from realtime.live.pace import Pace
+from realtime.pace import Pace
 from realtime.pictures.animation import AnimatedPicture
 from realtime.pictures.files import write_picture
 from realtime.pictures.sequence import PictureSequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,6 +295,24 @@ def test_weights_that_are_missing_or_elsewhere_are_named(tmp_path: Path) -> None
         write_with_outside_weights(tmp_path / "folder", location)
         with pytest.raises(ModelError, match=r"outside its folder|not beside it"):
             stylizer_of_file(tmp_path / "folder" / "model.onnx")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_weights_that_are_a_link_elsewhere_are_told(tmp_path: Path) -> None:
+    """As in the cache of a model hub, where both are links to files of other names; onnxruntime follows none."""
+    stored = write_with_outside_weights(tmp_path / "blobs")
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown" / "net.onnx").symlink_to(stored.rename(tmp_path / "blobs" / "aaa"))
+    (tmp_path / "shown" / "weights.bin").symlink_to((tmp_path / "blobs" / "weights.bin").rename(tmp_path / "blobs" / "bbb"))
+    with pytest.raises(ModelError, match="are a link to another folder; copy both files into one folder"):
+        stylizer_of_file(tmp_path / "shown" / "net.onnx")
+
+
+def test_property_called_location_names_no_weights(tmp_path: Path) -> None:
+    model = onnx.load(write_foreign_onnx(tmp_path / "net.onnx"))
+    helper.set_model_props(model, {"location": "Berlin"})
+    onnx.save(model, tmp_path / "net.onnx")
+    stylizer_of_file(tmp_path / "net.onnx")
 
 
 def test_weights_that_are_far_too_many_are_refused_unread(tmp_path: Path) -> None:

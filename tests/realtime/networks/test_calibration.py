@@ -147,6 +147,17 @@ def test_file_that_cannot_be_run_is_no_reason_to_measure_at_every_start(monkeypa
     assert len(begun) == 1
 
 
+def test_file_that_fails_once_is_measured_at_the_next_start(clock: FakeClock) -> None:
+    """There may have been no memory at that moment."""
+
+    class Failing(TimedStylizer):
+        def style(self, picture: Any) -> Any:
+            raise ModelError("the network failed")
+
+    measured = measure(style_with(("fast", "fp32")), CHOICE, None, lambda *_: Failing(clock, 1.0), clock)  # type: ignore[arg-type,return-value]
+    assert measured == {}
+
+
 def test_file_that_was_mended_is_measured_again(tmp_path: Path) -> None:
     path = tmp_path / "fast.onnx"
     path.write_bytes(b"damaged")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from realtime.controls import Command, interpret_key
-from realtime.live.shifted_keys import ShiftedKeys
+from realtime.shifted_keys import ShiftedKeys
 from tests.fakes import FakeClock
 
 SHIFT, RIGHT_SHIFT, NUM_LOCK = 0xFFE1, 0xFFE2, 0x100000
