@@ -50,10 +50,10 @@ class PictureSource(Source):
         """Reads the picture. Raises SourceError with the reason."""
         original = read_picture(self._path, self._note)
         self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
-        picture = scale_picture(original, self._scale)
+        picture = scale_picture(original, self._scale, self._path)
         height, width = picture.image_bgr.shape[:2]
         if self.is_live and (width > _LARGEST_SHOWN_WH[0] or height > _LARGEST_SHOWN_WH[1]):
-            picture = scale_picture(picture, _LARGEST_SHOWN_WH)
+            picture = scale_picture(picture, _LARGEST_SHOWN_WH, self._path)
             self._note(f"{self.description}: {width}x{height} is shown smaller; --output paints it at its full size")
         self._picture, self.alpha = picture.image_bgr, picture.alpha
 

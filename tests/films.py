@@ -146,6 +146,17 @@ def remux(film: Path, path: Path, keeps: Callable[[Any], bool]) -> Path:
     return path
 
 
+def later(film: Path, path: Path, seconds: float) -> Path:
+    """A film whose clock stands so much later."""
+
+    def move(packet: Any) -> bool:
+        packet.pts += round(seconds / packet.time_base)
+        packet.dts += round(seconds / packet.time_base)
+        return True
+
+    return remux(film, path, move)
+
+
 def joined_film(film: Path, path: Path, times: int = 2) -> Path:
     """A transport stream put behind itself: its clock begins anew."""
     path.write_bytes(film.read_bytes() * times)

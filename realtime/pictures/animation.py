@@ -106,7 +106,7 @@ class AnimatedPicture(Source):
         self._picture = None
 
     def _shown(self, picture: PIL.Image.Image) -> Image:
-        found = scale_picture(as_bgr(to_srgb(picture, no_note)), self._scale)
+        found = scale_picture(as_bgr(to_srgb(picture, no_note)), self._scale, self._path)
         return found.image_bgr if found.alpha is None else on_white(found.image_bgr, found.alpha)
 
     def _seek(self) -> None:

@@ -83,11 +83,12 @@ def read_on_white(path: Path) -> Image:
     return picture.image_bgr if picture.alpha is None else on_white(picture.image_bgr, picture.alpha)
 
 
-def scale_picture(picture: Picture, scale: Scale) -> Picture:
+def scale_picture(picture: Picture, scale: Scale, path: Path) -> Picture:
     """A picture at the size that --scale asks for, its transparency too; the same picture where that is its own.
 
     Args:
         scale: factor, or box (width, height) that the picture is fitted into; None leaves the size.
+        path: of the picture, for messages.
     Raises:
         UserError: the picture would become larger than fits into memory.
     """
@@ -97,7 +98,7 @@ def scale_picture(picture: Picture, scale: Scale) -> Picture:
         return picture
     problem = _problem_of_size(wanted_wh) if wanted_wh > size_wh else ""
     if problem:
-        raise UserError(f"--scale: {size_wh[0]}x{size_wh[1]} enlarged to {problem}; give a smaller scale")
+        raise UserError(f"picture {path}: --scale: {size_wh[0]}x{size_wh[1]} enlarged to {problem}; give a smaller scale")
     method = cv2.INTER_AREA if wanted_wh[0] < size_wh[0] else cv2.INTER_CUBIC
     image_bgr, alpha = (
         None if plane is None else np.asarray(cv2.resize(plane, wanted_wh, interpolation=method), np.uint8)

@@ -66,7 +66,7 @@ class PictureSequence(Source):
             self._next += 1
             try:
                 original = read_picture(path, self._note)
-                picture = scale_picture(original, self._scale)
+                picture = scale_picture(original, self._scale, path)
             except SourceError as error:
                 self.damaged_packets += 1
                 self._note(f"left out: {error}")

@@ -73,8 +73,13 @@ def source_of(settings: RunSettings, work: Single | PictureFilm, note: Note) -> 
     excerpt = Excerpt(settings.start or 0.0, settings.end, settings.scale)
     if isinstance(work, Single):
         as_still = settings.output is not None and is_still(settings.output)
-        squares = settings.output is None or settings.live  # what is written frame by frame from a file keeps its pixels' shape
-        wishes = {"has_window": settings.has_window, "as_camera": settings.live, "as_still": as_still, "square_pixels": squares}
+        keeps_shape = settings.output is not None and not is_numbered_output(settings.output) and not settings.live
+        wishes = {
+            "has_window": settings.has_window,
+            "as_camera": settings.live,
+            "as_still": as_still,
+            "square_pixels": not keeps_shape,
+        }
         return choose_source(work.source, size_wh=settings.size, fps=settings.fps, excerpt=excerpt, note=note, **wishes)
     if not excerpt.is_whole:
         raise UserError(f"--start, --end: only for video files, found {len(work.pictures)} pictures")

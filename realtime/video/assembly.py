@@ -109,10 +109,11 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
             # Every GIF counts from zero.
             late = round((part.start_s - parts[0].start_s) / tick) if container.format.name == "gif" else 0
             packets = (packet for packet in container.demux(video=0) if packet.size)
-            for number, packet in enumerate(_with_decoding_times(itertools.islice(packets, part.frames)), 1):
+            shown_last = _shown_last(part) if part is parts[-1] else None
+            for packet in _with_decoding_times(itertools.islice(packets, part.frames)):
                 counted.frames += 1
-                if number == part.frames and not packet.duration and made.duration:  # VP9's packets tell none of their own
-                    packet.duration = max(0, (made.start_time or 0) + made.duration - packet.pts)
+                if packet.pts == shown_last and made.duration:  # parts tell their whole length, but not every packet its own
+                    packet.duration = max(packet.duration or 0, (made.start_time or 0) + made.duration - packet.pts)
                 packet.pts += late
                 dts = packet.dts + late
                 if dts * tick <= last_s:
@@ -121,6 +122,14 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
                 last_s = dts * tick
                 packet.stream = stream
                 yield last_s, 0, packet
+
+
+def _shown_last(part: Part) -> int | None:
+    """Time of the packet that is shown last, which need not be the last one; None where not all of a part is wanted."""
+    container: Any
+    with av.open(ffmpeg_name(part.path)) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.size]
+    return max(times) if len(times) == part.frames else None
 
 
 def _with_decoding_times(packets: Iterator[Any]) -> Iterator[Any]:

@@ -11,6 +11,9 @@ import av.error
 # These count from wherever the sender's clock stood, and begin anew where two were joined; all others mean their times.
 _CLOCKED_FORMATS = frozenset({"mpegts", "mpeg", "mpegtsraw"})
 _RESTART_S = 0.5  # by so much no sender's times step back; less is jitter
+# By so much none goes on either: two recordings of different hours were joined. A step back of over a minute FFmpeg hands on
+# as one of 26 hours forward, taking it for the counter's overflow.
+_GAP_S = 10.0
 # AVI knows no pictures that lean on later ones. With these codecs FFmpeg hands on its times as they are, in decoding order.
 _REORDERED_CODECS = frozenset({"h264", "hevc"})
 
@@ -34,11 +37,14 @@ class FrameTimes:
         self._rate, self._restarts_s = float(rate), restarts_s
         self._following_s: float | None = None
         self._waiting_s: list[float] = []  # a heap: times of the packets whose frames are yet to come, where reordered
+        self._keys_s: list[float] = []  # of these the ones that lean on no other, rising
 
     def expect(self, packet: Any) -> None:
         """Takes note of a packet before it is decoded."""
         if self.is_reordered and packet.dts is not None:
             heapq.heappush(self._waiting_s, float(packet.dts * packet.time_base))
+            if packet.is_keyframe:
+                self._keys_s.append(float(packet.dts * packet.time_base))
 
     def give_up_one(self) -> None:
         """Takes note of a packet that could not be decoded: nothing comes in its place."""
@@ -51,7 +57,7 @@ class FrameTimes:
         late_s = self._restarts_s[-1] if self._restarts_s else 0.0
         if at_s is None:
             at_s = self._following_s or 0.0
-        elif self.is_clocked and self._following_s is not None and at_s + late_s < self._following_s - _RESTART_S:
+        elif self.is_clocked and self._following_s is not None and _begins_anew(self._following_s, at_s + late_s):
             self._restarts_s.append(self._following_s - at_s)
             at_s = self._following_s
         else:
@@ -62,18 +68,30 @@ class FrameTimes:
     def _stated_s(self, frame: Any) -> float | None:
         if not self.is_reordered:
             return None if frame.time is None else float(frame.time)
+        if frame.key_frame and frame.time is not None:
+            self._forget_before(max((key_s for key_s in self._keys_s if key_s <= frame.time), default=frame.time))
         return heapq.heappop(self._waiting_s) if self._waiting_s else None
+
+    def _forget_before(self, key_s: float) -> None:
+        """Those before a picture that leans on no other have come, or the decoder passed over them without a word."""
+        while self._waiting_s and self._waiting_s[0] < key_s:
+            heapq.heappop(self._waiting_s)
+        self._keys_s = [later_s for later_s in self._keys_s if later_s > key_s]
+
+
+def _begins_anew(expected_s: float, found_s: float) -> bool:
+    return not expected_s - _RESTART_S <= found_s <= expected_s + _GAP_S
 
 
 def clock_restarts(container: Any, stream: Any, until_s: float) -> bool:
     """Whether the clock of a stream begins anew before it shows a time: then only reading up to there tells where that is."""
-    last_s = float("-inf")
+    last_s: float | None = None
     try:
         for packet in container.demux(stream):
             if packet.dts is None:
                 continue
             at_s = float(packet.dts * packet.time_base)
-            if at_s < last_s - _RESTART_S:
+            if last_s is not None and _begins_anew(last_s, at_s):
                 return True
             if at_s > until_s:
                 break

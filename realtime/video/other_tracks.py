@@ -113,19 +113,20 @@ class _Clock:
     """Follows a track's clock to the places where it begins anew, which the pictures have told.
 
     Args:
-        restarts_s: seconds to be added behind each.
+        restarts_s: seconds to be added behind each; fewer than before where the clock went ahead.
     """
 
     def __init__(self, restarts_s: Sequence[float]) -> None:
         self._added_s = (0.0, *restarts_s)
         self._passed = 0
-        self._last_s = float("-inf")
+        self._last_s: float | None = None
 
     def late_s(self, at_s: float) -> float:
         """What is to be added to the time of the next packet."""
-        if self._passed + 1 < len(self._added_s):
-            step_s = self._added_s[self._passed + 1] - self._added_s[self._passed]
-            self._passed += at_s < self._last_s - step_s / 2  # no track ends to the tick where the pictures do
+        if self._last_s is not None and self._passed + 1 < len(self._added_s):
+            back_s = (self._added_s[self._passed + 1] - self._added_s[self._passed]) / 2  # no track ends to the tick where
+            step_s = at_s - self._last_s  # the pictures do
+            self._passed += step_s < -back_s if back_s > 0 else step_s > -back_s
         self._last_s = at_s
         return self._added_s[self._passed]
 

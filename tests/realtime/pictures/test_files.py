@@ -327,27 +327,32 @@ def test_no_metadata_of_the_photo_goes_along(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- scaling
 
 
+FILE = Path("a.png")
+
+
 def test_picture_is_scaled_with_its_transparency() -> None:
     picture = Picture(coloured_picture(), ALPHA)
-    half = scale_picture(picture, 0.5)
+    half = scale_picture(picture, 0.5, FILE)
     assert half.image_bgr.shape == (24, 32, 3)
     assert half.alpha is not None
     assert half.alpha.shape == (24, 32)
     assert np.abs(cv2.resize(half.image_bgr, (64, 48)).astype(int) - coloured_picture()).mean() < 4
-    assert scale_picture(Picture(coloured_picture()), (1280, 1280)).image_bgr.shape == (960, 1280, 3)
+    assert scale_picture(Picture(coloured_picture()), (1280, 1280), FILE).image_bgr.shape == (960, 1280, 3)
 
 
 def test_size_that_does_not_fit_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Picture(coloured_picture())
-    with pytest.raises(UserError, match=r"--scale: 64x48 enlarged to 64000x48000 is 3072 megapixels, expected at most 500;"):
-        scale_picture(picture, 1000.0)
+    with pytest.raises(
+        UserError, match=r"a\.png: --scale: 64x48 enlarged to 64000x48000 is 3072 megapixels, expected at most 500;"
+    ):
+        scale_picture(picture, 1000.0, FILE)
     monkeypatch.setattr(picture_files, "available_bytes", lambda: 10_000)
     with pytest.raises(UserError, match=r"--scale: 64x48 enlarged to 128x96 is 0 megapixels and needs about 0\.0 GB of memory"):
-        scale_picture(picture, 2.0)
-    assert scale_picture(picture, 0.5).image_bgr.shape == (24, 32, 3)
+        scale_picture(picture, 2.0, FILE)
+    assert scale_picture(picture, 0.5, FILE).image_bgr.shape == (24, 32, 3)
 
 
 @pytest.mark.parametrize("scale", [None, 1.0, (64, 999)])
 def test_own_size_is_left_alone(scale: Scale) -> None:
     picture = Picture(noisy_picture())
-    assert scale_picture(picture, scale) is picture
+    assert scale_picture(picture, scale, FILE) is picture

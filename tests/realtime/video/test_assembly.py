@@ -19,7 +19,7 @@ from realtime.video.other_tracks import Soundtrack
 from realtime.video.parts import Part
 from realtime.video.writer import VideoFileSink
 from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip
-from tests.films import clicks_of, copy_film, joined_film, remux, write_film
+from tests.films import clicks_of, copy_film, joined_film, later, write_film
 
 CLICKS_S = (0.4, 1.2)
 
@@ -235,12 +235,7 @@ def test_sound_that_steps_back_at_a_join_goes_on_in_its_time(tmp_path: Path) -> 
     pictures = [clip_picture(index % CLIP_FRAMES) for index in range(25)]
     film = write_film(tmp_path / "in.mkv", pictures, sound="aac", clicks_s=[0.8], sound_s=1.3, options={"bf": "0"})
 
-    def move(packet: Any) -> bool:
-        packet.pts += round(1 / packet.time_base)
-        packet.dts = packet.pts
-        return True
-
-    first, second = (remux(film, tmp_path / f"{n}.ts", keeps) for n, keeps in enumerate((lambda _: True, move)))
+    first, second = (later(film, tmp_path / f"{n}.ts", n) for n in range(2))
     (tmp_path / "joined.ts").write_bytes(first.read_bytes() + second.read_bytes())
     assert copy_film(tmp_path / "joined.ts", tmp_path / "out.mp4") == []
     assert clicks_of(tmp_path / "out.mp4") == pytest.approx(clicks_of(tmp_path / "joined.ts"), abs=0.04)
@@ -248,6 +243,18 @@ def test_sound_that_steps_back_at_a_join_goes_on_in_its_time(tmp_path: Path) -> 
     with av.open(str(tmp_path / "out.mp4")) as container:
         times = [packet.dts for packet in container.demux(audio=0) if packet.size]
     assert all(before < after for before, after in pairwise(times))
+
+
+@pytest.mark.parametrize("offsets_s", [(0, 40), (100, 30)])
+def test_sound_follows_a_clock_that_goes_ahead(tmp_path: Path, offsets_s: tuple[int, int]) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    film = write_film(tmp_path / "in.mkv", pictures, sound="aac", clicks_s=CLICKS_S, sound_s=1.7, options={"bf": "0"})
+    parts = [later(film, tmp_path / f"{offset_s}.ts", offset_s).read_bytes() for offset_s in offsets_s]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    assert copy_film(tmp_path / "joined.ts", tmp_path / "out.mp4") == []
+    clicks = clicks_of(tmp_path / "out.mp4")
+    expected = [click_s + part_s for part_s in (0.0, 2.0) for click_s in CLICKS_S]
+    assert clicks == pytest.approx([clicks[0] - CLICKS_S[0] + click_s for click_s in expected], abs=0.05)
 
 
 @pytest.mark.parametrize("made", ["out.mp4", "out.webm"])  # copied, and encoded again

@@ -30,7 +30,7 @@ from tests.fakes import (
     flat_picture,
     write_clip,
 )
-from tests.films import joined_film, rotate_film, write_film
+from tests.films import joined_film, later, rotate_film, write_film
 
 
 def read_all(source: VideoFileSource, indices: list[int] | None = None) -> list[tuple[Image, float]]:
@@ -285,6 +285,54 @@ def test_clock_that_begins_anew_goes_on(tmp_path: Path, excerpt: Excerpt) -> Non
     assert len(found) == pytest.approx(end - first, abs=1)
     assert seen == [index % 50 % CLIP_FRAMES for index in range(end - len(seen), end)]
     assert [at_s for _, at_s in found] == pytest.approx([index / 25 for index in range(len(found))], abs=0.001)
+
+
+@pytest.mark.parametrize("offsets_s", [(0, 40), (100, 70), (100, 30), (70, 100), (0, 5000), (5000, 0)])
+@pytest.mark.parametrize("excerpt", [Excerpt(), Excerpt(2.5, 3.5)])
+def test_recordings_of_different_hours_that_were_joined_go_on(
+    tmp_path: Path, offsets_s: tuple[int, int], excerpt: Excerpt
+) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    film = write_film(tmp_path / "film.mkv", pictures, options={"crf": "4", "bf": "0"})
+    parts = [later(film, tmp_path / f"{offset_s}.ts", offset_s).read_bytes() for offset_s in offsets_s]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    source = VideoFileSource(tmp_path / "joined.ts", excerpt)
+    seen: list[int] = []
+    found = read_all(source, seen)
+    assert len(found) == pytest.approx(25 * ((excerpt.end_s or 4.0) - excerpt.start_s), abs=1)
+    assert [at_s for _, at_s in found] == pytest.approx([index / 25 for index in range(len(found))], abs=0.001)
+
+
+def test_missing_beginning_of_an_avi_moves_no_later_picture(tmp_path: Path) -> None:
+    """The decoder passes over everything up to the next picture that leans on no other, without a word."""
+    whole = write_plainly(tmp_path / "in.avi", 24, bf="2", b_strategy="0", g="8")
+    data = bytearray(whole.read_bytes())
+    first = data.index(b"00dc", data.index(b"movi")) + 8
+    data[first + 40 : first + int.from_bytes(data[first - 4 : first], "little")] = b"\xff" * (
+        int.from_bytes(data[first - 4 : first], "little") - 40
+    )
+    (tmp_path / "damaged.avi").write_bytes(data)
+    source = VideoFileSource(tmp_path / "damaged.avi")
+    seen: list[int] = []
+    found = read_all(source, seen)
+    first_s = source.start_s + source.origin_s
+    late = [first_s + at_s for index, (_, at_s) in zip(seen, found, strict=True) if index == 20]
+    assert late == [pytest.approx(20 / 25, abs=0.1)]
+
+
+def test_empty_places_at_the_end_of_an_avi_are_no_damage(tmp_path: Path) -> None:
+    """Recorders of screens leave them where nothing changes."""
+    film = write_film(tmp_path / "in.avi", [clip_picture(index) for index in range(20)], codec="mjpeg", pixel_format="yuvj420p")
+    data = bytearray(film.read_bytes())
+    for place in (data.index(b"avih") + 8 + 16, data.index(b"strh") + 8 + 32):
+        data[place : place + 4] = (3 * int.from_bytes(data[place : place + 4], "little")).to_bytes(4, "little")
+    (tmp_path / "longer.avi").write_bytes(data)
+    source = VideoFileSource(tmp_path / "longer.avi")
+    assert len(read_all(source)) == 20
+    assert source.last_shown_s() == pytest.approx((19 / 25, 41 / 25))
+    (tmp_path / "cut.avi").write_bytes(data[:-200])
+    with pytest.raises(SourceError, match="ends damaged after"):
+        read_all(VideoFileSource(tmp_path / "cut.avi"))
 
 
 @pytest.mark.parametrize("start_s", [100.0, 1e18])

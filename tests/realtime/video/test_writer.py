@@ -226,8 +226,10 @@ def test_nothing_new_kept_leaves_what_was_there(tmp_path: Path, monkeypatch: pyt
         ("out.gif", "gif"),
     ],
 )
-@pytest.mark.parametrize("told_of_s", [2.5, 0.5])
-def test_last_picture_is_shown_as_long_as_the_source_tells(tmp_path: Path, name: str, codec: str, told_of_s: float) -> None:
+@pytest.mark.parametrize(("count", "told_of_s"), [(6, 2.5), (6, 0.5), (60, 29.5)])
+def test_last_picture_is_shown_as_long_as_the_source_tells(
+    tmp_path: Path, name: str, codec: str, count: int, told_of_s: float
+) -> None:
     sink = VideoFileSink(
         tmp_path / name,
         VideoForm(Fraction(2), Fraction(1, 1000)),
@@ -235,13 +237,14 @@ def test_last_picture_is_shown_as_long_as_the_source_tells(tmp_path: Path, name:
         encoding=Encoding(codec),
         last_shown_s=lambda: (told_of_s, 3.0),
     )
-    for index in range(6):
-        sink.write(clip_picture(index, (64, 64)), index / 2)
+    for index in range(count):
+        sink.write(clip_picture(index % 6, (64, 64)), index / 2)
     sink.close(True)
+    last_s = (count - 1) / 2
     with av.open(str(tmp_path / name)) as container:
         assert container.duration is not None
-        assert container.duration / 1e6 == pytest.approx(5.5 if told_of_s == 2.5 else 3.0, abs=0.01)
-    assert len(read_clip(tmp_path / name)) == 6
+        assert container.duration / 1e6 == pytest.approx(last_s + (3.0 if told_of_s == last_s else 0.5), abs=0.01)
+    assert len(read_clip(tmp_path / name)) == count
 
 
 def test_pictures_of_a_gif_are_never_shown_for_less_than_players_know(tmp_path: Path) -> None:
