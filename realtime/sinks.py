@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
+import numpy as np
 
 from realtime.displays import lets_in
 from realtime.errors import OutputError
@@ -86,7 +87,7 @@ class WindowSink:
             return
         self._size_wh = (image_bgr.shape[1], image_bgr.shape[0])
         self._fit()
-        cv2.imshow(WINDOW_NAME, image_bgr)
+        cv2.imshow(WINDOW_NAME, _on_black(image_bgr) if self._fullscreen else image_bgr)
 
     def poll(self) -> int:
         """The key pressed since the last call, or -1; lets the window draw itself."""
@@ -100,6 +101,9 @@ class WindowSink:
             self._fullscreen = wanted
             mode = cv2.WINDOW_FULLSCREEN if wanted else cv2.WINDOW_NORMAL
             cv2.setWindowProperty(WINDOW_NAME, cv2.WND_PROP_FULLSCREEN, mode)
+            # On a full screen the picture brings black bars along; Qt's own are white.
+            shape = cv2.WINDOW_FREERATIO if wanted else cv2.WINDOW_KEEPRATIO
+            cv2.setWindowProperty(WINDOW_NAME, cv2.WND_PROP_ASPECT_RATIO, shape)
             self._fit()
 
     def close(self, complete: bool = True) -> None:
@@ -126,6 +130,30 @@ class WindowSink:
             self._was_visible = True
         elif self._was_visible:
             self.is_closed = True
+
+
+def _on_black(image_bgr: Image) -> Image:
+    """The picture with black bars, so that it has the window's shape."""
+    _, _, width, height = cv2.getWindowImageRect(WINDOW_NAME)
+    return letterbox(image_bgr, (width, height)) if min(width, height) > 0 else image_bgr
+
+
+def letterbox(image_bgr: Image, shape_wh: tuple[int, int]) -> Image:
+    """A picture with black bars at its sides or above and below it.
+
+    Args:
+        image_bgr: (H, W, 3) uint8.
+        shape_wh: width and height of what it is to fill, in any unit.
+    Returns:
+        (H', W', 3) uint8 of that shape, the picture in its middle; the picture itself where it has the shape.
+    """
+    height, width = image_bgr.shape[:2]
+    down = max(0, round(width * shape_wh[1] / shape_wh[0]) - height)
+    right = max(0, round(height * shape_wh[0] / shape_wh[1]) - width)
+    if not down and not right:
+        return image_bgr
+    bars = (down // 2, down - down // 2, right // 2, right - right // 2)
+    return np.asarray(cv2.copyMakeBorder(image_bgr, *bars, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def window_size(picture_wh: tuple[int, int]) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import OutputError
+from realtime.frame import Image
 from realtime.sinks import (
     WINDOW_NAME,
     NullSink,
@@ -27,10 +28,11 @@ from realtime.sinks import (
     WindowSink,
     check_output,
     display_problem,
+    letterbox,
     window_size,
 )
 from realtime.video.writer import VideoFileSink
-from tests.fakes import SMALL_WH, coloured_picture, noisy_picture
+from tests.fakes import SMALL_WH, coloured_picture, flat_picture, noisy_picture
 
 NOON = time.struct_time((2026, 7, 5, 12, 0, 0, 6, 186, 0))
 SINKS: dict[str, Callable[[Path], Sink]] = {
@@ -223,11 +225,17 @@ def test_full_screen_is_left_by_its_key_alone(monkeypatch: pytest.MonkeyPatch) -
     """Qt's window leaves it as soon as it is given a size."""
     calls: list[object] = []
     monkeypatch.setattr("realtime.sinks.display_problem", lambda: None)
+
+    def keep(_: str, number: int, value: int) -> None:
+        if number == cv2.WND_PROP_FULLSCREEN:
+            calls.append(value == cv2.WINDOW_FULLSCREEN)
+
     for name, stand_in in {
         "namedWindow": lambda *_: None,
         "imshow": lambda *_: None,
+        "getWindowImageRect": lambda _: (0, 0, 160, 120),
         "resizeWindow": lambda _, *size_wh: calls.append(size_wh),
-        "setWindowProperty": lambda _name, _property, value: calls.append(value == cv2.WINDOW_FULLSCREEN),
+        "setWindowProperty": keep,
     }.items():
         monkeypatch.setattr(cv2, name, stand_in)
     window = WindowSink()
@@ -241,6 +249,37 @@ def test_full_screen_is_left_by_its_key_alone(monkeypatch: pytest.MonkeyPatch) -
     window.set_fullscreen(False)
     window.write(coloured_picture((160, 120)))
     assert calls[4:] == [False, (200, 90), (160, 120)]
+
+
+@on_x11
+def test_bars_beside_the_picture_are_black_on_a_full_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Image] = []
+    monkeypatch.setattr("realtime.sinks.display_problem", lambda: None)
+    for name, stand_in in {
+        "namedWindow": lambda *_: None,
+        "resizeWindow": lambda *_: None,
+        "setWindowProperty": lambda *_: None,
+        "imshow": lambda _, picture: shown.append(picture),
+        "getWindowImageRect": lambda _: (1920, 0, 1600, 900),  # on the second screen
+    }.items():
+        monkeypatch.setattr(cv2, name, stand_in)
+    window = WindowSink()
+    window.write(flat_picture(90, (160, 120)))
+    window.set_fullscreen(True)
+    window.write(flat_picture(90, (160, 120)))
+    assert [picture.shape[1::-1] for picture in shown] == [(160, 120), (213, 120)]
+    assert not shown[1][:, :26].any()
+    assert (shown[1][:, 26:186] == 90).all()
+    assert not shown[1][:, 186:].any()
+
+
+@pytest.mark.parametrize(
+    ("shape_wh", "size_wh"), [((160, 120), (64, 48)), ((1920, 1080), (85, 48)), ((100, 100), (64, 64)), ((1, 4), (64, 256))]
+)
+def test_letterbox_has_the_shape_asked_for(shape_wh: tuple[int, int], size_wh: tuple[int, int]) -> None:
+    boxed = letterbox(flat_picture(90, (64, 48)), shape_wh)
+    assert boxed.shape == (size_wh[1], size_wh[0], 3)
+    assert np.count_nonzero(boxed) == 64 * 48 * 3
 
 
 @on_x11
