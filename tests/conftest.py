@@ -17,8 +17,11 @@ import realtime.sources  # noqa: F401  (OpenCV before PyAV: the other way round 
 from tests.fakes import FakeClock, write_clip, write_style, write_style_onnx
 from tests.program import command, environment, run_cam, work  # noqa: F401  (fixtures)
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell; programs would inherit it
+# Started in the background by a shell, or under nohup: programs would inherit that they ignore these.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if (_HANGUP := getattr(signal, "SIGHUP", None)) is not None and signal.getsignal(_HANGUP) is signal.SIG_IGN:
+    signal.signal(_HANGUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
