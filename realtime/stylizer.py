@@ -19,7 +19,7 @@ from realtime.frame import Image
 from realtime.gallery import PRECISIONS, TIERS, Style, verify
 from realtime.networks.arena import ARENA
 from realtime.networks.gpu_session import GPU, GpuSession, Shape
-from realtime.networks.layouts import CONTRACT_VERSION, KNOWN, Layout, fixed_size, recognise
+from realtime.networks.layouts import CONTRACT_VERSION, KNOWN, Layout, fixed_size, recognise, to_batch, to_picture
 from realtime.networks.memory import half_of_memory, share_of_memory
 from realtime.networks.model_choice import ModelChoice, choose_file
 from realtime.networks.outside_weights import outside_weights
@@ -140,7 +140,9 @@ class Stylizer:
             fitted = cv2.resize(image_bgr, self._fixed_hw[::-1], interpolation=cv2.INTER_AREA)
         else:
             fitted = _pad(image_bgr, self.stride)
-        painted = self._from_output(self._run(self._to_input(np.asarray(fitted, np.uint8))))
+        painted = to_picture(
+            self._run(to_batch(np.asarray(fitted, np.uint8), self._layout, self._range)), self._layout, self._range
+        )
         if self._fixed_hw is not None:
             return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if painted.shape[0] < height or painted.shape[1] < width:
@@ -220,33 +222,6 @@ class Stylizer:
             with GPU.shared():
                 options = ARENA.options_for(batch.shape) if self.provider == "cpu" else None
                 return self._session.run([self._output_name], {self._input.name: batch}, options)[0]
-
-    def _to_input(self, image_bgr: Image) -> Any:
-        if self._layout is Layout.FRAME:
-            return image_bgr[np.newaxis]
-        low, high = self._range
-        pixels = image_bgr[:, :, ::-1].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
-        if self._layout is Layout.PIXELS:
-            return pixels[np.newaxis]
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))[np.newaxis]
-
-    def _from_output(self, batch: Any) -> Image:
-        if not isinstance(batch, np.ndarray) or batch.dtype.kind not in "fiu":
-            raise ModelError("model: returned something else than numbers, expected one picture of three channels")
-        channels_at = 1 if self._layout is Layout.PLANES else 3
-        if batch.ndim != 4 or len(batch) != 1 or batch.shape[channels_at] != 3 or not batch.size:
-            raise ModelError(f"model: returned the shape {batch.shape}, expected one picture of three channels")
-        if self._layout is Layout.FRAME and batch.dtype != np.uint8:
-            raise ModelError(f"model: returned {batch.dtype} for uint8, expected the same type")
-        picture = batch[0]
-        if self._layout is Layout.FRAME:
-            return np.asarray(picture)
-        if self._layout is Layout.PLANES:
-            picture = picture.transpose(1, 2, 0)
-        low, high = self._range
-        levels = np.clip(np.rint((picture - low) * (255 / (high - low))), 0, 255)
-        grey_levels = np.nan_to_num(levels, copy=False).astype(np.uint8)
-        return np.ascontiguousarray(grey_levels[:, :, ::-1])
 
     def _read_stride(self, metadata: dict[str, str], name: str) -> int:
         if self._layout is not Layout.FRAME:  # which does not tell how often it halves the picture

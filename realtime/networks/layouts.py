@@ -1,4 +1,4 @@
-"""The ONNX contracts that are known: StyleCam's own and other people's, told apart by their input."""
+"""The ONNX contracts that are known, StyleCam's own and other people's: told apart, and pictures brought in and out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from realtime.errors import ModelError, UserError
+from realtime.frame import Image
 
 CONTRACT_VERSION = "1"  # of our own files, in their metadata
 KNOWN = (
@@ -58,6 +59,47 @@ def fixed_size(shape: list[Any], layout: Layout) -> tuple[int, int] | None:
     if not 0 < min(height, width) <= max(height, width) <= _LARGEST_FIXED_SIDE:
         raise ModelError(f"model: takes pictures of {width} x {height} pixels; known are 1 to {_LARGEST_FIXED_SIDE}")
     return height, width
+
+
+def to_batch(image_bgr: Image, layout: Layout, value_range: tuple[float, float]) -> Any:
+    """A picture as a network takes it.
+
+    Args:
+        image_bgr: (H, W, 3) uint8.
+        value_range: of black and white, for networks that compute in floats.
+    Returns:
+        (1, H, W, 3) uint8 BGR, (1, 3, H, W) or (1, H, W, 3) float32 RGB.
+    """
+    if layout is Layout.FRAME:
+        return image_bgr[np.newaxis]
+    low, high = value_range
+    pixels = image_bgr[:, :, ::-1].astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+    if layout is Layout.PIXELS:
+        return pixels[np.newaxis]
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))[np.newaxis]
+
+
+def to_picture(batch: Any, layout: Layout, value_range: tuple[float, float]) -> Image:
+    """What a network returned as a picture; values that are no numbers become black.
+
+    Returns:
+        (H, W, 3) uint8, BGR.
+    Raises:
+        ModelError: it is no picture.
+    """
+    if not isinstance(batch, np.ndarray) or batch.dtype.kind not in "fiu":
+        raise ModelError("model: returned something else than numbers, expected one picture of three channels")
+    channels_at = 1 if layout is Layout.PLANES else 3
+    if batch.ndim != 4 or len(batch) != 1 or batch.shape[channels_at] != 3 or not batch.size:
+        raise ModelError(f"model: returned the shape {batch.shape}, expected one picture of three channels")
+    if layout is Layout.FRAME:
+        if batch.dtype != np.uint8:
+            raise ModelError(f"model: returned {batch.dtype} for uint8, expected the same type")
+        return np.asarray(batch[0])
+    picture = batch[0].transpose(1, 2, 0) if layout is Layout.PLANES else batch[0]
+    low, high = value_range
+    levels = np.clip(np.rint((picture - low) * (255 / (high - low))), 0, 255)
+    return np.ascontiguousarray(np.nan_to_num(levels, copy=False).astype(np.uint8)[:, :, ::-1])
 
 
 def parse_range(text: str) -> tuple[float, float]:
