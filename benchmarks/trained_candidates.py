@@ -8,7 +8,6 @@ gets a plot, the paintings of one photograph, the figures as JSON, and the train
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +36,7 @@ from models.generator import TIERS, Generator, GeneratorSettings, build_generato
 from models.losses import CONTENT_LAYER, STYLE_LAYERS
 from models.objective import TrainingSettings
 from models.painting import load_painting
+from models.recipe import changes, make_recipe
 from models.train_arguments import build_parser as training_parser
 from models.train_arguments import given_settings
 from models.training import Training
@@ -93,15 +93,14 @@ class CandidateTraining(Training):
         return build_generator(self._wanted)
 
 
-def train_shape(wanted: GeneratorSettings, painting: Path, content: Path, run: Path, steps: int, network: LossNetwork) -> None:
-    """Trains one shape on one painting, from random weights; leaves its checkpoint in `run`."""
-    command = ["--style", str(painting), "--content", str(content), "--out", str(run), "--steps", str(steps), *_RECIPE]
-    args = training_parser().parse_args(command)
+def train_shape(wanted: GeneratorSettings, args: argparse.Namespace, network: LossNetwork) -> None:
+    """Trains one shape on one painting, from random weights; leaves its checkpoint in the training's --out."""
     settings = TrainingSettings(**given_settings(args))
     process = join_training("auto")
     try:
-        training = CandidateTraining(wanted, args, settings, process, network, load_painting(painting, settings.style_size))
-        for _ in tqdm(range(steps), desc=run.name, disable=None, leave=False, unit="step"):
+        painting = load_painting(Path(args.style), settings.style_size)
+        training = CandidateTraining(wanted, args, settings, process, network, painting)
+        for _ in tqdm(range(args.steps), desc=Path(args.out).name, disable=None, leave=False, unit="step"):
             training.step()
         training.save()
     finally:
@@ -127,27 +126,34 @@ def check(args: argparse.Namespace) -> None:
         raise OutputError(f"--out {args.out}: cannot be made ({error.strerror})") from None
 
 
-def check_earlier(run: Path, painting: Path, steps: int) -> None:
-    """Refuses a training that is there already and is another one than is asked for.
+def check_earlier(label: str, args: argparse.Namespace, network: LossNetwork) -> None:
+    """Refuses a training that is there already and is another one than is asked for; its photographs are not compared.
 
+    Args:
+        args: of the training, whose `out` holds the earlier one.
     Raises:
         OutputError: with its folder.
     """
-    content = load_checkpoint(run)
-    digest = hashlib.sha256(painting.read_bytes()).hexdigest()
-    if (content.get("step"), content.get("recipe", {}).get("painting_sha256")) != (steps, digest):
-        raise OutputError(f"--out: {run} holds a training of other --steps or of another painting; name another folder")
+    earlier = load_checkpoint(Path(args.out))
+    wanted = make_recipe(args, TrainingSettings(**given_settings(args)), network)
+    differs = list(changes(wanted, earlier["recipe"]).values())
+    differs += [f"{args.steps} steps, was {earlier['step']}"] * (earlier["step"] != args.steps)
+    differs += ["another shape"] * (generator_from_checkpoint(earlier).settings != SHAPES[label])
+    if differs:
+        raise OutputError(f"--out: {args.out} holds another training ({'; '.join(differs)}); name another folder")
 
 
 def network_of(label: str, painting: Path, content: Path, folder: Path, steps: int, network: LossNetwork) -> Path:
     """The float32 network of a shape, trained now unless the folder has it."""
     run = folder / painting.stem / label.replace(", ", "_").replace(" ", "_")
     path = run / "fp32.onnx"
+    command = ["--style", str(painting), "--content", str(content), "--out", str(run), "--steps", str(steps), *_RECIPE]
+    args = training_parser().parse_args(command)
     if (run / CHECKPOINT_NAME).is_file():
-        check_earlier(run, painting, steps)
+        check_earlier(label, args, network)
     else:
         run.mkdir(parents=True, exist_ok=True)
-        train_shape(SHAPES[label], painting, content, run, steps, network)
+        train_shape(SHAPES[label], args, network)
     if not path.is_file():
         export_generator(generator_from_checkpoint(load_checkpoint(run)).eval(), path)
     return path

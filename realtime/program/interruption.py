@@ -22,7 +22,7 @@ _HANGUP: int | None = getattr(signal, "SIGHUP", None)  # a terminal's window was
 
 
 def entry_point(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
-    """What every program's main function has in common, called in the main thread.
+    """What all main functions but that of run_cam.py have in common, called in the main thread.
 
     Its streams are prepared, a user's mistake becomes one line and its exit code, and an interruption 130.
     """

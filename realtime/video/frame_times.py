@@ -11,9 +11,9 @@ import av.error
 # These count from wherever the sender's clock stood, and begin anew where two were joined; all others mean their times.
 _CLOCKED_FORMATS = frozenset({"mpegts", "mpeg", "mpegtsraw"})
 _RESTART_S = 0.5  # by so much no sender's times step back; less is jitter
-# By so much none goes on either: two recordings of different hours were joined. A step back of over a minute FFmpeg hands on
-# as one of 26 hours forward, taking it for the counter's overflow.
-_GAP_S = 10.0
+# Nor goes one on by so much: FFmpeg takes a step back of over a minute for an overflow of the counter, which has 33 bits, and
+# hands on one of 26 hours forward, less what was stepped back. Shorter ones are pauses.
+_OVERFLOW_S = 6 * 3600.0
 # AVI knows no pictures that lean on later ones. With these codecs FFmpeg hands on its times as they are, in decoding order.
 _REORDERED_CODECS = frozenset({"h264", "hevc"})
 
@@ -80,7 +80,7 @@ class FrameTimes:
 
 
 def _begins_anew(expected_s: float, found_s: float) -> bool:
-    return not expected_s - _RESTART_S <= found_s <= expected_s + _GAP_S
+    return not expected_s - _RESTART_S <= found_s <= expected_s + _OVERFLOW_S
 
 
 def clock_restarts(container: Any, stream: Any, until_s: float) -> bool:

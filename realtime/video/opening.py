@@ -54,18 +54,6 @@ def decoder_of(stream: Any) -> Any:
     return stream.codec_context
 
 
-def is_whole_avi(path: Path) -> bool:
-    """Whether a file is an AVI that is as long as its chunks (of more than a gigabyte it has several) say."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        end = 0
-        while (head := file.read(12))[:4] == b"RIFF" and head[8:] in (b"AVI ", b"AVIX"):
-            length = int.from_bytes(head[4:8], "little")
-            end += 8 + length + length % 2
-            file.seek(end)
-        return 8 < end <= path.stat().st_size + 1
-    return False
-
-
 def _problem_of(stream: Any) -> str:
     """Why a video stream cannot be decoded; empty where it can."""
     context = stream.codec_context

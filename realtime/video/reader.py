@@ -21,7 +21,7 @@ from realtime.source import Source
 from realtime.video.colour import ColourTags
 from realtime.video.excerpt import Excerpt
 from realtime.video.frame_times import FrameTimes, clock_restarts
-from realtime.video.opening import decoder_of, is_whole_avi, open_video
+from realtime.video.opening import decoder_of, open_video
 from realtime.video.pictures import PictureMaker
 from realtime.video.repeatable import describe_file
 
@@ -259,9 +259,6 @@ class VideoFileSource(Source):
         ends_at_s = self._announced_end_s()
         reached_s = (self._first_s or 0.0) + self._last_s + max(1 / float(self.average_rate), self._hold_s)
         if ends_at_s is not None and reached_s < ends_at_s - _LENGTH_TOLERANCE_S:
-            if is_whole_avi(self.path):  # empty places at its end: the picture before is shown on, and nothing comes of them
-                self._last_shown_s = (self._last_s, ends_at_s - (self._first_s or 0.0) - self._last_s)
-                return
             beginning_s = self._beginning_s()
             raise SourceError(
                 f"{self.description}: ends damaged after {self._count} frames, {reached_s - beginning_s:.1f} of "

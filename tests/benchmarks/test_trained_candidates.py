@@ -64,15 +64,24 @@ def test_photo_that_is_none_is_told_before_anything_is_trained(command: list[str
 
 
 def test_trainings_of_other_settings_are_not_taken_for_these(
-    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def is_refused(told: str, command: list[str] = command) -> bool:
+        return main(command) == 5 and f"holds another training ({told}" in capsys.readouterr().err
+
     assert main(command) == 0
     other = [*command]
     other[other.index("--steps") + 1] = "2"
-    assert main(other) == 5
-    assert "holds a training of other --steps or of another painting" in capsys.readouterr().err
+    assert is_refused("2 steps, was 1", other)
+    with monkeypatch.context() as patch:
+        patch.setattr(trained_candidates, "_RECIPE", (*trained_candidates._RECIPE, "--style-weight", "7"))
+        assert is_refused("style_weight 7.0, was 8.0")
+    with monkeypatch.context() as patch:
+        patch.setattr(trained_candidates, "SHAPES", {"narrow": shape(2, 8, 8, 2)})
+        assert is_refused("another shape")
+    assert main(command) == 0
     save_image(tmp_path / "painting.png", torch.rand(3, 260, 300))
-    assert main(command) == 5
+    assert is_refused("painting painting.png")
 
 
 @pytest.mark.parametrize(

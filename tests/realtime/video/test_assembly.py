@@ -245,8 +245,8 @@ def test_sound_that_steps_back_at_a_join_goes_on_in_its_time(tmp_path: Path) -> 
     assert all(before < after for before, after in pairwise(times))
 
 
-@pytest.mark.parametrize("offsets_s", [(0, 40), (100, 30)])
-def test_sound_follows_a_clock_that_goes_ahead(tmp_path: Path, offsets_s: tuple[int, int]) -> None:
+@pytest.mark.parametrize("offsets_s", [(100, 70), (5000, 30)])
+def test_sound_follows_a_clock_of_another_hour(tmp_path: Path, offsets_s: tuple[int, int]) -> None:
     pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
     film = write_film(tmp_path / "in.mkv", pictures, sound="aac", clicks_s=CLICKS_S, sound_s=1.7, options={"bf": "0"})
     parts = [later(film, tmp_path / f"{offset_s}.ts", offset_s).read_bytes() for offset_s in offsets_s]
