@@ -20,7 +20,7 @@ import torch
 import realtime.program.quiet  # noqa: F401
 from benchmarks.ready_frames import fitted
 from benchmarks.report import SIZES_WH, check_json, print_table, size_text, write_json
-from benchmarks.speed import Contender
+from benchmarks.speed import Contender, take_turns
 from export.quantise import quantise
 from export.to_onnx import export_generator
 from models.folding import count_parameters, kilo_macs_per_pixel
@@ -34,7 +34,6 @@ from realtime.program.interruption import entry_point
 _PRECISIONS = ("fp32", "int8")
 _PHOTO_WH = (320, 288)  # of the demo, to calibrate with
 _PHOTO_TIMES_S = (0.0, 5.0, 10.0, 15.0)
-_RUNS_A_TURN = 4
 CANDIDATES = [
     GeneratorSettings("fast", stem_width=32, trunk_width=64, blocks=5, cell=4),
     TIERS["fast"],
@@ -90,9 +89,7 @@ def measure(candidates: list[GeneratorSettings], sizes_wh: Sequence[tuple[int, i
             (number, precision): Contender(label(candidates[number]), precision, session, fitted(session, frame[0]))
             for (number, precision), session in sessions.items()
         }
-        for _ in range(rounds):
-            for contender in contenders.values():
-                contender.take_turn(_RUNS_A_TURN)
+        take_turns(contenders.values(), rounds)
         rows += [shape | {"size_wh": size_wh} | _times(contenders, number) for number, shape in enumerate(shapes)]
     return rows
 

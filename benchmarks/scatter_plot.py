@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SIZE_WH = (1000, 640)
+from benchmarks.loss_plot import COLOURS_BGR, FONT, FONT_SCALE, SIZE_WH, text_width, write_text
+
 _MARGINS = (80, 50, 30, 60)  # left, top, right, bottom
-_COLOURS_BGR = ((40, 90, 200), (170, 110, 20), (60, 150, 60), (150, 60, 150))
-MOST_GROUPS = len(_COLOURS_BGR)
-_GREY, _BLACK = (225, 225, 225), (40, 40, 40)
-_FONT, _SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
+MOST_GROUPS = len(COLOURS_BGR)
+_GREY = (225, 225, 225)
 _RADIUS = 6
 _ROOM = 0.08  # of an axis' span left beyond its outermost points
 
@@ -45,40 +44,40 @@ def draw_points(points: Sequence[Point], x_title: str, y_title: str) -> NDArray[
         (H, W, 3) uint8, BGR.
     """
     spans = (_span([point.x for point in points], from_zero=True), _span([point.y for point in points]))
-    picture = np.full((_SIZE_WH[1], _SIZE_WH[0], 3), 255, np.uint8)
+    picture = np.full((SIZE_WH[1], SIZE_WH[0], 3), 255, np.uint8)
     _draw_axes(picture, spans, x_title, y_title)
     groups = list(dict.fromkeys(point.group for point in points))
     places = [_place(point, spans) for point in points]
     taken = [(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
     for point, place in zip(points, places, strict=True):
-        cv2.circle(picture, place, _RADIUS, _COLOURS_BGR[groups.index(point.group)], -1, cv2.LINE_AA)
+        cv2.circle(picture, place, _RADIUS, COLOURS_BGR[groups.index(point.group)], -1, cv2.LINE_AA)
     for point, place in zip(points, places, strict=True):
         box = _free_box(point.label, place, taken)
         taken.append(box)
-        _write(picture, point.label, (box[0], box[3]))
-    _draw_legend(picture, groups, _MARGINS[0] + _width(y_title) + 60)
+        write_text(picture, point.label, (box[0], box[3]))
+    _draw_legend(picture, groups, _MARGINS[0] + text_width(y_title) + 60)
     return picture
 
 
 def _draw_axes(picture: NDArray[np.uint8], spans: tuple[tuple[float, float], ...], x_title: str, y_title: str) -> None:
-    left, top, right, bottom = _MARGINS[0], _MARGINS[1], _SIZE_WH[0] - _MARGINS[2], _SIZE_WH[1] - _MARGINS[3]
+    left, top, right, bottom = _MARGINS[0], _MARGINS[1], SIZE_WH[0] - _MARGINS[2], SIZE_WH[1] - _MARGINS[3]
     for value in _ticks(*spans[0]):
         x = _along(value, spans[0], left, right)
         cv2.line(picture, (x, top), (x, bottom), _GREY, 1)
-        _write(picture, f"{value:g}", (x - _width(f"{value:g}") // 2, bottom + 20))
+        write_text(picture, f"{value:g}", (x - text_width(f"{value:g}") // 2, bottom + 20))
     for value in _ticks(*spans[1]):
         y = _along(value, spans[1], bottom, top)
         cv2.line(picture, (left, y), (right, y), _GREY, 1)
-        _write(picture, f"{value:g}", (left - 8 - _width(f"{value:g}"), y + 5))
-    _write(picture, x_title, ((left + right - _width(x_title)) // 2, _SIZE_WH[1] - 14))
-    _write(picture, y_title, (left, 24))
+        write_text(picture, f"{value:g}", (left - 8 - text_width(f"{value:g}"), y + 5))
+    write_text(picture, x_title, ((left + right - text_width(x_title)) // 2, SIZE_WH[1] - 14))
+    write_text(picture, y_title, (left, 24))
 
 
 def _draw_legend(picture: NDArray[np.uint8], groups: Sequence[str], left: int) -> None:
     for number, group in enumerate(groups):
-        cv2.circle(picture, (left, 19), _RADIUS, _COLOURS_BGR[number], -1, cv2.LINE_AA)
-        _write(picture, group, (left + 14, 24))
-        left += 14 + _width(group) + 30
+        cv2.circle(picture, (left, 19), _RADIUS, COLOURS_BGR[number], -1, cv2.LINE_AA)
+        write_text(picture, group, (left + 14, 24))
+        left += 14 + text_width(group) + 30
 
 
 def _span(values: Sequence[float], from_zero: bool = False) -> tuple[float, float]:
@@ -99,29 +98,21 @@ def _along(value: float, span: tuple[float, float], begin: int, end: int) -> int
 
 
 def _place(point: Point, spans: tuple[tuple[float, float], ...]) -> tuple[int, int]:
-    across = _along(point.x, spans[0], _MARGINS[0], _SIZE_WH[0] - _MARGINS[2])
-    return across, _along(point.y, spans[1], _SIZE_WH[1] - _MARGINS[3], _MARGINS[1])
+    across = _along(point.x, spans[0], _MARGINS[0], SIZE_WH[0] - _MARGINS[2])
+    return across, _along(point.y, spans[1], SIZE_WH[1] - _MARGINS[3], _MARGINS[1])
 
 
 def _free_box(text: str, place: tuple[int, int], taken: Sequence[Box]) -> Box:
     """Where a label may lie beside its point: to the right or left of it, as near to its height as there is room."""
-    (width, height), _ = cv2.getTextSize(text, _FONT, _SCALE, 1)
+    (width, height), _ = cv2.getTextSize(text, FONT, FONT_SCALE, 1)
     boxes = []
     for shift in sorted(range(-120, 121, 4), key=abs):
         for left in (place[0] + _RADIUS + 6, place[0] - _RADIUS - 6 - width):
             top = place[1] - height // 2 + shift
             boxes.append((left, top, left + width, top + height))
-    inside = [box for box in boxes if box[0] >= _MARGINS[0] and box[2] <= _SIZE_WH[0]]
+    inside = [box for box in boxes if box[0] >= _MARGINS[0] and box[2] <= SIZE_WH[0]]
     return next((box for box in inside if not any(_overlap(box, other) for other in taken)), boxes[0])
 
 
 def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] + 3 and other[1] < one[3] + 3
-
-
-def _width(text: str) -> int:
-    return int(cv2.getTextSize(text, _FONT, _SCALE, 1)[0][0])
-
-
-def _write(picture: NDArray[np.uint8], text: str, place: tuple[int, int]) -> None:
-    cv2.putText(picture, text, place, _FONT, _SCALE, _BLACK, 1, cv2.LINE_AA)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,13 @@ class Contender:
     def median_ms(self) -> float:
         """Over all counted runs."""
         return float(np.median(self.milliseconds))
+
+
+def take_turns(contenders: Iterable[Contender], rounds: int, runs: int = 4) -> None:
+    """Lets each of them run some times in turn, again and again, so that what else the machine does meets all alike."""
+    for _ in range(rounds):
+        for contender in contenders:
+            contender.take_turn(runs)
 
 
 def measure(style_name: str | None, size_wh: tuple[int, int], choice: SessionSettings, rounds: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ gets a plot, the paintings of one photograph, the figures as JSON, and the train
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from benchmarks.ready_frames import fitted
 from benchmarks.report import data_folder, print_table, write_json
 from benchmarks.scatter_plot import MOST_GROUPS, Point, draw_points
 from benchmarks.side_by_side import encode_small, headed
-from benchmarks.speed import Contender
+from benchmarks.speed import Contender, take_turns
 from export.quantise import quantise
 from export.to_onnx import export_generator
 from models.checkpoint import CHECKPOINT_NAME, generator_from_checkpoint, load_checkpoint
@@ -47,12 +48,12 @@ from realtime.networks.model_choice import ModelChoice
 from realtime.networks.providers import SessionSettings, create_session
 from realtime.pictures.files import read_on_white
 from realtime.program import argument_types
+from realtime.program.inputs import make_folder
 from realtime.program.interruption import entry_point
 from realtime.stylizer import Stylizer
 
 _STYLE_SIZE = 512
 _RECIPE = ("--batch", "1", "--size", "288", "--style-size", str(_STYLE_SIZE), "--repetition-weight", "0.5", "--quiet")
-_RUNS_A_TURN = 4
 _PHOTO_HEIGHT, _SHOWN_HEIGHT = 360, 220
 _FIGURES = ("style_error", "content_error", "fp32_ms", "int8_ms")
 
@@ -120,10 +121,7 @@ def check(args: argparse.Namespace) -> None:
     read_on_white(args.photo)
     for painting in args.painting:
         load_painting(painting, _STYLE_SIZE)
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"--out {args.out}: cannot be made ({error.strerror})") from None
+    make_folder(args.out, "--out")
 
 
 def check_earlier(label: str, args: argparse.Namespace, network: LossNetwork) -> None:
@@ -153,7 +151,7 @@ def network_of(label: str, painting: Path, content: Path, folder: Path, steps: i
         check_earlier(label, args, network)
     else:
         run.mkdir(parents=True, exist_ok=True)
-        train_shape(SHAPES[label], args, network)
+        train_shape(SHAPES[label], args, copy.deepcopy(network))  # a training changes its precision
     if not path.is_file():
         export_generator(generator_from_checkpoint(load_checkpoint(run)).eval(), path)
     return path
@@ -174,9 +172,7 @@ def time_networks(files: dict[str, Path], size_wh: tuple[int, int], rounds: int)
     for name, path in files.items():
         session, _ = create_session(path, SessionSettings("cpu"), path.name)
         contenders[name] = Contender(name, path.stem, session, fitted(session, frame))
-    for _ in range(rounds):
-        for contender in contenders.values():
-            contender.take_turn(_RUNS_A_TURN)
+    take_turns(contenders.values(), rounds)
     return {name: round(contender.median_ms, 2) for name, contender in contenders.items()}
 
 
@@ -187,12 +183,11 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
         UserError: something the user can mend.
     """
     rows: list[dict[str, Any]] = []
+    network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), args.vgg)
     for painting in args.painting:
         for label in SHAPES:
-            network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), args.vgg)  # a training changes its precision
             path = network_of(label, painting, args.content, args.out, args.steps, network)
             rows.append({"painting": painting.stem, "shape": label, "path": path})
-    network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), args.vgg)
     with torch.no_grad():
         photos = load_photos(args.content, network.features)
         targets = {painting.stem: load_targets(painting, network.features) for painting in args.painting}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from realtime.errors import SourceError
 from realtime.frame import Image
 from realtime.pictures.colour_profiles import to_srgb
-from realtime.pictures.files import as_bgr, check_size, on_white, open_picture, scale_picture
+from realtime.pictures.files import as_bgr, check_size, open_picture, scale_picture
 from realtime.program.notes import no_note
 from realtime.source import Source
 from realtime.video.excerpt import Scale
@@ -106,8 +106,7 @@ class AnimatedPicture(Source):
         self._picture = None
 
     def _shown(self, picture: PIL.Image.Image) -> Image:
-        found = scale_picture(as_bgr(to_srgb(picture, no_note)), self._scale, self._path)
-        return found.image_bgr if found.alpha is None else on_white(found.image_bgr, found.alpha)
+        return scale_picture(as_bgr(to_srgb(picture, no_note)), self._scale, self._path).opaque_bgr
 
     def _seek(self) -> None:
         """Decodes the next picture; only then WebP tells its time."""

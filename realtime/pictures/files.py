@@ -56,6 +56,11 @@ class Picture:
     image_bgr: Image
     alpha: Image | None = None
 
+    @property
+    def opaque_bgr(self) -> Image:
+        """(H, W, 3) uint8: on white where it is transparent."""
+        return self.image_bgr if self.alpha is None else on_white(self.image_bgr, self.alpha)
+
 
 def read_picture(path: Path, note: Note = no_note) -> Picture:
     """Reads a picture: its EXIF orientation applied, its colours brought to sRGB by its profile, 16 bits brought to 8.
@@ -79,8 +84,7 @@ def read_on_white(path: Path) -> Image:
     Raises:
         SourceError: as read_picture.
     """
-    picture = read_picture(path)
-    return picture.image_bgr if picture.alpha is None else on_white(picture.image_bgr, picture.alpha)
+    return read_picture(path).opaque_bgr
 
 
 def scale_picture(picture: Picture, scale: Scale, path: Path) -> Picture:

@@ -13,7 +13,7 @@ import numpy as np
 
 from realtime.errors import OutputError, SourceError
 from realtime.frame import Image
-from realtime.pictures.files import on_white, read_picture, scale_picture, write_picture
+from realtime.pictures.files import read_picture, scale_picture, write_picture
 from realtime.program.inputs import numbered_name
 from realtime.program.notes import Note, no_note, said_once
 from realtime.sinks import check_output
@@ -73,8 +73,7 @@ class PictureSequence(Source):
                 continue
             self._read += 1
             self.source_wh = (original.image_bgr.shape[1], original.image_bgr.shape[0])
-            opaque = picture.image_bgr if picture.alpha is None else on_white(picture.image_bgr, picture.alpha)
-            fitted = self._fitted(opaque)  # the first one's size holds for all, skipped or not
+            fitted = self._fitted(picture.opaque_bgr)  # the first one's size holds for all, skipped or not
             if self._read > self.skipped_frames:
                 return fitted, float((self._read - 1) / self.average_rate)
         if self._pictures and not self._read and not self._cancelled.is_set():

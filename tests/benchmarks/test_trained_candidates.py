@@ -89,7 +89,7 @@ def test_trainings_of_other_settings_are_not_taken_for_these(
     [
         (["--painting", "other/painting.png"], 2, "two of one name"),
         (["--painting", "none.png"], 3, "none.png"),
-        (["--out", "photo.png"], 5, "--out photo.png: cannot be made"),
+        (["--out", "photo.png"], 5, "--out photo.png: the folder cannot be made"),
         ([option for k in range(4) for option in ("--painting", f"{k}.png")], 2, "colours for 4"),
     ],
 )

@@ -466,37 +466,35 @@ def test_a_larger_generator_starts_as_the_smaller_one_and_needs_no_teacher(
     assert "distil_steps" not in found["recipe"]
 
 
-@pytest.mark.usefixtures("stand_in")
-def test_a_teacher_that_paints_nothing_finite_leaves_no_checkpoint(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def taught(stand_in: type[StandInLoss], arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command of a training that begins with learning from a network of another shape, which was trained already."""
     monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2, stem_width=7))
     assert train.main([*arguments, "--steps", "1", "--tier", "fine"]) == 0
+    return [*arguments, "--steps", "1", "--from", str(tmp_path / "run"), "--out", str(tmp_path / "taught")]
 
+
+def test_a_teacher_that_paints_nothing_finite_leaves_no_checkpoint(
+    taught: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fails(*_: Any) -> Generator:
         raise FloatingPointError("loss not finite at step 7 of the distillation")
 
     monkeypatch.setattr(training, "distil", fails)
-    options = ["--from", str(tmp_path / "run"), "--out", str(tmp_path / "taught")]
-    assert train.main([*arguments, "--steps", "1", *options]) == 1
+    assert train.main(taught) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("stopped: loss not finite at step 7 of the distillation")
     assert not (tmp_path / "taught" / CHECKPOINT_NAME).exists()
 
 
-@pytest.mark.usefixtures("stand_in")
 def test_a_distillation_that_is_interrupted_is_not_kept_and_says_so(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    taught: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(TIERS, "fine", replace(TIERS["fast"], tier="fine", cell=2, stem_width=7))
-    assert train.main([*arguments, "--steps", "1", "--tier", "fine"]) == 0
-
     def interrupted(*_: Any) -> Generator:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "distil", interrupted)
     capsys.readouterr()
-    options = ["--from", str(tmp_path / "run"), "--out", str(tmp_path / "taught")]
-    assert train.main([*arguments, "--steps", "1", *options]) == 130
+    assert train.main(taught) == 130
     told = "the distillation was broken off: nothing of it is kept; the same command begins it again\ninterrupted\n"
     assert capsys.readouterr().err == told
     assert not (tmp_path / "taught" / CHECKPOINT_NAME).exists()
