@@ -185,7 +185,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     network = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), args.vgg)
     for painting in args.painting:
-        for label in SHAPES:
+        for label in args.shape:
             path = network_of(label, painting, args.content, args.out, args.steps, network)
             rows.append({"painting": painting.stem, "shape": label, "path": path})
     with torch.no_grad():
@@ -220,7 +220,8 @@ def draw_paintings(rows: Sequence[dict[str, Any]], photo: Path) -> np.ndarray:
     names = list(dict.fromkeys(row["painting"] for row in rows))
     cells = [[stylizer_of(row["path"]).style(picture) for row in rows if row["painting"] == name] for name in names]
     shown = [[fit_height(cell, _SHOWN_HEIGHT) for cell in (picture, *line)] for line in cells]
-    return lay_out(headed(shown, list(SHAPES)), 1 + len(SHAPES))
+    shapes = list(dict.fromkeys(row["shape"] for row in rows))
+    return lay_out(headed(shown, shapes), 1 + len(shapes))
 
 
 @entry_point
@@ -229,6 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argument_types.Parser(prog="python -m benchmarks.trained_candidates", description=__doc__)
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="what the pictures show painted")
     parser.add_argument("--painting", type=Path, action="append", required=True, help="may be repeated")
+    parser.add_argument("--shape", action="append", choices=SHAPES, help="may be repeated (default: all)")
     parser.add_argument("--content", type=Path, default=data_folder() / "content", help="photographs (default %(default)s)")
     parser.add_argument("--vgg", type=Path, help="VGG-19 state dict (default: as models.train)")
     parser.add_argument("--steps", type=argument_types.count, default=600, help="of each training (default %(default)s)")
@@ -236,6 +238,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=argument_types.count, default=7, help="turns (default %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     args = parser.parse_args(argv)
+    args.shape = list(dict.fromkeys(args.shape or SHAPES))
     check(args)
     rows = measure(args)
     write(args, rows, draw_plot(rows, args.size), draw_paintings(rows, args.photo))

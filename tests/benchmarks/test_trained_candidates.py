@@ -57,6 +57,13 @@ def test_what_is_trained_already_is_not_trained_again(command: list[str], monkey
     assert main(command) == 0
 
 
+def test_only_the_named_shapes_are_trained(command: list[str]) -> None:
+    assert main([*command, "--shape", "normalised"]) == 0
+    rows = json.loads(Path("out/candidates.json").read_text(encoding="utf-8"))["candidates"]
+    assert [row["shape"] for row in rows] == ["normalised"]
+    assert [path.name for path in Path("out/painting").iterdir()] == ["normalised"]
+
+
 def test_photo_that_is_none_is_told_before_anything_is_trained(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "photo.png").write_text("text")
     assert main(command) == 3
