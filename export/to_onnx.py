@@ -82,7 +82,7 @@ def export_generator(generator: Generator, path: Path) -> onnx.ModelProto:
         del node.metadata_props[:]
         node.doc_string = ""
     if sum(node.op_type == "QuantizeLinear" for node in model.graph.node) != 1:  # before 2.8 the way for PyTorch is written
-        raise ModelError(f"export: PyTorch {torch.__version__} is too old to write it; python -m pip install -U 'torch>=2.8'")
+        raise ModelError(f'export: PyTorch {torch.__version__} is too old to write it; python -m pip install -U "torch>=2.8"')
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return model

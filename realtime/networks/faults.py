@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,11 +11,11 @@ from importlib import metadata
 import onnxruntime as ort
 
 from realtime.networks.nvidia import Driver, library_loads
+from realtime.program.packages import PIP
 
-PIP = f"{sys.executable} -m pip"
-_GPU_PACKAGE = "'onnxruntime-gpu[cuda,cudnn]'"
+_GPU_PACKAGE = '"onnxruntime-gpu[cuda,cudnn]"'
 INSTALL_GPU = f"{PIP} uninstall -y onnxruntime && {PIP} install {_GPU_PACKAGE}"
-_LAST_FOR_CUDA_12 = "'onnxruntime-gpu[cuda,cudnn]<1.27'"  # from 1.27 on the wheels are built for CUDA 13
+_LAST_FOR_CUDA_12 = '"onnxruntime-gpu[cuda,cudnn]<1.27"'  # from 1.27 on the wheels are built for CUDA 13
 _CUDNN_MAJOR = 9
 _CUFFT_MAJOR = {12: 11, 13: 12}
 _CURAND_MAJOR = 10

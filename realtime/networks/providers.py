@@ -22,6 +22,7 @@ from realtime.networks.exact_sums import keep_sums_exact
 from realtime.networks.nvidia import driver_loads, read_driver
 from realtime.networks.placement import Placement, read_placement
 from realtime.program.folders import user_cache_folder
+from realtime.program.packages import PIP
 
 PROVIDERS = ("auto", "cuda", "tensorrt", "coreml", "cpu")
 NVIDIA_PROVIDERS = frozenset({"cuda", "tensorrt"})
@@ -94,7 +95,7 @@ def why_not(provider: str) -> str:
         if found:
             return f"{found[0].what}; {found[0].mend}"
         if provider == "tensorrt" and not faults.tensorrt_loads():
-            return f"the library libnvinfer is missing; {faults.PIP} install tensorrt"
+            return f"the library libnvinfer is missing; {PIP} install tensorrt"
     elif not is_built_in:
         return f"this onnxruntime {ort.__version__} was built without it; it comes with the one for macOS"
     return "onnxruntime could not start it"

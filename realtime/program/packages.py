@@ -18,7 +18,14 @@ _PACKAGES = {  # the module's name, and what it is installed as
     "av": "av",
 }
 _LOADED_AT_START = ("numpy", "cv2", "onnxruntime", "tqdm")  # the others where they are first needed
-_PIP = f"{sys.executable} -m pip install"
+
+
+def as_typed(program: str) -> str:
+    """A program's path as it is written in a command; double quotes are those that every shell knows, cmd.exe included."""
+    return f'"{program}"' if " " in program else program
+
+
+PIP = f"{as_typed(sys.executable)} -m pip"
 
 
 def check_packages() -> None:
@@ -30,7 +37,7 @@ def check_packages() -> None:
     missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise ModelError(
-            f"packages: {', '.join(missing)} not installed; {_PIP} -r requirements.txt "
+            f"packages: {', '.join(missing)} not installed; {PIP} install -r requirements.txt "
             "(requirements-cpu.txt without NVIDIA and without training)"
         )
     for module in _LOADED_AT_START:
@@ -54,11 +61,11 @@ def check_room(*modules: str, programs: Collection[str] | None = None) -> None:
     missing = [name for name in modules if importlib.util.find_spec(name) is None] if is_program else []
     if missing:
         found = f"packages: {', '.join(missing)} not installed; training, stills, export and measuring need all of them"
-        sys.exit(tell_mistake(ModelError(f"{found}: {_PIP} -r requirements.txt")))
+        sys.exit(tell_mistake(ModelError(f"{found}: {PIP} install -r requirements.txt")))
 
 
 def _describe(package: str, error: ImportError) -> str:
     reason = first_line(error)
     if reason.startswith(("libGL", "libgthread")):  # a Linux without a desktop
         return f"packages: {package} does not load ({reason}); apt install libgl1 libglib2.0-0"
-    return f"packages: {package} does not load ({reason}); {_PIP} --force-reinstall {package}"
+    return f"packages: {package} does not load ({reason}); {PIP} install --force-reinstall {package}"

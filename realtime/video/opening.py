@@ -17,6 +17,9 @@ from realtime.video.local_files import ffmpeg_name
 av.logging.set_level(None)
 
 _LARGEST_SIDE = 16384
+# PyAV reads tags that are not UTF-8 by itself from version 19 on, which no longer knows the argument.
+LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
 # FFmpeg's own decoders pass over the transparency that WebM keeps beside the pictures.
 _DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -33,7 +36,7 @@ def open_video(path: Path) -> tuple[Any, Any]:
     if path.stat().st_size == 0:
         raise SourceError(f"{description}: the file is empty")
     try:
-        container: Any = av.open(ffmpeg_name(path), metadata_errors="replace")
+        container: Any = av.open(ffmpeg_name(path), **LENIENT)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(f"{description}: not a video that can be read ({reason_of(error)})") from None
     shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]

@@ -305,7 +305,7 @@ def test_an_exporter_without_nodes_for_bytes_is_named(
     monkeypatch.setattr("torch.onnx.is_in_onnx_export", lambda: False)  # as PyTorch before 2.8 says of its new exporter
     code, said = error_of([str(run), "--name", "wave", "--styles", str(tmp_path)], capsys)
     assert code == 4
-    assert "too old to write it; python -m pip install -U 'torch>=2.8'" in said
+    assert 'too old to write it; python -m pip install -U "torch>=2.8"' in said
     assert not (tmp_path / "wave").exists()
 
 

@@ -43,7 +43,7 @@ def test_both_packages_at_once() -> None:
     (fault,) = find_faults(here)
     assert "both installed" in fault.what
     assert fault.mend.startswith(f"{sys.executable} -m pip uninstall -y onnxruntime onnxruntime-gpu && ")
-    assert "install 'onnxruntime-gpu[cuda,cudnn]'" in fault.mend
+    assert 'install "onnxruntime-gpu[cuda,cudnn]"' in fault.mend
 
 
 def test_opencv_without_windows() -> None:
@@ -61,7 +61,7 @@ def test_gpu_with_an_onnxruntime_for_processors() -> None:
 def test_missing_libcurand_is_named_with_the_command() -> None:
     (fault,) = find_faults(with_libraries(*SOUND_LIBRARIES - {"libcurand.so.10"}))
     assert fault.what == "the library libcurand (version 10) is missing"
-    assert fault.mend == f"{sys.executable} -m pip install 'onnxruntime-gpu[cuda,cudnn]'"
+    assert fault.mend == f'{sys.executable} -m pip install "onnxruntime-gpu[cuda,cudnn]"'
 
 
 def test_cuda_of_another_major_version_is_told_from_none() -> None:
@@ -86,7 +86,7 @@ def test_older_onnxruntime_wants_the_older_cuda() -> None:
 def test_driver_too_old_for_cuda_13_is_offered_the_last_package_for_12() -> None:
     (fault,) = find_faults(replace(SOUND, driver=Driver((12, 4), ())))
     assert fault.what == "the NVIDIA driver supports CUDA 12.4, this onnxruntime 1.31.1 needs 13"
-    assert fault.mend.endswith("pip install 'onnxruntime-gpu[cuda,cudnn]<1.27'")
+    assert fault.mend.endswith('pip install "onnxruntime-gpu[cuda,cudnn]<1.27"')
 
 
 def test_driver_too_old_for_anything_is_to_be_updated() -> None:

@@ -116,7 +116,7 @@ def test_driver_that_is_missing_is_the_reason(monkeypatch: pytest.MonkeyPatch) -
 def test_missing_library_is_named_with_the_command_that_brings_it(gpu_machine: list[str]) -> None:
     gpu_machine.append("libcurand.so.10")
     assert re.fullmatch(
-        r"the library libcurand \(version 10\) is missing; \S+ -m pip install 'onnxruntime-gpu.*'", why_not("cuda")
+        r"the library libcurand \(version 10\) is missing; \S+ -m pip install \"onnxruntime-gpu.*\"", why_not("cuda")
     )
 
 

@@ -70,7 +70,7 @@ def test_it_ends_with_the_command_that_mends(
     doctor.report([two_files], ModelChoice(provider="cpu", threads=1), Goal())
     *_, fault, mend = capsys.readouterr().out.splitlines()
     assert fault.startswith("fault        the library libcurand")
-    assert mend.endswith("-m pip install 'onnxruntime-gpu[cuda,cudnn]'")
+    assert mend.endswith('-m pip install "onnxruntime-gpu[cuda,cudnn]"')
 
 
 def test_what_it_measures_is_what_the_next_start_takes(report: Report, two_files: Style) -> None:

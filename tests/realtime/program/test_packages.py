@@ -15,7 +15,7 @@ from packaging.requirements import Requirement  # pytest needs it too
 
 from benchmarks import NEED_TORCH
 from realtime.errors import EXIT_DONE, EXIT_MODEL, ModelError
-from realtime.program.packages import check_packages
+from realtime.program.packages import as_typed, check_packages
 from tests.program import ROOT
 
 
@@ -114,3 +114,8 @@ def test_a_benchmark_without_torch_says_what_to_install(tmp_path: Path, program:
     if code:
         assert len(done.stderr.splitlines()) == 1
         assert "pip install -r requirements.txt" in done.stderr
+
+
+def test_advice_can_be_typed_where_the_interpreters_path_has_spaces() -> None:
+    assert as_typed("/opt/python") == "/opt/python"
+    assert as_typed(r"C:\my env\python.exe") == r'"C:\my env\python.exe"'
