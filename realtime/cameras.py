@@ -17,11 +17,12 @@ from realtime.source import Source
 
 STREAM_TIMEOUT_MS = 2000
 _ENDLESS = 2**31  # frames; what OpenCV makes of a length that is not stated lies below 0 or above
-# Read by OpenCV whenever it opens something; with nobuffer it gives no frame of a file, so streams alone set it. Where it
-# stands, OpenCV does not ask for TCP by itself; RTSP over UDP smears pictures as soon as a packet is lost.
+# Read by OpenCV whenever it opens something, and only streams are in a hurry. Where it stands, OpenCV does not ask for TCP
+# by itself; RTSP over UDP smears pictures as soon as a packet is lost. Without fflags nobuffer, which throws away what the
+# stream was recognised by: its keyframe, and the next may come after ten seconds.
 _STREAM_OPTIONS = (
     "OPENCV_FFMPEG_CAPTURE_OPTIONS",
-    "rtsp_flags;prefer_tcp|fflags;nobuffer|analyzeduration;500000|probesize;500000",
+    "rtsp_flags;prefer_tcp|analyzeduration;500000|probesize;500000",
 )
 # As in rtsp://camera/user=admin&password=secret and http://camera/video?token=secret.
 _SECRET = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key)=)[^&]*", re.IGNORECASE)
@@ -122,7 +123,7 @@ def list_cameras(limit: int = 10) -> Iterator[tuple[int, tuple[int, int], float]
 
 
 def measure_camera(
-    number: int, seconds: float = 1.5, clock: Callable[[], float] = time.monotonic
+    number: int, seconds: float = 1.5, clock: Callable[[], float] = time.perf_counter
 ) -> tuple[tuple[int, int], float] | None:
     """Size and frames a second that a camera really gives; None where none came. What a driver states is often wrong.
 

@@ -132,7 +132,7 @@ class PacedFile(Source):
     can_be_cancelled = True
 
     def __init__(
-        self, file: Source, clock: Callable[[], float] = time.monotonic, cancelled: threading.Event | None = None
+        self, file: Source, clock: Callable[[], float] = time.perf_counter, cancelled: threading.Event | None = None
     ) -> None:
         self.file, self._clock = file, clock
         self._cancelled = cancelled or threading.Event()
@@ -227,6 +227,8 @@ def choose_source(
         )
     if path.is_dir():
         raise SourceError(f"source {text}: a folder; expected a video file or a picture")
+    if not path.is_file():  # to open a pipe would wait for whoever writes it
+        raise SourceError(f"source {text}: a device or a pipe, which cannot be read twice; save it to a file first")
     if not as_still and is_animated(path):
         animation = AnimatedPicture(path, excerpt.scale)
         return PacedFile(animation) if as_camera else animation

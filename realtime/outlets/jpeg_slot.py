@@ -62,10 +62,10 @@ class JpegSlot:
 
     def wait(self, after: int, timeout_s: float) -> tuple[int, bytes] | None:
         """The encoded picture and its number, once it is newer than another; None when none comes in time."""
-        give_up_s = time.monotonic() + timeout_s
+        give_up_s = time.perf_counter() + timeout_s
         with self._changed:
             while self._jpeg_number <= after and not self._is_closed:
-                left_s = give_up_s - time.monotonic()
+                left_s = give_up_s - time.perf_counter()
                 if left_s <= 0:
                     return None
                 self._changed.wait(left_s)

@@ -116,9 +116,9 @@ class Recorder:
     def close(self) -> None:
         """Ends the recording and waits until its file is finished."""
         self.end()
-        give_up_s = time.monotonic() + _FINISH_S
+        give_up_s = time.perf_counter() + _FINISH_S
         for session in self._all:
-            session.join(max(0.0, give_up_s - time.monotonic()))
+            session.join(max(0.0, give_up_s - time.perf_counter()))
 
     def _take_failure(self) -> None:
         """Called by a recording, perhaps before `begin` has returned."""

@@ -154,7 +154,7 @@ class _Disk:
         self.failure: OSError | None = None
         self.is_removed = False  # by somebody, while it was written; the system goes on taking what goes into it
         self.size = 0
-        self._whole = 0
+        self._path, self._whole = path, 0
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  (closed by close)
         self._has_names = self._names() > 0  # some file systems count none for any file
 
@@ -191,6 +191,9 @@ class _Disk:
             self._file.close()
         except OSError as error:  # network drives tell only now that they are full
             self.failure = self.failure or error
+        if self.failure is not None and self._whole == 0 and not self.is_removed:
+            with suppress(OSError):  # it holds nothing
+                self._path.unlink(missing_ok=True)
 
     def _names(self) -> int:
         """Under how many names the file lies in folders: not the same as the name that it had, which may be changed."""

@@ -18,12 +18,16 @@ from realtime.errors import reason_of
 from realtime.program.notes import Note
 from realtime.video.codecs import FORMATS, FRAGMENTED
 from realtime.video.local_files import ffmpeg_name
+from realtime.video.opening import LENIENT
 from realtime.video.other_tracks import Soundtrack, Timed, other_packets
 from realtime.video.parts import Part
 from realtime.video.tracks import choose_tracks
 
 _HELD_BY_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "DURATION"})
 _DISK_TROUBLES = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
+# Of a packet that is not what its track holds; a filter on the way into the file may take the rest for a header.
+_DAMAGES = (av.error.InvalidDataError, av.error.PatchWelcomeError)
+_GIF_SIGNATURE, _GIF_HEADER_BYTES, _GIF_FRAME, _GIF_END = b"GIF8", 13, b"\x21\xf9\x04", b"\x3b"
 
 
 def assemble(parts: Sequence[Part], made: Path, suffix: str, soundtrack: Soundtrack | None, note: Note) -> int:
@@ -53,7 +57,7 @@ def _attempts(source: Path) -> list[tuple[frozenset[str], str]]:
     """Kinds of tracks to be kept, first all that there are, and what is lost where a file with them cannot be written."""
     names = {"audio": "sound", "subtitle": "subtitles"}
     try:
-        with av.open(ffmpeg_name(source), metadata_errors="replace") as container:
+        with av.open(ffmpeg_name(source), **LENIENT) as container:
             found = [kind for kind in names if any(stream.type == kind for stream in container.streams)]
     except (av.error.FFmpegError, OSError, ValueError):  # it vanished; the attempt tells how
         found = ["audio"]
@@ -74,7 +78,7 @@ def _write(
         first = opened.enter_context(av.open(ffmpeg_name(parts[0].path)))
         source: Any = None
         if soundtrack is not None:
-            source = opened.enter_context(av.open(ffmpeg_name(soundtrack.path), metadata_errors="replace"))
+            source = opened.enter_context(av.open(ffmpeg_name(soundtrack.path), **LENIENT))
         options = {"movflags": "faststart", "movie_timescale": _film_ticks(first)} if FORMATS[suffix] in FRAGMENTED else {}
         output: Any = opened.enter_context(av.open(ffmpeg_name(made), "w", format=FORMATS[suffix], container_options=options))
         pictures = output.add_stream_from_template(first.streams.video[0], opaque=True)
@@ -88,14 +92,29 @@ def _write(
             tracks = choose_tracks(source, output, suffix, kinds, note)
             _take_over_descriptions(source, output, soundtrack)
             merged.append(other_packets(source, tracks, soundtrack, holds_negative_times=FORMATS[suffix] in FRAGMENTED))
-        for _, _, packet in heapq.merge(*merged, key=lambda timed: timed[:2]):
-            output.mux(packet)
+        for _, order, packet in heapq.merge(*merged, key=lambda timed: timed[:2]):
+            try:
+                output.mux(packet)
+            except _DAMAGES:
+                if order == 0:
+                    raise
+                counted.damaged += 1
+            else:
+                counted.others += order
+        if counted.damaged > counted.others:  # not damage, but a kind that the file cannot hold
+            raise ValueError(f"{counted.damaged} damaged packets")
+    if counted.damaged:
+        note(f"damaged packets of sound or subtitles left out: {counted.damaged}")
     return counted.frames
 
 
 @dataclass
 class _Counter:
+    """Packets of pictures, of the other tracks, and of these the ones that the file refused."""
+
     frames: int = 0
+    others: int = 0
+    damaged: int = 0
 
 
 def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator[Timed]:
@@ -106,9 +125,11 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
         with av.open(ffmpeg_name(part.path)) as container:
             made = container.streams.video[0]
             tick = float(made.time_base)
-            # Every GIF counts from zero.
-            late = round((part.start_s - parts[0].start_s) / tick) if container.format.name == "gif" else 0
             packets = (packet for packet in container.demux(video=0) if packet.size)
+            late = 0
+            if container.format.name == "gif":
+                late = round((part.start_s - parts[0].start_s) / tick)  # every GIF counts from zero
+                packets = (_gif_frame_alone(packet, keeps_header=part is parts[0]) for packet in packets)
             shown_last = _shown_last(part) if part is parts[-1] else None
             for packet in _with_decoding_times(itertools.islice(packets, part.frames)):
                 counted.frames += 1
@@ -122,6 +143,19 @@ def _pictures(parts: Sequence[Part], stream: Any, counted: _Counter) -> Iterator
                 last_s = dts * tick
                 packet.stream = stream
                 yield last_s, 0, packet
+
+
+def _gif_frame_alone(packet: Any, keeps_header: bool) -> Any:
+    """A packet of a GIF without the file's header and end mark, which FFmpeg hands out with its first and last frame.
+
+    In the middle of a file most players stop there; FFmpeg alone searches for more.
+    """
+    data = bytes(packet)
+    begin = data.find(_GIF_FRAME, _GIF_HEADER_BYTES) if data.startswith(_GIF_SIGNATURE) and not keeps_header else 0
+    alone: Any = av.Packet(data[begin:].removesuffix(_GIF_END))
+    alone.pts, alone.dts, alone.duration, alone.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    alone.is_keyframe = packet.is_keyframe
+    return alone
 
 
 def _shown_last(part: Part) -> int | None:

@@ -36,15 +36,25 @@ class FrameTimes:
         self.is_reordered = is_avi and codec in _REORDERED_CODECS and bool(context.has_b_frames)
         self._rate, self._restarts_s = float(rate), restarts_s
         self._following_s: float | None = None
+        self._packet_s: float | None = None  # when the last packet is decoded, where the clock may begin anew
+        self._restarts_ahead = 0  # places where it did, the frames from behind which are yet to come
         self._waiting_s: list[float] = []  # a heap: times of the packets whose frames are yet to come, where reordered
         self._keys_s: list[float] = []  # of these the ones that lean on no other, rising
 
     def expect(self, packet: Any) -> None:
         """Takes note of a packet before it is decoded."""
-        if self.is_reordered and packet.dts is not None:
-            heapq.heappush(self._waiting_s, float(packet.dts * packet.time_base))
+        if packet.dts is None:
+            return
+        at_s = float(packet.dts * packet.time_base)
+        if self.is_clocked:
+            # Behind a gap FFmpeg makes up a time of decoding that lies before it; one of showing is the file's own.
+            shown_s = at_s if packet.pts is None else float(packet.pts * packet.time_base)
+            self._restarts_ahead += self._packet_s is not None and _begins_anew(self._packet_s, shown_s)
+            self._packet_s = at_s
+        if self.is_reordered:
+            heapq.heappush(self._waiting_s, at_s)
             if packet.is_keyframe:
-                self._keys_s.append(float(packet.dts * packet.time_base))
+                self._keys_s.append(at_s)
 
     def give_up_one(self) -> None:
         """Takes note of a packet that could not be decoded: nothing comes in its place."""
@@ -57,7 +67,8 @@ class FrameTimes:
         late_s = self._restarts_s[-1] if self._restarts_s else 0.0
         if at_s is None:
             at_s = self._following_s or 0.0
-        elif self.is_clocked and self._following_s is not None and _begins_anew(self._following_s, at_s + late_s):
+        elif self._restarts_ahead and self._following_s is not None and _begins_anew(self._following_s, at_s + late_s):
+            self._restarts_ahead -= 1  # without one, where packets were lost, a decoder hands out old frames among the new ones
             self._restarts_s.append(self._following_s - at_s)
             at_s = self._following_s
         else:

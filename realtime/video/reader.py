@@ -157,10 +157,10 @@ class VideoFileSource(Source):
 
     def _read_header(self) -> None:
         stream = self._stream
-        self.average_rate = stream.average_rate or stream.guessed_rate or Fraction(30)
+        self.average_rate = _fraction(stream.average_rate or stream.guessed_rate) or Fraction(30)
         self.fps = float(self.average_rate)
-        self.time_base = stream.time_base or 1 / self.average_rate
-        self.pixel_aspect = stream.sample_aspect_ratio  # the container's, else the codec's
+        self.time_base = _fraction(stream.time_base) or 1 / self.average_rate
+        self.pixel_aspect = _fraction(stream.sample_aspect_ratio)  # the container's, else the codec's
         beginning_s = self._beginning_s()
         self._times = FrameTimes(self._container, stream, self.average_rate, self.restarts_s)
         self.origin_s = beginning_s + self.excerpt.start_s if self.excerpt.start_s or self._times.is_clocked else 0.0
@@ -194,7 +194,8 @@ class VideoFileSource(Source):
                 self._reached_end = True
                 return
             late_s = max(0.0, shown_s + self.shortest_s - at_s)  # by which it would be shown, after those before it
-            if at_s >= self._wanted_s[0] - 1e-6 and (not late_s or late_s < self.shortest_s - 1e-6):
+            has_room = not self.shortest_s or late_s < self.shortest_s - 1e-6
+            if at_s >= self._wanted_s[0] - 1e-6 and has_room:
                 shown_s = at_s + late_s
                 yield frame, shown_s
 
@@ -211,6 +212,7 @@ class VideoFileSource(Source):
                 return self._timed_frames(itertools.chain([first], frames))
         self._container.close()
         self._container, self._stream = open_video(self.path)
+        self._times = FrameTimes(self._container, self._stream, self.average_rate, self.restarts_s)
         self.damaged_packets = 0
         return self._timed_frames(self._decode())
 
@@ -281,3 +283,8 @@ class VideoFileSource(Source):
 
     def _beginning_s(self) -> float:
         return float((self._container.start_time or 0) / _TICKS)
+
+
+def _fraction(rational: Any) -> Fraction | None:
+    """A rate or a tick that FFmpeg tells, of whatever class PyAV gives it; None where it is 0 or unknown."""
+    return Fraction(rational.numerator, rational.denominator) if rational else None

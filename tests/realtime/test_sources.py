@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -290,6 +293,15 @@ def test_pace_does_not_make_up_for_missed_beats(clock: FakeClock) -> None:
     assert clock() == pytest.approx(101.1)
 
 
+def test_pace_does_not_wait_for_what_comes_a_little_late_and_moves_no_beat(clock: FakeClock) -> None:
+    pace = Pace(10.0, clock, clock.sleep)
+    pace.wait()
+    for taken_s in (0.15, 0.0):
+        clock.advance(taken_s)
+        pace.wait()
+    assert clock.slept_s == pytest.approx([0.05])
+
+
 class PatientEvent(threading.Event):
     """An event that nobody sets: waiting for it lets the clock's time pass."""
 
@@ -365,6 +377,35 @@ def test_stream_hands_over_what_is_sent() -> None:
             levels.add(round(float(found[0].mean()) / 40))
         source.close()
     assert levels == {1, 2, 3}
+
+
+def test_keyframe_by_which_a_stream_was_recognised_is_shown(tmp_path: Path) -> None:
+    """Many senders give one in ten seconds; waiting for the next one outlasts the time-out, again at each new attempt."""
+    clip = tmp_path / "live.ts"
+    with av.open(str(clip), "w") as container:
+        stream: Any = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 320, 240, "yuv420p", 300
+        for number in range(100):
+            picture = np.full((240, 320, 3), number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode(None))
+    over = threading.Event()
+
+    class Camera(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(clip.read_bytes())
+            over.wait(10)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Camera) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        source = StreamSource(f"tcp://127.0.0.1:{server.server_address[1]}")
+        source.open()
+        first = source.read()
+        source.close()
+        over.set()
+        server.shutdown()
+    assert first is not None
+    assert first[0].mean() == pytest.approx(0, abs=2)
 
 
 def test_stream_that_ends_gives_none() -> None:
@@ -525,6 +566,14 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         choose_source(str(tmp_path / ("long" * 100 + ".mp4")))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe of POSIX")
+@pytest.mark.parametrize("name", ["clip.mp4", "photo.png"])
+def test_a_pipe_is_told_without_waiting_for_whoever_writes_it(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SourceError, match="a device or a pipe, which cannot be read twice; save it to a file first"):
+        choose_source(str(tmp_path / name))
 
 
 def test_large_still_is_shown_smaller_and_painted_whole(tmp_path: Path) -> None:

@@ -279,6 +279,7 @@ def test_full_disk_ends_the_recording_and_leaves_what_plays(
     path = tmp_path / "recordings" / "2026-07-05_12-00-00_night_sky.mp4"
     assert (len(read_clip(path)) if kept else 0) == kept
     assert kept > 0 or room < 10_000
+    assert path.exists() == (room > 50)
     assert figures["frames_dropped"] > 0
 
 

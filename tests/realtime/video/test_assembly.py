@@ -271,6 +271,23 @@ def test_sound_follows_a_clock_that_begins_anew(tmp_path: Path, made: str, excer
     assert clicks_of(tmp_path / made) == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.parametrize("made", ["out.mp4", "out.mkv"])
+def test_damaged_packets_of_sound_are_no_reason_to_lose_the_rest(tmp_path: Path, made: str) -> None:
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]
+    film = write_film(tmp_path / "in.ts", pictures, sound="aac", clicks_s=CLICKS_S, options={"bf": "0"})
+    data = bytearray(film.read_bytes())
+    with av.open(str(film)) as container:
+        headers = [bytes(packet)[:7] for packet in container.demux(audio=0) if packet.size]
+    header = next(header for header in headers[5:] if data.count(header) == 1)  # the first ones tell what the track is
+    data[data.index(header)] = 0
+    film.write_bytes(data)
+    notes = copy_film(film, tmp_path / made)
+    assert notes == ["damaged packets of sound or subtitles left out: 1"]
+    with av.open(str(tmp_path / made)) as container:
+        kept = sum(bool(packet.size) for packet in container.demux(audio=0))
+    assert kept == len(headers) - 1
+
+
 @pytest.mark.parametrize("made", ["out.mkv", "out.mp4"])
 def test_words_are_cut_where_the_film_is(tmp_path: Path, made: str) -> None:
     pictures = [clip_picture(index % CLIP_FRAMES) for index in range(50)]

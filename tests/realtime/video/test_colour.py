@@ -86,15 +86,17 @@ def test_plain_frames_are_converted_as_swscale_does_exactly(matrix: int, range_:
     ("size_wh", "pixel_format", "matrix"),
     [((127, 96), "yuv420p", BT709), ((128, 95), "yuv420p", BT709), ((128, 96), "yuv444p", BT709), ((128, 96), "yuv420p", 7)],
 )
-def test_what_is_not_plain_goes_through_swscale(size_wh: tuple[int, int], pixel_format: str, matrix: int) -> None:
+@pytest.mark.parametrize("range_", [LIMITED, FULL])
+def test_what_is_not_plain_goes_through_swscale(size_wh: tuple[int, int], pixel_format: str, matrix: int, range_: int) -> None:
     shown = coloured_picture(size_wh)
     frame = av.VideoFrame.from_ndarray(shown, format="bgr24").reformat(
-        format=pixel_format, src_color_range=FULL, dst_colorspace=matrix, dst_color_range=LIMITED, interpolation=EXACT
+        format=pixel_format, src_color_range=FULL, dst_colorspace=matrix, dst_color_range=range_, interpolation=EXACT
     )
-    tags = ColourTags(matrix, LIMITED)
+    tags = ColourTags(matrix, range_)
     assert not _is_plain(frame, tags)
-    read = convert(frame, tags, "bgr24", size_wh, VideoReformatter())
-    assert np.abs(read.astype(int) - shown).mean() < 3
+    for made in (frame, to_codec_frame(shown, tags, pixel_format, VideoReformatter())):
+        read = convert(made, tags, "bgr24", size_wh, VideoReformatter())
+        assert np.abs(read.astype(int) - shown).mean() < 3
 
 
 def test_large_untagged_film_is_taken_for_bt709_and_stays_untagged(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -16,6 +18,7 @@ from realtime.errors import SourceError
 from realtime.frame import Image
 from realtime.sources import PacedFile
 from realtime.video.excerpt import Excerpt
+from realtime.video.frame_times import FrameTimes
 from realtime.video.opening import open_video
 from realtime.video.reader import VideoFileSource
 from tests.fakes import (
@@ -303,6 +306,19 @@ def test_recordings_of_different_hours_that_were_joined_go_on(
     assert [at_s for _, at_s in found] == pytest.approx([index / 25 for index in range(len(found))], abs=0.001)
 
 
+def test_start_behind_a_new_clock_is_no_time_of_that_clock(tmp_path: Path) -> None:
+    """The second recording is longer: it has frames whose own times are that of the start."""
+    data = b""
+    for count in (15, 75):
+        pictures = [clip_picture(index % CLIP_FRAMES) for index in range(count)]
+        film = write_film(tmp_path / f"{count}.mkv", pictures, options={"crf": "4", "bf": "0", "g": "5"})
+        data += later(film, tmp_path / f"{count}.ts", 100).read_bytes()
+    (tmp_path / "joined.ts").write_bytes(data)
+    seen: list[int] = []
+    read_all(VideoFileSource(tmp_path / "joined.ts", Excerpt(1.2)), seen)
+    assert seen == [index % CLIP_FRAMES for index in range(15, 75)]
+
+
 def test_missing_beginning_of_an_avi_moves_no_later_picture(tmp_path: Path) -> None:
     """The decoder passes over everything up to the next picture that leans on no other, without a word."""
     whole = write_plainly(tmp_path / "in.avi", 24, bf="2", b_strategy="0", g="8")
@@ -331,6 +347,34 @@ def test_pause_of_a_transport_stream_is_no_other_clock(tmp_path: Path) -> None:
 
     found = read_all(VideoFileSource(remux(film, tmp_path / "paused.ts", pause)))
     assert [at_s for _, at_s in found] == pytest.approx([0.0, 0.04, 15.08, 15.12])
+
+
+@pytest.mark.parametrize("excerpt", [Excerpt(), Excerpt(0.32)])
+def test_packets_that_are_missing_are_no_other_clock(tmp_path: Path, excerpt: Excerpt) -> None:
+    """The decoder hands out frames from before the gap between those from behind it."""
+    pictures = [clip_picture(index % CLIP_FRAMES) for index in range(100)]
+    film = write_film(tmp_path / "film.mkv", pictures, options={"bf": "3", "g": "25", "sc_threshold": "0"})
+    gappy = remux(film, tmp_path / "gappy.ts", lambda packet: not 0.7 <= packet.pts * packet.time_base < 2.2)
+    with av.open(str(gappy)) as container:
+        times = [float(frame.time or 0) for frame in container.decode(video=0)]
+    assert any(before - after > 0.5 for before, after in pairwise(times))
+    source = VideoFileSource(gappy, excerpt)
+    found = [at_s for _, at_s in read_all(source)]
+    assert source.restarts_s == []
+    assert found == sorted(found)
+    assert found[-1] == pytest.approx(99 / 25 - excerpt.start_s, abs=0.001)
+    assert len(found) == sum(at_s - times[0] >= excerpt.start_s - 1e-6 for at_s in times)
+
+
+def test_decoding_time_that_was_made_up_behind_a_gap_is_no_other_clock() -> None:
+    context = SimpleNamespace(codec=SimpleNamespace(canonical_name="mpeg2video"), has_b_frames=1)
+    restarts_s: list[float] = []
+    container, stream = SimpleNamespace(format=SimpleNamespace(name="mpeg")), SimpleNamespace(codec_context=context)
+    times = FrameTimes(container, stream, Fraction(25), restarts_s)
+    for pts, dts in [(828, 824), (832, 828), (1012, 1008), (1020, 832), (1016, 1016)]:  # as FFmpeg tells of a file with a gap
+        times.expect(SimpleNamespace(pts=pts, dts=dts, time_base=Fraction(1, 100)))
+    found = [times.of(SimpleNamespace(time=at_s, key_frame=False)) for at_s in (8.28, 10.12, 8.32, 10.16)]
+    assert (found, restarts_s) == ([8.28, 10.12, 8.32, 10.16], [])
 
 
 @pytest.mark.parametrize("start_s", [100.0, 1e18])
