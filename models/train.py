@@ -101,7 +101,7 @@ def _loop(training: Training, args: argparse.Namespace, previews: list[Tensor]) 
         stopped = process.any(stop.requested)  # a signal may have reached one process alone
     except FloatingPointError as error:
         kept = "its last good checkpoint is kept" if (training.run / CHECKPOINT_NAME).exists() else "no checkpoint yet"
-        print(f"stopped: {error}; {kept}. Try lower weights.", file=sys.stderr)
+        print(f"stopped: {error}; {kept}. Try a smaller --learning-rate or lower weights.", file=sys.stderr)
         return EXIT_BUG
     finally:
         bar.close()

@@ -140,12 +140,12 @@ class Training:
             self.generator.load_state_dict(generator.state_dict())
             restore_optimizer(self.optimizer, content["optimizer"])
             restore_progress(self.progress, content)
-            if self.process.count == 1:
+            changed = changes(self.recipe, content["recipe"])
+            if self.process.count > 1:  # the checkpoint holds the first process's alone; none may begin its photographs again
+                self.random.manual_seed(self.random.initial_seed() + _SEEDS_APART * self.progress.step)
+            elif "seed" not in changed:  # another seed draws from its own beginning on
                 self.random.set_state(content["random"])
                 self.photos.restore(content.get("photos"))
-            else:  # the checkpoint holds the first process's alone; none may begin its photographs again
-                self.random.manual_seed(self.random.initial_seed() + _SEEDS_APART * self.progress.step)
-            changed = changes(self.recipe, content["recipe"])
             self.recipe = continued_recipe(self.recipe, content["recipe"], self.progress.step)
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
             raise UserError(f"--resume: the checkpoint in {self.run} cannot be continued ({error})") from None

@@ -218,13 +218,16 @@ class Objective:
         return max(float(_mask_at(mask, layer).sum()), _TINY)
 
     def _activation_scales(self, content: Tensor, styles: Sequence[StylePicture]) -> dict[str, Tensor]:
-        """Mean activation of each channel, by which the paper divides (section 2); departs: over the pictures at hand."""
+        """Mean activation of each channel, by which the paper divides (section 2); departs: over the pictures at hand.
+
+        Before a ReLU it is the mean magnitude: a channel that is hardly ever above zero would be blown up by its mean after it.
+        """
         self._scales = {}
         sums: dict[str, Tensor] = {}
         pictures = [content, *(style.picture.unsqueeze(0).to(self._device) for style in styles)]
         with torch.no_grad():
             for layer in self._wanted():
-                means = [self._whole(picture, layer).float().relu().mean((2, 3), keepdim=True) for picture in pictures]
+                means = [self._whole(picture, layer).float().abs().mean((2, 3), keepdim=True) for picture in pictures]
                 mean = torch.stack(means).mean(0)
                 sums[layer] = mean.clamp_min(float(mean.mean()) * _FAINT_CHANNEL + _TINY)
         return sums

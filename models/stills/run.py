@@ -163,6 +163,6 @@ def _description(args: argparse.Namespace, settings: GatysSettings, network: Los
             "computed_in": painting.precision,
             "loss": painting.loss,
             "evaluations": painting.evaluations,
-            "seconds": round(painting.seconds, 1),
+            "took_s": round(painting.seconds, 1),
         }
     )

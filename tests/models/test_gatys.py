@@ -50,11 +50,12 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_a_picture_is_painted_and_says_how(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    assert desk.run() == 0
+    assert desk.run("--seconds", "900") == 0
     with Image.open(desk.output) as opened:
         assert opened.size == (48, 40)
         recipe = json.loads(opened.text["StyleCam"])
-    assert recipe["size"] == 48
+    assert (recipe["size"], recipe["seconds"]) == (48, 900)
+    assert recipe["took_s"] < 900
     assert recipe["style_layers"] == {"relu1_1": 1.0, "relu2_1": 0.5}
     assert recipe["styles"] == ["painting.png"]
     assert str(desk.folder) not in json.dumps(recipe)

@@ -224,6 +224,12 @@ def test_cells_of_other_sizes_are_refused(cell: Any) -> None:
         settings_from_dict({"cell": cell})
 
 
+@pytest.mark.parametrize("normalised", [1, "no", None])
+def test_normalisation_is_wanted_or_not(normalised: Any) -> None:
+    with pytest.raises(ValueError, match="normalised: expected true or false, found"):
+        settings_from_dict({"normalised": normalised})
+
+
 @pytest.mark.parametrize("tier", ["../../etc/cron.d/evil", "", "FAST", 7])
 def test_a_tier_that_is_not_known_is_refused(tier: Any) -> None:
     with pytest.raises(ValueError, match="tier: expected one of fast, fine, found"):

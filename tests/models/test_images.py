@@ -229,6 +229,9 @@ def test_a_picture_of_the_right_size_is_not_touched() -> None:
 def test_shrinking_averages_areas() -> None:
     checks = torch.tensor([[0, 255], [255, 0]], dtype=torch.uint8).repeat(8, 8).expand(3, 16, 16)
     assert set(resize_short_side(checks, 8).unique().tolist()) <= {127, 128}
+    dots = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    dots[:, ::4, ::4] = 240
+    assert resize_short_side(dots, 4).unique().tolist() == [240 // 16]
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -135,6 +135,12 @@ def test_relative_error_by_hand() -> None:
     torch.testing.assert_close(relative_squared_error(found, target), torch.tensor([(4 + 9) / 25]))
 
 
+def test_relative_error_of_half_precision_is_summed_in_float32() -> None:
+    """bfloat16 counts up to 256."""
+    target = torch.ones(1, 257).bfloat16()
+    torch.testing.assert_close(relative_squared_error(torch.zeros_like(target), target), torch.ones(1))
+
+
 def test_relative_error_takes_one_target_for_a_whole_batch() -> None:
     found = torch.tensor([[2.0, 0.0], [0.0, 0.0], [4.0, 0.0]])
     torch.testing.assert_close(relative_squared_error(found, torch.tensor([[2.0, 0.0]])), torch.tensor([0.0, 1.0, 1.0]))

@@ -49,9 +49,13 @@ def test_folded_into_the_convolution_before_it_it_is_the_same() -> None:
     torch.manual_seed(0)
     convolution, layer = nn.Conv2d(3, 12, 3), InstanceNormalisation(3)
     layer.take_over(features(0.2, 1.0))
-    before = torch.stack([layer(part) for part in convolution(features()).split(3, dim=1)])
+    raw = convolution(features()).detach()
+    before = torch.stack([layer(part) for part in raw.split(3, dim=1)])
+    assert layer.spread is not None
+    spread = layer.spread.repeat(4).reshape(-1, 1, 1)
     fold_spread(convolution, layer)
     assert layer.spread is None
+    torch.testing.assert_close(convolution(features()), raw / spread)
     torch.testing.assert_close(torch.stack([layer(part) for part in convolution(features()).split(3, dim=1)]), before)
 
 

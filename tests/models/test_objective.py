@@ -32,6 +32,15 @@ def test_the_painting_itself_costs_nothing() -> None:
         assert float(term(features_of(painting), turn)) < 1e-6
 
 
+def test_a_flat_picture_lacks_all_of_what_comes_again_in_a_painting_of_tiles() -> None:
+    """By hand: shifted by whole tiles the painting's covariance is that of no shift, and that of what is flat is zero."""
+    painting = features_of(torch.randn(1, 6, 16, 16, generator=torch.Generator().manual_seed(0)).repeat(1, 1, 4, 4))
+    flat = {name: found.mean((2, 3), keepdim=True).expand_as(found) for name, found in painting.items()}
+    term = Repetition(painting)
+    whole = [turn for turn, (down, right) in enumerate(_REPETITION_SHIFTS_PX) if down % 16 == right % 16 == 0]
+    assert [float(term(flat, turn)) for turn in whole] == pytest.approx([1.0] * 4, rel=1e-4)
+
+
 def test_one_tile_everywhere_costs_more_than_another_piece_of_the_same_texture() -> None:
     painting = smooth_noise(0)
     term = Repetition(features_of(painting))

@@ -136,6 +136,15 @@ def test_settings_given_anew_hold_and_are_told(
     assert capsys.readouterr().err == "--resume: from step 1 on with content_weight 0.5, was 1.5\n"
 
 
+@pytest.mark.parametrize(("seed", "is_same"), [(5, True), (6, False)])
+def test_a_seed_given_anew_draws_other_photographs(go: Callable[..., int], tmp_path: Path, seed: int, is_same: bool) -> None:
+    for out, given in (("run", ()), ("other", ("--seed", seed))):
+        assert go("--steps", 1, *options_of(OTHER), out=out) == 0
+        assert go("--steps", 3, "--resume", *given, out=out) == 0
+    first, second = (load_checkpoint(tmp_path / out)["generator"]["stem.weight"] for out in ("run", "other"))
+    assert torch.equal(first, second) is is_same
+
+
 def test_another_painting_and_another_vgg_are_told(
     go: Callable[..., int], painting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,7 +45,7 @@ from models.training import Training
 from models.vgg import LossNetwork, VGGFeatures, load_loss_network
 from realtime.errors import UserError
 from tests.fakes import closed_port, wait_until
-from tests.fakes_torch import NARROWEST, TERMS, BrightnessLoss, made_up_vgg, make_vgg_narrow, train_without_vgg
+from tests.fakes_torch import NARROWEST, TERMS, BrightnessLoss, as_if_trained, made_up_vgg, make_vgg_narrow, train_without_vgg
 from tests.program import mistake_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,6 +236,24 @@ def test_the_total_is_the_weighted_sum_and_stability_comes_in_slowly(loss: Perce
         assert terms["stability"] > 0.1
         expected = sum(weights[name] * terms[name] * (ramp if name == "stability" else 1) for name in TERMS)
         assert float(total) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_batch_costs_the_mean_of_its_photos_at_the_shift_of_its_turn(
+    small_vgg_file: Path, painting: Path, content: Path
+) -> None:
+    loss, painter = loss_of(small_vgg_file, load_image(painting)), ViewPainter(as_if_trained())
+    both = ContentPhotos(content, 64, torch.Generator().manual_seed(0)).next_views(2)
+    batches = zip(both.first.split(1), both.second.split(1), both.noise_std.split(1), strict=True)
+    alone = [replace(both, first=first, second=second, noise_std=noise) for first, second, noise in batches]
+    with torch.no_grad():
+        _, terms = loss(painter, both, turn=3)
+        costs = [loss(painter, views, turn=3)[1] for views in alone]
+        _, at_first = loss(painter, both, turn=0)
+    for name in TERMS:
+        assert costs[0][name] != pytest.approx(costs[1][name], rel=1e-2)
+        assert terms[name] == pytest.approx((costs[0][name] + costs[1][name]) / 2, rel=1e-4)
+    assert [name for name in TERMS if at_first[name] != terms[name]] == ["repetition"]
 
 
 @pytest.mark.usefixtures("exact")
@@ -614,7 +632,7 @@ def test_a_loss_that_is_never_finite_leaves_no_checkpoint(
     stand_in.not_finite_at = (1,)
     assert train.main([*arguments, "--steps", "6"]) == 1
     assert not (tmp_path / "run" / CHECKPOINT_NAME).exists()
-    assert "no checkpoint yet" in capsys.readouterr().err
+    assert "no checkpoint yet. Try a smaller --learning-rate or lower weights." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -670,6 +688,20 @@ def test_the_learning_rate_in_use_is_the_schedules(
     monkeypatch.setattr(training, "cosine_rate", lambda _largest, step, share, _warm_up: 1e-3 * (step + 1) + share)
     assert train.main([*arguments, "--steps", "4"]) == 0
     assert load_checkpoint(tmp_path / "run")["optimizer"]["param_groups"][0]["lr"] == pytest.approx(4e-3 + 0.75)
+
+
+def test_the_loss_is_told_how_far_the_training_is(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the share done stability comes in; by the number of the step the shifts take turns."""
+    told = []
+
+    class Told(StandInLoss):
+        def __call__(self, *given: Any) -> tuple[Tensor, dict[str, float]]:
+            told.append(given[2:])
+            return super().__call__(*given)
+
+    train_without_vgg(monkeypatch, Told)
+    assert train.main([*arguments, "--steps", "4"]) == 0
+    assert told == [(0.0, 0), (0.25, 1), (0.5, 2), (0.75, 3)]
 
 
 # --- mistakes and their exit codes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -71,6 +72,12 @@ def test_adam_takes_first_steps_of_the_learning_rate_and_finds_the_bottom() -> N
     torch.testing.assert_close(searched(Adam(0.01), 400, False).best.picture, TARGET, atol=0.01, rtol=0)
 
 
+def test_adam_begins_anew_after_it_has_forgotten() -> None:
+    used = searched(Adam(0.01), 5, False).minimiser
+    used.forget()
+    assert torch.equal(used.propose(bowl(START)), Adam(0.01).propose(bowl(START)))
+
+
 def test_pictures_stay_within_0_and_1() -> None:
     def slope(picture: Tensor) -> Point:
         return Point(picture, float(picture.sum()), torch.ones_like(picture))
@@ -129,8 +136,12 @@ def test_values_that_are_not_finite_are_taken_back_with_smaller_steps(value: flo
         search.step()
     assert search.best is before and search.point is before
     assert search.fallbacks == 3
-    lengths = [float((picture - before.picture).norm()) for picture in tried[1:]]
+    steps = [picture - before.picture for picture in tried[1:]]
+    lengths = [float(step.norm()) for step in steps]
     assert lengths[1] == pytest.approx(lengths[0] / 2, rel=1e-3)
+    for step in steps:  # what was learnt is forgotten: down the gradient
+        downwards = -before.gradient * (step.norm() / before.gradient.norm())
+        torch.testing.assert_close(step, downwards, rtol=1e-3, atol=1e-6)
     for _ in range(150):
         search.step()
     torch.testing.assert_close(search.best.picture, TARGET, atol=0.01, rtol=0)
@@ -171,3 +182,68 @@ def test_a_step_far_uphill_is_taken_back_where_the_loss_is_followed() -> None:
             losses.append(search.point.loss)
         rises = any(later > 1.02 * earlier for earlier, later in itertools.pairwise(losses))
         assert rises is not allowed
+
+
+class Straight:
+    """In the place of a minimiser: proposes one step for ever, and counts how often it was to forget."""
+
+    def __init__(self, change: float = 0.01) -> None:
+        self.change = change
+        self.forgotten = 0
+
+    def propose(self, point: Point) -> Tensor:
+        return torch.full_like(point.picture, self.change)
+
+    def learn(self, before: Point, after: Point) -> None:
+        pass
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+    def resized(self, shape_hw: tuple[int, int]) -> Straight:
+        return self
+
+
+def losses_of(*losses: float) -> Callable[[Tensor], Point]:
+    """An evaluation that tells one loss after the other, whatever the picture is."""
+    rest = iter(losses)
+    return lambda picture: Point(picture, next(rest), torch.ones_like(picture))
+
+
+def test_the_best_picture_is_kept_where_the_search_goes_on_uphill() -> None:
+    search = Search(losses_of(3, 2, 1, 2, 3), Straight(), START, False)
+    for _ in range(4):
+        search.step()
+    assert (search.best.loss, search.point.loss) == (1, 3)
+    torch.testing.assert_close(search.best.picture, START + 0.02)
+
+
+def test_steps_grow_to_their_full_length_again_and_no_further() -> None:
+    search = Search(losses_of(9, math.nan, 8, 7, 6, 5, 4), Straight(), START, True)
+    places = [search.point.picture]
+    for _ in range(6):
+        search.step()
+        places.append(search.point.picture)
+    lengths = [float((after - before).mean()) for before, after in itertools.pairwise(places)]
+    assert lengths[:2] == pytest.approx([0, 0.005], abs=1e-6)
+    assert 0.005 < lengths[2] < 0.01
+    assert lengths[4:] == pytest.approx([0.01, 0.01], abs=1e-6)
+
+
+def test_a_direction_that_leads_uphill_however_short_the_step_is_given_up() -> None:
+    """A little uphill is let pass; the third step in a row far uphill leads back to the best picture, and so every third."""
+    minimiser = Straight()
+    search = Search(losses_of(1, 1.01, *[2] * 6), minimiser, START, True)
+    for forgotten, loss in ((0, 1.01), (0, 1.01), (0, 1.01), (1, 1), (1, 1), (1, 1), (2, 1)):
+        search.step()
+        assert (minimiser.forgotten, search.point.loss) == (forgotten, loss)
+
+
+@pytest.mark.parametrize(("gone", "again"), [(0.001, 0.001), (0.3, 0.02)])
+def test_down_the_gradient_lbfgs_goes_as_far_as_its_last_step_at_most(gone: float, again: float) -> None:
+    minimiser = LBFGS(5)
+    start, after = bowl(START), bowl(START + gone)
+    assert float(minimiser.propose(start).square().mean().sqrt()) == pytest.approx(0.02)
+    minimiser.learn(start, after)
+    minimiser.forget()
+    assert float(minimiser.propose(after).square().mean().sqrt()) == pytest.approx(again, rel=1e-3)

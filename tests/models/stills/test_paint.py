@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.losses import total_variation
+from models.stills import levels
 from models.stills import paint as gatys_paint
 from models.stills.colours import luminance, match_colours, match_luminance, with_luminance
 from models.stills.levels import level_sizes, objective_at, resize
@@ -161,6 +162,34 @@ def test_the_pyramid_ends_at_full_size_and_leaves_out_tiny_levels() -> None:
     assert sizes[-1] == (384, 512)
     assert [max(size) for size in sizes] == [128, 181, 256, 362, 512]
     assert level_sizes((480, 640), replace(SHORT, size=100, levels=5)) == [(75, 100)]
+
+
+@pytest.mark.parametrize(
+    ("style_hw", "level_hw", "style_scale", "resized_hw"),
+    [
+        ((200, 100), (120, 160), 1.0, (160, 80)),  # no larger than the painted picture
+        ((100, 50), (120, 160), 1.0, (100, 50)),  # and not enlarged
+        ((100, 80), (60, 80), 1.0, (50, 40)),
+        ((100, 80), (60, 80), 2.0, (100, 80)),
+        ((100, 80), (120, 160), 2.0, (200, 160)),
+    ],
+)
+def test_styles_shrink_with_the_level_and_grow_by_the_style_scale(
+    style_hw: tuple[int, int],
+    level_hw: tuple[int, int],
+    style_scale: float,
+    resized_hw: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(levels, "Objective", lambda *taken: given.extend(taken))
+    style = StylePicture(torch.full((3, *style_hw), 0.75), torch.ones(240, 320))
+    chosen = replace(SHORT, size=160, style_scale=style_scale)
+    objective_at(level_hw, torch.full((1, 3, 240, 320), 0.25), [style], chosen, network())
+    _, _, content, (resized,) = given
+    torch.testing.assert_close(content, torch.full((1, 3, *level_hw), 0.25))
+    torch.testing.assert_close(resized.picture, torch.full((3, *resized_hw), 0.75))
+    torch.testing.assert_close(resized.mask, torch.ones(level_hw))
 
 
 def test_progress_rises_to_the_end_and_shows_the_picture() -> None:

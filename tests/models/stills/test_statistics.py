@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.stills.statistics import GramStatistic, PublishedGramStatistic, Statistic, WassersteinStatistic, build_statistic
+from models.stills.statistics import (
+    _LARGEST_PROJECTION,
+    GramStatistic,
+    PublishedGramStatistic,
+    Statistic,
+    WassersteinStatistic,
+    build_statistic,
+)
 
 NAMES = ("gram", "covariance", "wasserstein")
 
@@ -65,6 +72,15 @@ def test_sliced_wasserstein_by_hand() -> None:
     target = torch.tensor([1.0, 3.0, 7.0, 5.0]).reshape(1, 1, 2, 2)
     distance = statistic.distance(combined(statistic, found), combined(statistic, target))
     assert float(distance) == pytest.approx(1 / 21, rel=1e-4)
+
+
+def test_sliced_wasserstein_of_one_distribution_at_two_sizes_is_0() -> None:
+    """Values spread evenly from 1 to 3: the least stands against the least, the largest against the largest."""
+    statistic = WassersteinStatistic(0)
+    small, large = (torch.linspace(1, 3, side * side).reshape(1, 1, side, side) for side in (3, 8))
+    for found, target in ((small, large), (large, small)):
+        distance = statistic.distance(combined(statistic, found), combined(statistic, target))
+        assert float(distance) == pytest.approx(0, abs=1e-10)
 
 
 def test_only_the_whole_distribution_tells_two_values_from_a_bell() -> None:
@@ -129,3 +145,15 @@ def test_the_directions_depend_on_the_seed_alone() -> None:
     first, again, other = (combined(WassersteinStatistic(seed), features) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_large_picture_is_looked_at_from_fewer_directions_which_smaller_ones_share() -> None:
+    statistic, features = WassersteinStatistic(0), noise(channels=16)
+    all_of_them, first_ones = (
+        statistic.combine([statistic.measure("relu1_1", features, None, area)], area)
+        for area in (256, _LARGEST_PROJECTION // 10)
+    )
+    assert (len(all_of_them), len(first_ones)) == (16, 10)
+    for found, target in ((all_of_them, first_ones), (first_ones, all_of_them)):
+        assert float(statistic.distance(found, target)) == pytest.approx(0, abs=1e-6)
+        assert statistic.blend([found, target], [0.5, 0.5]).shape[0] == 10
