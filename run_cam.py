@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-_STARTED_S = time.monotonic()
+_STARTED_S = time.perf_counter()
 
 import os  # noqa: E402  (the clock above starts before anything is loaded)
 import signal  # noqa: E402
@@ -50,6 +50,7 @@ from realtime.pipeline import Pipeline, join_all  # noqa: E402
 from realtime.program import wiring  # noqa: E402
 from realtime.program.batch import Existing, Report, paint_batch  # noqa: E402
 from realtime.program.command_line import list_styles, parse_arguments, print_cameras  # noqa: E402
+from realtime.program.folders import check_working_folder  # noqa: E402
 from realtime.program.inputs import Batch, Job, PictureFilm, Single, is_still, is_video, make_folder, plan_work  # noqa: E402
 from realtime.program.interruption import stop_on_signals  # noqa: E402
 from realtime.program.notes import Note, no_note, print_note, said_once  # noqa: E402
@@ -72,6 +73,7 @@ def run(settings: RunSettings) -> int:
         UserError: something the user can mend.
     """
     lose_unread("stdout")  # which has an address at most: pictures and films go on without a reader
+    check_working_folder()
     styles, first_style = find_style(load_gallery(settings.styles), settings.style)
     work = plan_work(settings.source, settings.output)
     check_apart(work, settings.output, settings.stats)

@@ -57,7 +57,7 @@ class Capture:
         policy: Policy,
         *,
         retry_s: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
         freeze_s: float = FREEZE_S,
     ) -> None:
         self.source = source

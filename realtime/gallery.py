@@ -27,6 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 NEW_STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,60}")  # stricter for those we make: safe on every file system
 _MAX_JSON_BYTES = 1_000_000
 _MAX_MODEL_BYTES = 200_000_000
+_LONGEST_TEXT = 120  # characters of a description that are shown; they are laid out anew for every frame
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,9 @@ def read_style(description: Path) -> Style:
             raise ValueError(f"name {name!r} or its tiers")
         return Style(
             name=name,
-            title=str(found["title"]),
-            artist=str(found["artist"]),
-            year=str(found["year"]),
+            title=_shown(found["title"]),
+            artist=_shown(found["artist"]),
+            year=_shown(found["year"]),
             licence=str(found["licence"]),
             order=int(found.get("order", LAST_PLACE)),
             models=models,
@@ -219,6 +220,12 @@ def check_size(path: Path) -> None:
         raise ModelError(f"model {path}: the file is empty")
     if size > _MAX_MODEL_BYTES:
         raise ModelError(f"model {path}: {size} bytes, expected at most {_MAX_MODEL_BYTES}")
+
+
+def _shown(text: Any) -> str:
+    """What a description says as a screen may show it: one line, not too long, no control characters, which terminals obey."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 3] + "..."
 
 
 def _model_file(folder: Path, entry: Any) -> ModelFile:

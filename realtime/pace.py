@@ -15,7 +15,7 @@ class Pace:
     """
 
     def __init__(
-        self, fps: float, clock: Callable[[], float] = time.monotonic, wait: Callable[[float], object] = time.sleep
+        self, fps: float, clock: Callable[[], float] = time.perf_counter, wait: Callable[[float], object] = time.sleep
     ) -> None:
         self._interval_s = 1 / fps
         self._clock, self._wait = clock, wait

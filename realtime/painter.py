@@ -68,7 +68,7 @@ class Painter:
         processing_wh: tuple[int, int] | None,
         times: RunTimes,
         warms_neighbours: bool = True,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
         steadier: Steadier | None = None,
     ) -> None:
         self.style = style

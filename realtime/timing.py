@@ -21,7 +21,7 @@ class RunTimes:
         clock: monotonic seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
         self.first_shown_s: float | None = None
         self.last_shown_s: float | None = None

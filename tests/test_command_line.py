@@ -269,6 +269,8 @@ WRONG_ARGUMENTS = [
     ["--size", "8x8"],
     ["--processing-size", "0x0"],
     ["--fps", "0"],
+    ["--fps", "1e-320"],  # whose inverse is infinite
+    ["--fps", "1e10"],  # more than encoders count
     ["--max-frames", "0"],
     ["--max-frames", "²"],
     ["--retry", "-1"],
@@ -865,6 +867,16 @@ def test_recording_that_is_removed_ends_a_run_that_nobody_else_sees(
 
 
 # ------------------------------------------------------------------------------------------- places and files
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that a program works in")
+@pytest.mark.parametrize("arguments", [["--source", "clip.mp4", "--headless"], ["--source", "demo", "--output", "out.png"]])
+def test_folder_that_is_gone(command: list[str], work: Path, environment: dict[str, str], arguments: list[str]) -> None:
+    line = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"'
+    told = ["sh", "-c", line, *command, *arguments]
+    done = subprocess.run(told, cwd=work, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == EXIT_ARGUMENTS
+    assert re.fullmatch(r"error: the folder in which the program was started cannot be found \(.*\n", done.stderr)
 
 
 def test_one_file_goes_into_a_folder_that_is_not_there_yet(run_cam: RunCam, clip: Path, work: Path) -> None:

@@ -47,6 +47,7 @@ class Errands:
         self._snapshots, self._recorder, self._repainter, self._messages = snapshots, recorder, repainter, messages
         self._snapshots_started = state.snapshots_asked
         self._repaints_started, self._repaints_cancelled = state.repaints_asked, state.repaints_cancelled
+        self._cancelled_in_vain = 0  # when nothing was being re-painted yet
         self._is_recording = state.recording  # from the start: begun already
 
     def follow(self, state: ControlState) -> ControlState:
@@ -59,7 +60,8 @@ class Errands:
         state = self._take_up_styles(state)
         while self._repaints_cancelled < state.repaints_cancelled:
             self._repaints_cancelled += 1
-            self._repainter.cancel()
+            if not self._repainter.cancel():
+                self._cancelled_in_vain += 1
         return self._follow_recording(state)
 
     def _follow_recording(self, state: ControlState) -> ControlState:
@@ -91,7 +93,7 @@ class Errands:
             except UserError as error:
                 self._messages.say(str(error))
                 continue
-            self._save_snapshot(painted, partial(self._hand_on, style_picture))
+            self._save_snapshot(painted, partial(self._hand_on, style_picture, self._cancelled_in_vain))
 
     def recording_status(self) -> str:
         """Time and size of the recording that runs, or nothing."""
@@ -105,7 +107,11 @@ class Errands:
         photo = painted.frame.image_bgr
         self._snapshots.save(self._at_full_size(painted), photo, self._style_name(painted.style), then)
 
-    def _hand_on(self, style_picture: Path, snapshot: Snapshot) -> None:
+    def _hand_on(self, style_picture: Path, in_vain_before: int, snapshot: Snapshot) -> None:
+        """Has a snapshot re-painted, unless that was cancelled while it was being written."""
+        if self._cancelled_in_vain > in_vain_before:
+            self._messages.say("re-painting cancelled")
+            return
         assert snapshot.path is not None and snapshot.original is not None
         self._repainter.request(snapshot.original, snapshot.path, style_picture)
 

@@ -59,6 +59,8 @@ class GalleryWatch:
     def check(self) -> None:
         """Looks at the folders once. What differs from what was taken counts once it has stayed the same between two looks."""
         before, self._seen = self._seen, self._look()
+        # What has gone is new when it comes back: its files could not be read meanwhile, as on a disk that was taken out.
+        self._taken = {folder: taken for folder, taken in self._taken.items() if folder in self._seen}
         for folder, found in self._seen.items():
             if before.get(folder) != found or self._taken.get(folder) == found:
                 continue

@@ -22,7 +22,7 @@ class Messages:
         clock: monotonic seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, on_terminal: bool = False) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, on_terminal: bool = False) -> None:
         self.on_terminal = on_terminal
         self._clock = clock
         self._lines: list[tuple[str, float]] = []  # text, and when it goes

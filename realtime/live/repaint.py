@@ -118,17 +118,22 @@ class Repainter:
         if is_waiting:
             self._tell("it will be re-painted after the one before")
 
-    def cancel(self) -> None:
-        """Ends the re-painting that runs; the next one begins."""
+    def cancel(self) -> bool:
+        """Ends the re-painting that runs; the next one begins.
+
+        Returns:
+            Whether there was one; it is told where there was none.
+        """
         with self._lock:
-            worker = self._worker
-            self._is_cancelled = worker is not None
-            if worker is not None:
+            worker, is_one = self._worker, self._is_busy
+            self._is_cancelled = is_one
+            if is_one:
                 self._status = RepaintStatus("cancelling", self._status.picture)
-        if worker is None:
-            self._tell("nothing is being re-painted")
-        else:
+        if worker is not None:
             worker.end()
+        elif not is_one:
+            self._tell("nothing is being re-painted")
+        return is_one
 
     @property
     def status(self) -> RepaintStatus:
@@ -177,7 +182,7 @@ class Repainter:
             worker = RepaintWorker(self._arguments(job, picture), max(1, (os.cpu_count() or 2) // 2))
             with self._lock:
                 self._worker = worker
-                if self._is_closed:
+                if self._is_closed or self._is_cancelled:  # while it was being started
                     worker.end()
             self._report(job, worker.follow(lambda progress: self._note(progress, picture)))
 

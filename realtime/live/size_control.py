@@ -58,7 +58,7 @@ class SizeControl:
     """
 
     def __init__(
-        self, target_fps: float, clock: Callable[[], float] = time.monotonic, patience: Patience | None = None
+        self, target_fps: float, clock: Callable[[], float] = time.perf_counter, patience: Patience | None = None
     ) -> None:
         self._interval_s = 1 / target_fps
         self._source_interval_s = 0.0

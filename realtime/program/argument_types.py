@@ -11,6 +11,7 @@ from realtime.errors import EXIT_ARGUMENTS
 
 LARGEST_SEED = 2**31 - 1
 _LARGEST_HEIGHT = 4320  # of 8K
+_LEAST_FPS, _MOST_FPS = 0.0001, 10_000  # what neither clocks nor encoders can count lies far beyond both
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +35,14 @@ def positive(text: str) -> float:
     value = _number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return value
+
+
+def frame_rate(text: str) -> float:
+    """Frames a second, from a picture in three hours to far more than can be seen."""
+    value = positive(text)
+    if not _LEAST_FPS <= value <= _MOST_FPS:
+        raise argparse.ArgumentTypeError(f"expected {_LEAST_FPS:g} to {_MOST_FPS:g} frames a second, found {text!r}")
     return value
 
 

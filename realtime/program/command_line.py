@@ -17,6 +17,7 @@ from realtime.networks.providers import PROVIDERS
 from realtime.pictures.files import PICTURE_SUFFIXES
 from realtime.program.argument_types import Parser
 from realtime.program.argument_types import count as _count
+from realtime.program.argument_types import frame_rate as _frame_rate
 from realtime.program.argument_types import positive as _positive
 from realtime.program.argument_types import scale as _scale
 from realtime.program.argument_types import share as _share
@@ -49,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     frames.add_argument("--size", type=_size, metavar="WxH", help="asked of the camera")
     frames.add_argument(
-        "--fps", type=_positive, metavar="N", help="asked of the camera; of pictures: frames a second (default 25)"
+        "--fps", type=_frame_rate, metavar="N", help="asked of the camera; of pictures: frames a second (default 25)"
     )
     frames.add_argument(
         "--live", action="store_true", help="play a file in real time, as a camera would: late frames are dropped"

@@ -6,6 +6,8 @@ import os
 import platform
 from pathlib import Path
 
+from realtime.errors import UserError
+
 _NAME = "stylecam"
 
 
@@ -26,6 +28,19 @@ def _folder(windows_variable: str, macos_name: str, linux_variable: str, linux_d
     if platform.system() == "Darwin":
         return user_home() / "Library" / macos_name / _NAME
     return Path(os.environ.get(linux_variable) or user_home() / linux_default) / _NAME
+
+
+def check_working_folder() -> None:
+    """Refuses to run where names of files mean nothing.
+
+    Raises:
+        UserError: the folder in which the program was started is gone, or closed to the user.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        found = f"the folder in which the program was started cannot be found ({error.strerror})"
+        raise UserError(f"{found}; cd to one that is there") from None
 
 
 def user_home() -> Path:

@@ -317,6 +317,30 @@ def test_reader_that_hangs_is_replaced(start_capture: StartCapture, clock: FakeC
     frame = fetch(capture)
     assert frame.image_bgr[0, 0, 0] == 2
     assert frame.index == 1
+    assert source.closed == 0  # the first one is still reading from it
+
+
+def test_error_of_a_reader_that_was_left_behind_ends_nothing(start_capture: StartCapture, clock: FakeClock) -> None:
+    source = ScriptedSource([[flat_picture(1)], [flat_picture(2), Block()]], can_return=True, is_live=True)
+    read_next, hangs, wakes = source.read, [False, True], threading.Event()
+
+    def read() -> tuple[np.ndarray, float | None] | None:
+        if hangs and hangs.pop(0):
+            wakes.wait(20.0)
+            raise RuntimeError("driver")
+        return read_next()
+
+    source.read = read  # type: ignore[method-assign]
+    capture = start_capture(source, Policy.NEWEST, clock=clock, freeze_s=5.0)
+    fetch(capture)
+    wait_until(lambda: not hangs)
+    clock.advance(5.1)
+    assert capture.get(0.01) is None
+    assert fetch(capture).image_bgr[0, 0, 0] == 2
+    wakes.set()
+    wait_until(lambda: sum(thread.name == "capture" for thread in threading.enumerate()) == 1)
+    assert capture.get(0.01) is None
+    assert capture.state is CaptureState.RUNNING
 
 
 def test_file_that_takes_long_is_not_replaced(start_capture: StartCapture, clock: FakeClock) -> None:

@@ -183,14 +183,14 @@ def test_description_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes in folders")
 def test_description_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "style.json")
-    with pytest.raises(ModelError, match="not a file"):
+    with pytest.raises(ModelError, match=r"^style \S+: not a file"):
         read_style(tmp_path / "style.json")
 
 
 def test_description_that_is_far_too_long(tmp_path: Path) -> None:
     path = tmp_path / "style.json"
     path.write_text(" " * 1_000_001, encoding="utf-8")
-    with pytest.raises(ModelError, match="larger than"):
+    with pytest.raises(ModelError, match=r"^style \S+: larger than"):
         read_style(path)
 
 
@@ -227,6 +227,14 @@ def test_field_that_is_missing_is_named(tmp_path: Path, field: str) -> None:
     (folder / "style.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ModelError, match=field):
         read_style(folder / "style.json")
+
+
+def test_texts_are_fit_for_a_screen(tmp_path: Path) -> None:
+    """One line of a terminal, which obeys control characters; and laid out anew for every frame of the live picture."""
+    folder = write_style(tmp_path, "night_sky", title="Nuit\n\x1b[31m  étoilée", artist="V" * 50_000, year=None)
+    style = read_style(folder / "style.json")
+    assert (style.title, style.year) == ("Nuit [31m étoilée", "None")
+    assert style.artist == "V" * 117 + "..."
 
 
 def test_unknown_tiers_and_precisions_are_left_out(tmp_path: Path) -> None:

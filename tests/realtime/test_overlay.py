@@ -60,6 +60,7 @@ def test_message_is_at_the_top() -> None:
         (HUD, replace(STATE, strength=0.5)),
         (HUD, replace(STATE, shows_original=True)),
         (HUD, replace(STATE, colours_of_photo=True)),
+        (HUD, replace(STATE, processing_share=0.65)),
         (HUD, replace(STATE, help=True)),
         (replace(HUD, details=("a line", "another")), replace(STATE, diagnostics=True)),
     ],
@@ -99,7 +100,7 @@ WRITTEN_ON_WH = {
     (33, 9): (1320, 360),
     (1, 1): (640, 640),
     (4000, 20): (4000, 20),
-    (20, 4000): (20, 4000),
+    (4, 4000): (4, 4000),  # narrower than a letter
 }
 
 

@@ -59,10 +59,11 @@ def test_what_moves_is_taken_as_it_is_and_the_rest_is_averaged() -> None:
     photo = grey(100)
     steadier.steady(photo, grey(50), "style")
     moved = photo.copy()
-    moved[:32, :32] = 120
+    moved[40:56, 48:80] = 120
     steady = steadier.steady(moved, grey(150), "style")
-    assert (steady[:40, :40] == 150).all()  # and what lies next to it
-    assert (steady[56:, 56:] == 75).all()
+    assert (steady[32:64, 40:88] == 150).all()  # and what lies next to it, on every side
+    for still in (steady[:24], steady[72:], steady[:, :32], steady[:, 96:]):
+        assert (still == 75).all()
 
 
 def test_a_cut_is_followed_at_once() -> None:

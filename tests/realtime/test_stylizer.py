@@ -431,10 +431,10 @@ def test_values_that_are_not_finite_are_painted_black(tmp_path: Path) -> None:
     assert not stylizer_of(path).style(noisy_picture()).any()
 
 
-@pytest.mark.parametrize("side", [0, 5000])
-def test_size_of_no_picture_is_refused(tmp_path: Path, side: int) -> None:
-    path = write_foreign_onnx(tmp_path / "odd.onnx", shape=[1, 3, side, side])
-    with pytest.raises(ModelError, match=f"takes pictures of {side} x {side} pixels; known are 1 to 4096"):
+@pytest.mark.parametrize(("width", "height"), [(0, 64), (64, 0), (5000, 64), (64, 5000)])
+def test_size_of_no_picture_is_refused(tmp_path: Path, width: int, height: int) -> None:
+    path = write_foreign_onnx(tmp_path / "odd.onnx", shape=[1, 3, height, width])
+    with pytest.raises(ModelError, match=f"takes pictures of {width} x {height} pixels; known are 1 to 4096"):
         stylizer_of(path)
 
 

@@ -99,9 +99,12 @@ def test_unusable_style_is_told_once(watch: GalleryWatch, tmp_path: Path) -> Non
     assert "cannot be read as JSON" in found[0].problem
 
 
-def test_style_that_goes_is_no_news(watch: GalleryWatch, tmp_path: Path) -> None:
-    (tmp_path / "styles" / "old" / "style.json").unlink()
+def test_style_that_goes_is_no_news_and_one_that_comes_back_is(watch: GalleryWatch, tmp_path: Path) -> None:
+    (tmp_path / "styles").rename(tmp_path / "away")
     assert names_after_checks(watch) == []
+    (tmp_path / "away").rename(tmp_path / "styles")
+    assert names_after_checks(watch) == ["old"]
+    assert names_after_checks(watch, 3) == []
 
 
 def test_thread_looks_by_itself_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,18 @@ def test_cancelling_ends_the_one_that_runs_and_the_next_begins(make_desk: MakeDe
     assert not first.exists()
 
 
+def test_cancelling_one_that_is_just_being_started_ends_it(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = make_desk("wait_for('never')")
+
+    def start(arguments: list[str], threads: int) -> RepaintWorker:
+        assert desk.repainter.cancel()
+        return RepaintWorker(arguments, threads)
+
+    monkeypatch.setattr("realtime.live.repaint.RepaintWorker", start)
+    desk.request()
+    wait_until(lambda: desk.told == ["re-painting cancelled"])
+
+
 def test_worker_that_ignores_the_request_to_end_is_killed(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.live.repaint_worker._PATIENCE_S", 0.1)
     desk = make_desk("signal.signal(signal.SIGTERM, signal.SIG_IGN); progress(0.1); wait_for('never')")
@@ -154,7 +166,7 @@ def test_worker_that_ignores_the_request_to_end_is_killed(make_desk: MakeDesk, m
 
 def test_cancelling_nothing_says_so(make_desk: MakeDesk) -> None:
     desk = make_desk("")
-    desk.repainter.cancel()
+    assert not desk.repainter.cancel()
     assert desk.told == ["nothing is being re-painted"]
 
 

@@ -62,6 +62,13 @@ def test_slow_machine_settles_where_it_holds_the_rate(clock: FakeClock, full_ms:
     assert work_ms >= 1000 / TARGET_FPS * 0.65  # and not smaller than it must be
 
 
+def test_larger_size_has_to_fit_with_all_that_is_not_painting(clock: FakeClock) -> None:
+    shares = simulate(clock, work_of(45, fixed_ms=20), 90, painting=0.5)
+    settled = shares[len(shares) // 2 :]
+    assert changes(settled) <= 2
+    assert 20 + 25 * settled[-1] ** 2 <= 1000 / TARGET_FPS * 1.02
+
+
 def test_it_gets_there_in_seconds(clock: FakeClock) -> None:
     shares = simulate(clock, work_of(100), 15)
     assert 3 + 97 * shares[-1] ** 2 <= 1000 / TARGET_FPS * 1.02
@@ -91,6 +98,12 @@ def test_single_slow_frames_change_nothing(clock: FakeClock) -> None:
     number = itertools.count()
     work = work_of(25)
     assert set(simulate(clock, lambda share, at_s: 0.2 if next(number) % 20 == 0 else work(share, at_s), 60)) == {1.0}
+
+
+def test_a_first_frame_that_takes_long_changes_nothing(clock: FakeClock) -> None:
+    """One frame alone is none to judge by: memory and caches are filled by it."""
+    number, work = itertools.count(), work_of(25)
+    assert set(simulate(clock, lambda share, at_s: work(share, at_s) if next(number) else 2.0, 10)) == {1.0}
 
 
 def test_machine_that_lies_between_two_sizes_does_not_swing(clock: FakeClock) -> None:

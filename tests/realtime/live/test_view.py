@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -446,6 +447,23 @@ def test_re_painting_begins_with_a_snapshot_and_is_shown(
     assert scene.huds[-1].job == "re-painting 42%"
     assert scene.huds[-1].job_picture is not None
     np.testing.assert_array_equal(scene.huds[-1].job_picture, noisy_picture()[:, ::-1])
+
+
+def test_re_painting_that_is_cancelled_while_its_snapshot_is_written_does_not_begin(
+    make_scene: MakeScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = make_scene(keys="gG")
+    asked: list[tuple[Path, ...]] = []
+    may_write = threading.Event()
+    monkeypatch.setattr(scene.repainter, "style_picture", lambda style: tmp_path / f"{style.name}.jpg")
+    monkeypatch.setattr(scene.repainter, "request", lambda *paths: asked.append(paths))
+    monkeypatch.setattr("realtime.live.snapshots.write_picture", lambda *_: may_write.wait())
+    for _ in range(3):
+        scene.show(noisy_picture())
+    may_write.set()
+    scene.snapshots.close()
+    assert "re-painting cancelled" in scene.messages.current()
+    assert not asked
 
 
 def test_close_button_pressed_between_frames_ends_the_run(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:

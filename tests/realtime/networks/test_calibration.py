@@ -109,6 +109,17 @@ def test_what_was_found_is_taken_where_a_style_has_it() -> None:
     assert choose_file(style_with(("fast", "fp32"), ("fine", "int8")), replace(preferred, tier="fast")) == ("fast", "fp32")
 
 
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt", "coreml"])
+def test_a_gpu_takes_the_finest_before_anything_is_measured(provider: str) -> None:
+    style = style_with(("fast", "fp32"), ("fast", "fp16"), ("fine", "fp32"), ("fine", "fp16"))
+    assert choose_file(style, replace(CHOICE, provider=provider)) == ("fine", "fp16")
+
+
+def test_precision_that_one_tier_alone_has_is_found() -> None:
+    style = style_with(("fast", "fp32"), ("fine", "fp16"))
+    assert choose_file(style, replace(CHOICE, precision="fp16")) == ("fine", "fp16")
+
+
 # --------------------------------------------------------------------------------------------------- measuring
 
 
@@ -121,8 +132,20 @@ def test_every_file_is_measured_for_a_megapixel(clock: FakeClock) -> None:
 def test_start_is_not_held_up(clock: FakeClock) -> None:
     table = {(tier, precision): 2000.0 for tier in ("fast", "fine") for precision in ("fp32", "int8")}
     made: list[Pair] = []
+    began = clock()
     measured = measure(style_with(*table), CHOICE, 0.4, make_of(clock, table, made), clock)
     assert len(made) == len(measured) == 1  # the likeliest; the rule decides among the others
+    assert clock() - began == pytest.approx(1.0)  # to warm up, and one run
+
+
+def test_what_disturbs_one_run_does_not_count(clock: FakeClock) -> None:
+    class Disturbed(TimedStylizer):
+        def style(self, picture: Any) -> Any:
+            self.ms = 40 - self.ms
+            return super().style(picture)
+
+    measured = measure(style_with(("fast", "fp32")), CHOICE, 0.4, lambda *_: Disturbed(clock, 30.0), clock)
+    assert measured == {("fast", "fp32"): pytest.approx(10 * MEGAPIXEL)}
 
 
 def test_files_that_cannot_be_run_are_passed_over(clock: FakeClock) -> None:
@@ -269,6 +292,9 @@ def test_cache_does_not_grow_for_ever(tmp_path: Path) -> None:
         write_cache(path, f"key {number}", {("fast", "fp32"): 1.0})
     assert len(json.loads(path.read_text())) == 16
     assert read_cache(path, "key 39")
+    for key in ("key 24", "key 40"):  # the oldest of them is measured again, and one more
+        write_cache(path, key, {("fast", "fp32"): 1.0})
+    assert read_cache(path, "key 24") and not read_cache(path, "key 25")
     assert [file.name for file in path.parent.iterdir()] == ["calibration.json"]
 
 

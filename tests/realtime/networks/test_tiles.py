@@ -90,6 +90,16 @@ def test_reach_of_a_blur_is_found(distance: int) -> None:
     assert measure_reach(Blur(distance)) == pytest.approx(distance, abs=2)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("pixels", [-40, 40])
+def test_reach_to_one_side_alone_is_found(axis: int, pixels: int) -> None:
+    assert measure_reach(lambda image_bgr: np.roll(image_bgr, pixels, axis)) == 40
+
+
+def test_network_that_paints_everything_black_reaches_nowhere() -> None:
+    assert measure_reach(np.zeros_like) == 0
+
+
 def test_network_that_sees_the_whole_picture_has_no_reach() -> None:
     def paint(image_bgr: Image) -> Image:
         return np.asarray(image_bgr // 2 + np.uint8(image_bgr.mean() * 100 % 128), np.uint8)

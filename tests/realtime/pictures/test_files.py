@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.pictures import files as picture_files
+from realtime.pictures.colour_profiles import has_other_colours
 from realtime.pictures.files import Picture, encode_picture, read_on_white, read_picture, scale_picture, write_picture
 from realtime.video.excerpt import Scale
 from tests.colour_profiles import linear_profile, linear_to_srgb
@@ -153,6 +154,14 @@ def test_profile_leaves_the_transparency(tmp_path: Path, mode: str) -> None:
     assert abs(int(found.image_bgr[0, 0, 0]) - linear_to_srgb(60)) <= 1
 
 
+def test_profile_leaves_the_colours_of_what_is_transparent(tmp_path: Path) -> None:
+    picture = PIL.Image.new("RGBA", (64, 48), (60, 120, 180, 255))
+    picture.putpixel((5, 7), (0, 0, 0, 0))
+    picture.save(tmp_path / "photo.png", icc_profile=linear_profile(b"RGB "))
+    found = read_picture(tmp_path / "photo.png").image_bgr[0, 0].tolist()
+    assert found == pytest.approx([linear_to_srgb(level) for level in (180, 120, 60)], abs=1)
+
+
 def test_pages_of_a_tiff_are_no_film(tmp_path: Path) -> None:
     notes: list[str] = []
     pages = [as_rgb(flat_picture(level)) for level in (10, 20)]
@@ -170,6 +179,15 @@ def test_srgb_and_broken_profiles_leave_the_colours(tmp_path: Path) -> None:
     as_rgb(coloured_picture()).save(tmp_path / "broken.png", icc_profile=b"no profile")
     np.testing.assert_array_equal(read_picture(tmp_path / "broken.png", notes.append).image_bgr, coloured_picture())
     assert notes == ["a colour profile that cannot be used is left aside"]
+
+
+def test_only_a_usable_profile_tells_other_colours() -> None:
+    picture = as_rgb(flat_picture(60))
+    assert not has_other_colours(picture)
+    srgb = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+    for profile, others in ((linear_profile(b"RGB "), True), (srgb, False), (b"no profile", False)):
+        picture.info["icc_profile"] = profile
+        assert has_other_colours(picture) == others
 
 
 def test_nothing_hidden_shows(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    """A program in a process of its own, with the project to import from."""
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+def run_python(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """A program in a process of its own, with the project to import from and changes of its environment."""
+    told, environment = [sys.executable, "-c", code], os.environ | changes
+    return subprocess.run(told, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_truncated_png_gives_one_line_and_no_chatter_of_libpng(tmp_path: Path) -> None:
@@ -26,6 +28,12 @@ def test_a_truncated_png_gives_one_line_and_no_chatter_of_libpng(tmp_path: Path)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "libpng" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
+
+
+def test_qt_is_not_asked_for_a_desktop_that_it_cannot_speak_to() -> None:
+    """Or it aborts the process with the window's first call."""
+    done = run_python("import os, run_cam\nprint(os.environ['QT_QPA_PLATFORM'])", QT_QPA_PLATFORM="wayland")
+    assert done.stdout == "xcb\n"
 
 
 def test_stderr_is_back_after_the_silence() -> None:
