@@ -94,19 +94,25 @@ def _begins_anew(expected_s: float, found_s: float) -> bool:
     return not expected_s - _RESTART_S <= found_s <= expected_s + _OVERFLOW_S
 
 
-def clock_restarts(container: Any, stream: Any, until_s: float) -> bool:
-    """Whether the clock of a stream begins anew before it shows a time: then only reading up to there tells where that is."""
+def keyframe_before(container: Any, stream: Any, until_s: float) -> int | None:
+    """Where in the file the last keyframe before a time lies, in bytes.
+
+    None where the clock begins anew before that time: then only reading up to there tells which place is meant.
+    """
     last_s: float | None = None
+    place = 0
     try:
         for packet in container.demux(stream):
             if packet.dts is None:
                 continue
             at_s = float(packet.dts * packet.time_base)
             if last_s is not None and _begins_anew(last_s, at_s):
-                return True
+                return None
             if at_s > until_s:
                 break
             last_s = at_s
+            if packet.is_keyframe and packet.pos is not None:
+                place = packet.pos
     except av.error.FFmpegError:  # damage is told by whoever decodes
         pass
-    return False
+    return place

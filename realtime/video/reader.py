@@ -20,7 +20,7 @@ from realtime.program.notes import Note, no_note
 from realtime.source import Source
 from realtime.video.colour import ColourTags
 from realtime.video.excerpt import Excerpt
-from realtime.video.frame_times import FrameTimes, clock_restarts
+from realtime.video.frame_times import FrameTimes, keyframe_before
 from realtime.video.opening import decoder_of, open_video
 from realtime.video.pictures import PictureMaker
 from realtime.video.repeatable import describe_file
@@ -203,18 +203,34 @@ class VideoFileSource(Source):
         """Jumps to the keyframe before the start; reads from the beginning where times do not tell what that is."""
         if self._times.is_reordered:
             return self._timed_frames(self._decode())
-        if not (self._times.is_clocked and clock_restarts(self._container, self._stream, self._wanted_s[0])):
-            frames, first = self._decode(), None
-            with contextlib.suppress(av.error.FFmpegError):
-                self._container.seek(int(self._wanted_s[0] / self.time_base), stream=self._stream, backward=True)
+        frames, first = self._decode(), None
+        with contextlib.suppress(av.error.FFmpegError):
+            if self._seek():
                 first = next(frames, None)
-            if first is not None and first.time is not None and first.time <= self._wanted_s[0]:
-                return self._timed_frames(itertools.chain([first], frames))
+        if first is not None and first.time is not None and first.time <= self._wanted_s[0]:
+            return self._timed_frames(itertools.chain([first], frames))
         self._container.close()
         self._container, self._stream = open_video(self.path)
         self._times = FrameTimes(self._container, self._stream, self.average_rate, self.restarts_s)
         self.damaged_packets = 0
         return self._timed_frames(self._decode())
+
+    def _seek(self) -> bool:
+        """Jumps to the keyframe before the start; whether that is where it has come to."""
+
+        def jump() -> None:
+            self._container.seek(int(self._wanted_s[0] / self.time_base), stream=self._stream, backward=True)
+
+        if self._times.is_clocked:  # FFmpeg looks through the whole file, and a recording joined later may have that time too
+            keyframe = keyframe_before(self._container, self._stream, self._wanted_s[0])
+            if keyframe is None:
+                return False
+            jump()
+            packet = next(self._container.demux(self._stream), None)
+            if packet is None or packet.pos is None or packet.pos > keyframe:
+                return False
+        jump()
+        return True
 
     def _timed_frames(self, frames: Iterator[Any]) -> Iterator[tuple[Any, float]]:
         for frame in frames:

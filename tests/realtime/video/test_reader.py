@@ -306,17 +306,18 @@ def test_recordings_of_different_hours_that_were_joined_go_on(
     assert [at_s for _, at_s in found] == pytest.approx([index / 25 for index in range(len(found))], abs=0.001)
 
 
-def test_start_behind_a_new_clock_is_no_time_of_that_clock(tmp_path: Path) -> None:
-    """The second recording is longer: it has frames whose own times are that of the start."""
+@pytest.mark.parametrize(("counts", "start"), [((15, 75), 30), ((500, 150), 140), ((500, 150), 300)])
+def test_a_start_means_its_own_place_in_joined_recordings(tmp_path: Path, counts: tuple[int, int], start: int) -> None:
+    """One recording has frames whose own times are that of a start that lies in the other."""
     data = b""
-    for count in (15, 75):
+    for count in counts:
         pictures = [clip_picture(index % CLIP_FRAMES) for index in range(count)]
         film = write_film(tmp_path / f"{count}.mkv", pictures, options={"crf": "4", "bf": "0", "g": "5"})
         data += later(film, tmp_path / f"{count}.ts", 100).read_bytes()
     (tmp_path / "joined.ts").write_bytes(data)
     seen: list[int] = []
-    read_all(VideoFileSource(tmp_path / "joined.ts", Excerpt(1.2)), seen)
-    assert seen == [index % CLIP_FRAMES for index in range(15, 75)]
+    read_all(VideoFileSource(tmp_path / "joined.ts", Excerpt(start / 25)), seen)
+    assert seen == [index % CLIP_FRAMES for count in counts for index in range(count)][start:]
 
 
 def test_missing_beginning_of_an_avi_moves_no_later_picture(tmp_path: Path) -> None:
