@@ -94,13 +94,13 @@ def _begins_anew(expected_s: float, found_s: float) -> bool:
     return not expected_s - _RESTART_S <= found_s <= expected_s + _OVERFLOW_S
 
 
-def keyframe_before(container: Any, stream: Any, until_s: float) -> int | None:
-    """Where in the file the last keyframe before a time lies, in bytes.
+def keyframe_before(container: Any, stream: Any, until_s: float) -> Any | None:
+    """The packet of the last keyframe that is shown before a time.
 
-    None where the clock begins anew before that time: then only reading up to there tells which place is meant.
+    None where there is none, or the clock begins anew before that time: then only reading up to there tells what is meant.
     """
     last_s: float | None = None
-    place = 0
+    keyframe: Any | None = None
     try:
         for packet in container.demux(stream):
             if packet.dts is None:
@@ -111,8 +111,8 @@ def keyframe_before(container: Any, stream: Any, until_s: float) -> int | None:
             if at_s > until_s:
                 break
             last_s = at_s
-            if packet.is_keyframe and packet.pos is not None:
-                place = packet.pos
+            if packet.is_keyframe and packet.pts is not None and packet.pts * packet.time_base <= until_s:
+                keyframe = packet
     except av.error.FFmpegError:  # damage is told by whoever decodes
         pass
-    return place
+    return keyframe

@@ -217,20 +217,17 @@ class VideoFileSource(Source):
 
     def _seek(self) -> bool:
         """Jumps to the keyframe before the start; whether that is where it has come to."""
-
-        def jump() -> None:
+        if not self._times.is_clocked:
             self._container.seek(int(self._wanted_s[0] / self.time_base), stream=self._stream, backward=True)
-
-        if self._times.is_clocked:  # FFmpeg looks through the whole file, and a recording joined later may have that time too
-            keyframe = keyframe_before(self._container, self._stream, self._wanted_s[0])
-            if keyframe is None:
-                return False
-            jump()
-            packet = next(self._container.demux(self._stream), None)
-            if packet is None or packet.pos is None or packet.pos > keyframe:
-                return False
-        jump()
-        return True
+            return True
+        keyframe = keyframe_before(self._container, self._stream, self._wanted_s[0])
+        if keyframe is None:
+            return False
+        # FFmpeg stops at any packet of that time, and a recording that was joined to this one may have one too.
+        self._container.seek(keyframe.dts, stream=self._stream, backward=True)
+        found = next(self._container.demux(self._stream), None)
+        self._container.seek(keyframe.dts, stream=self._stream, backward=True)
+        return found is not None and (found.pos, found.dts) == (keyframe.pos, keyframe.dts)
 
     def _timed_frames(self, frames: Iterator[Any]) -> Iterator[tuple[Any, float]]:
         for frame in frames:
