@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,7 +82,10 @@ class CameraSource(_Live):
 
     def _hint(self) -> str:
         """What to try; not for a lost camera, which is tried again and again: all others would be opened each time."""
-        return f"; found {describe_cameras()}. Plug one in, close other programs that use it, or try --source demo"
+        allow = "allow the terminal to use it (System Settings, Privacy & Security) and start again, " * (
+            sys.platform == "darwin"
+        )
+        return f"; found {describe_cameras()}. Plug one in, {allow}close other programs that use it, or try --source demo"
 
 
 class StreamSource(_Live):

@@ -13,7 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from realtime.displays import lets_in
+from realtime.displays import lets_in, list_displays
 from realtime.errors import OutputError
 from realtime.frame import Image
 from realtime.pictures.files import write_picture
@@ -23,6 +23,7 @@ from realtime.shifted_keys import ShiftedKeys
 
 WINDOW_NAME = "StyleCam"
 _LARGEST_WINDOW_WH = (1920, 1080)
+_SHARE_OF_SCREEN = 0.9  # the rest is for title and panels
 
 
 class Sink(Protocol):
@@ -76,6 +77,7 @@ class WindowSink:
             ) from None
         self.is_closed = False
         self._keys = ShiftedKeys()
+        self._screen_wh = next(iter(list_displays()), None)
         self._size_wh: tuple[int, int] | None = None  # of the pictures
         self._fitted_wh: tuple[int, int] | None = None  # of the pictures that the window was last made to fit
         self._fullscreen = False
@@ -118,10 +120,15 @@ class WindowSink:
         """Gives the window the size of a picture of another size; on a full screen later, for Qt would leave it."""
         if self._size_wh is not None and self._size_wh != self._fitted_wh and not self._fullscreen:
             self._fitted_wh = self._size_wh
-            cv2.resizeWindow(WINDOW_NAME, *window_size(self._size_wh))
+            cv2.resizeWindow(WINDOW_NAME, *window_size(self._size_wh, self._screen_wh))
 
     def _watch_close_button(self) -> None:
-        """A window that was visible and no longer is was closed; GTK always says -1, which means nothing."""
+        """A window that was visible and no longer is was closed; GTK always says -1, which means nothing.
+
+        Cocoa's are invisible when minimised, and have no button to close them.
+        """
+        if platform.system() == "Darwin":
+            return
         try:
             visible = cv2.getWindowProperty(WINDOW_NAME, cv2.WND_PROP_VISIBLE)
         except cv2.error:
@@ -156,9 +163,11 @@ def letterbox(image_bgr: Image, shape_wh: tuple[int, int]) -> Image:
     return np.asarray(cv2.copyMakeBorder(image_bgr, *bars, cv2.BORDER_CONSTANT), np.uint8)
 
 
-def window_size(picture_wh: tuple[int, int]) -> tuple[int, int]:
-    """Size of the window in which a picture is first shown: its own, or what fits on most screens."""
+def window_size(picture_wh: tuple[int, int], screen_wh: tuple[int, int] | None) -> tuple[int, int]:
+    """Size of the window in which a picture is first shown: its own, or what fits on the screen (on most, if it is unknown)."""
     scale = min(1.0, _LARGEST_WINDOW_WH[0] / picture_wh[0], _LARGEST_WINDOW_WH[1] / picture_wh[1])
+    if screen_wh is not None:
+        scale = min(scale, *(_SHARE_OF_SCREEN * room / side for room, side in zip(screen_wh, picture_wh, strict=True)))
     return max(1, round(picture_wh[0] * scale)), max(1, round(picture_wh[1] * scale))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from pathlib import Path
+from typing import Any
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -37,6 +40,20 @@ def _of_machine() -> int | None:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError, IndexError):
+        return _of_windows() if hasattr(ctypes, "windll") else _half_of_all()
+
+
+def _of_windows() -> int | None:
+    status = (ctypes.c_uint64 * 8)(64)  # MEMORYSTATUSEX: its length in bytes, all memory, what of it is free, ...
+    kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined, unused-ignore]
+    return int(status[2]) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+def _half_of_all() -> int | None:
+    """Of a machine that does not say what is free, as macOS."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (OSError, ValueError):
         return None
 
 

@@ -64,9 +64,10 @@ def _print_versions() -> None:
 
 
 def _print_processor() -> None:
-    features = ", ".join(processor_features()) or "no known instruction sets"
+    features = ", ".join(processor_features())
     note = "fast 8-bit dot products" if has_fast_int8() else "no fast 8-bit dot products"
-    _line("processor", f"{processor_name()}, {core_count()} cores, {platform.machine()}: {features}; {note}")
+    told = f"{features}; {note}" if features else "its instruction sets are not told here"
+    _line("processor", f"{processor_name()}, {core_count()} cores, {platform.machine()}: {told}")
 
 
 def _print_gpus() -> None:

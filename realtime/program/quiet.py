@@ -20,6 +20,8 @@ os.environ.setdefault("QT_LOGGING_RULES", "*=false")
 # X11 is all that the Qt in OpenCV's packages speaks. Asked for another, as some Wayland desktops do of all programs, it would
 # abort the process, saying so in its own words.
 os.environ["QT_QPA_PLATFORM"] = "xcb"
+# Not for silence: with these, Media Foundation takes up to a minute to open some cameras.
+os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
 os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder's: errors alone
 
 _STDERR = 2

@@ -493,8 +493,16 @@ def test_password_of_a_stream_is_never_shown(address: str) -> None:
 
 
 def test_camera_that_does_not_exist_names_those_that_do() -> None:
-    with pytest.raises(SourceError, match=r"camera 97: cannot be opened; found .*--source demo"):
+    with pytest.raises(SourceError, match=r"camera 97: cannot be opened; found .*Plug one in, close .*--source demo"):
         CameraSource(97).open()
+
+
+def test_on_macos_a_camera_has_to_be_allowed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start fails however the user answers, since the question is asked beside it."""
+    monkeypatch.setattr("realtime.cameras._open_camera", lambda *_: None)
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(SourceError, match=r"camera 0: cannot be opened; found no camera.*Privacy & Security\) and start again"):
+        CameraSource(0).open()
 
 
 def test_lost_camera_is_tried_again_without_opening_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +33,42 @@ def test_a_container_limits_the_machine(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "memory.current").write_text("1000000\n", encoding="ascii")
     assert available_bytes() == 2000000
     assert half_of_memory() == 1000000
+
+
+def test_a_machine_that_does_not_say_what_is_free_has_half_of_all_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "none")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    sizes = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr("os.sysconf", sizes.__getitem__)
+    assert available_bytes() == 500 * 4096
+
+
+def test_windows_is_asked_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            *(
+                (name, ctypes.c_uint64)
+                for name in ("all", "free", "page_file", "free_page_file", "virtual", "free_virtual", "more")
+            ),
+        )
+
+    class Kernel:
+        @staticmethod
+        def GlobalMemoryStatusEx(place: Any) -> int:  # noqa: N802  (Windows' own name)
+            status = ctypes.cast(place, ctypes.POINTER(Status)).contents
+            if status.length != ctypes.sizeof(Status):
+                return 0
+            status.free = 5000
+            return 1
+
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "none")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=Kernel), raising=False)
+    assert available_bytes() == 5000
 
 
 @pytest.mark.parametrize(
