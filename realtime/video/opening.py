@@ -16,7 +16,7 @@ from realtime.video.local_files import ffmpeg_name
 
 av.logging.set_level(None)
 
-_LARGEST_SIDE = 16384
+LARGEST_SIDE = 16384
 # PyAV reads tags that are not UTF-8 by itself from version 19 on, which no longer knows the argument.
 LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
@@ -62,6 +62,6 @@ def _problem_of(stream: Any) -> str:
     context = stream.codec_context
     if context is None:
         return "its video is in a format that is not known here"
-    if not 0 < max(context.width, context.height) <= _LARGEST_SIDE:
-        return f"its pictures are {context.width}x{context.height}; expected 1 to {_LARGEST_SIDE} pixels on a side"
+    if not 0 < max(context.width, context.height) <= LARGEST_SIDE:
+        return f"its pictures are {context.width}x{context.height}; expected 1 to {LARGEST_SIDE} pixels on a side"
     return ""

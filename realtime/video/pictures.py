@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from realtime.errors import UserError
 from realtime.frame import Image
 from realtime.program.notes import Note
 from realtime.video.colour import ColourTags, bit_depth, convert, has_alpha, read_tags
 from realtime.video.excerpt import Scale, scaled_size
+from realtime.video.opening import LARGEST_SIDE
 from realtime.video.tone_mapping import DEFAULT_PEAK_NITS, HLG, PQ, ToneMapper
 
+_MOST_PIXELS = 140_000_000  # FFmpeg holds no picture that is much larger
 _HDR_NAMES = {PQ: "PQ", HLG: "HLG"}
 
 
@@ -62,6 +66,12 @@ class PictureMaker:
 
     def _begin(self, upright_wh: tuple[int, int], tags: ColourTags) -> None:
         self.source_wh, self._size_wh = upright_wh, scaled_size(upright_wh, self._scale)
+        is_too_large = max(self._size_wh) > LARGEST_SIDE or math.prod(self._size_wh) > _MOST_PIXELS
+        if is_too_large and self._size_wh != upright_wh:
+            raise UserError(
+                f"{self._description}: --scale: {_by(upright_wh)} enlarged to {_by(self._size_wh)}, expected at most "
+                f"{LARGEST_SIDE} pixels on a side and {_MOST_PIXELS // 1_000_000} megapixels; give a smaller scale"
+            )
         if tags.transfer in _HDR_NAMES:
             self.colours = ColourTags()
         else:

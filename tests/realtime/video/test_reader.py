@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from realtime.errors import SourceError
+from realtime.errors import SourceError, UserError
 from realtime.frame import Image
 from realtime.sources import PacedFile
 from realtime.video.excerpt import Excerpt
@@ -454,3 +454,13 @@ def test_sound_that_goes_on_behind_the_pictures_is_no_damage(tmp_path: Path, nam
     pictures = [coloured_picture((96, 64))] * 25
     film = write_film(tmp_path / name, pictures, codec=codec, matrix=None, sound=sound, sound_s=4.0)
     assert len(read_all(VideoFileSource(film))) == 25
+
+
+@pytest.mark.parametrize("scale", [400.0, (99999, 99999)])
+def test_frames_are_not_enlarged_beyond_what_can_be_held(clip: Path, scale: float | tuple[int, int]) -> None:
+    source = VideoFileSource(clip, Excerpt(scale=scale))
+    with pytest.raises(
+        UserError, match=r"clip.*: --scale: .* enlarged to .*, expected at most 16384 pixels .*give a smaller scale"
+    ):
+        source.open()
+    source.close()
