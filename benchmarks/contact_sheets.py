@@ -34,6 +34,7 @@ from realtime.pictures.files import PICTURE_SUFFIXES, read_picture, write_pictur
 from realtime.program import argument_types
 from realtime.program.inputs import expand, make_folder
 from realtime.program.interruption import entry_point
+from realtime.program.standard_streams import lose_unread
 from realtime.sources import choose_source
 from realtime.stylizer import Stylizer
 
@@ -226,6 +227,7 @@ def build_parser() -> argparse.ArgumentParser:
 @entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout", "stderr")
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.photos is None and not args.clip:

@@ -22,7 +22,7 @@ from realtime.errors import EXIT_DONE, OutputError
 from realtime.frame import Image
 from realtime.gallery import TIERS, Style
 from realtime.networks.model_choice import ModelChoice
-from realtime.pictures.files import best_that_fits, read_on_white
+from realtime.pictures.files import read_picture
 from realtime.program import argument_types
 from realtime.program.interruption import entry_point
 from realtime.program.same_files import check_not_source, identities
@@ -33,7 +33,7 @@ from realtime.stylizer import Stylizer
 
 _MOST_BYTES = 250_000  # of a picture that a page loads
 _QUALITIES = range(95, 30, -2)
-_HEADING_HEIGHT = 24
+_HEADING_HEIGHT, _TIER_WIDTH = 24, 44
 _LONGEST_SIDE = 65_500  # of a JPEG
 
 
@@ -61,6 +61,12 @@ def headed(rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> list[Image
     return [cell for row in (headings, *rows) for cell in row]
 
 
+def named_beside(picture: Image, tier: str) -> Image:
+    """A row's first picture with the name of its paintings' tier to the left: on the photograph it would seem to be meant."""
+    margin = np.full((picture.shape[0], _TIER_WIDTH, 3), GREY, np.uint8)
+    return np.hstack([labelled(margin, tier), picture])
+
+
 def encode_small(picture: Image) -> bytes:
     """The best JPEG below 250 kB.
 
@@ -69,15 +75,12 @@ def encode_small(picture: Image) -> bytes:
     """
     size = f"{picture.shape[1]}x{picture.shape[0]}"
 
-    def encode(quality: int) -> bytes:
+    for quality in _QUALITIES:
         is_encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if not is_encoded:
             raise OutputError(f"--out: no JPEG holds {size} pixels; try a smaller --shown, or fewer pictures")
-        return data.tobytes()
-
-    data = best_that_fits(encode, _QUALITIES, _MOST_BYTES)
-    if data is not None:
-        return data
+        if len(data) < _MOST_BYTES:
+            return data.tobytes()
     raise OutputError(f"--out: {size} pixels do not fit into {_MOST_BYTES} bytes; try a smaller --shown, or fewer pictures")
 
 
@@ -94,7 +97,7 @@ def draw(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str
         return lay_out([fit_height(picture, shown) for picture in pictures], len(pictures))
     rows = [[fit_height(cell, shown) for cell in row] for row in paint_rows(pictures, styles, tiers)]
     if len(tiers) > 1:
-        rows = [[labelled(row[0], tiers[number % len(tiers)]), *row[1:]] for number, row in enumerate(rows)]
+        rows = [[named_beside(row[0], tiers[number % len(tiers)]), *row[1:]] for number, row in enumerate(rows)]
     return lay_out(headed(rows, [style.title for style in styles]), 1 + len(styles))
 
 
@@ -123,7 +126,7 @@ def run(args: argparse.Namespace) -> None:
     check_not_source(args.out, identities(args.pictures), "--out")
     check_output(args.out, overwrite=True, option="--out")
     styles = chosen_styles(args.style, args.styles) if args.style else []
-    read = [read_on_white(path) for path in args.pictures]
+    read = [read_picture(path).opaque_bgr for path in args.pictures]
     for path, picture in zip(args.pictures, read, strict=True):
         _check_width(path, picture, max(args.height or 1, args.shown))
     tiers = list(dict.fromkeys(args.tier or ["fast"]))

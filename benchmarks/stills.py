@@ -64,6 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
     check_json(args.json)
+    if not hasattr(os, "wait4"):  # Windows has none
+        raise UserError("stills: this system does not tell the memory of a program that has ended; measure on Linux or macOS")
     with tempfile.TemporaryDirectory() as folder:
         results = [
             measure(size_wh, args.style, precision, Path(folder)) for size_wh in _SIZES_WH for precision in ("fp32", "int8")

@@ -46,7 +46,7 @@ from realtime.errors import EXIT_DONE, OutputError, UserError
 from realtime.gallery import style_from_file
 from realtime.networks.model_choice import ModelChoice
 from realtime.networks.providers import SessionSettings, create_session
-from realtime.pictures.files import read_on_white
+from realtime.pictures.files import read_picture
 from realtime.program import argument_types
 from realtime.program.inputs import make_folder
 from realtime.program.interruption import entry_point
@@ -118,7 +118,7 @@ def check(args: argparse.Namespace) -> None:
         raise UserError("--painting: two of one name; give one of them another")
     if len(args.painting) > MOST_GROUPS:
         raise UserError(f"--painting: {len(args.painting)} of them, and the plot has colours for {MOST_GROUPS}")
-    read_on_white(args.photo)
+    read_picture(args.photo)
     for painting in args.painting:
         load_painting(painting, _STYLE_SIZE)
     make_folder(args.out, "--out")
@@ -216,7 +216,7 @@ def draw_plot(rows: Sequence[dict[str, Any]], size_wh: tuple[int, int]) -> np.nd
 
 def draw_paintings(rows: Sequence[dict[str, Any]], photo: Path) -> np.ndarray:
     """A photograph painted by each network, a row for each painting and a column for each shape."""
-    picture = fit_height(read_on_white(photo), _PHOTO_HEIGHT)
+    picture = fit_height(read_picture(photo).opaque_bgr, _PHOTO_HEIGHT)
     names = list(dict.fromkeys(row["painting"] for row in rows))
     cells = [[stylizer_of(row["path"]).style(picture) for row in rows if row["painting"] == name] for name in names]
     shown = [[fit_height(cell, _SHOWN_HEIGHT) for cell in (picture, *line)] for line in cells]

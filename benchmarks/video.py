@@ -27,7 +27,7 @@ from benchmarks.processes import check_ended, memory_of, own_memory, running
 from benchmarks.report import DATA_VARIABLE, check_json, data_folder, print_table, write_json
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
-from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError
+from realtime.errors import EXIT_DONE, SourceError, UserError
 from realtime.frame import Image
 from realtime.gallery import find_style, load_gallery
 from realtime.networks.model_choice import ModelChoice
@@ -35,7 +35,9 @@ from realtime.paint_ahead import share_cores
 from realtime.painter import Painter
 from realtime.pipeline import Pipeline, RunOptions
 from realtime.program import argument_types
+from realtime.program.inputs import make_folder
 from realtime.program.interruption import entry_point
+from realtime.program.standard_streams import lose_unread
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 from realtime.video.encoder import VideoForm
@@ -277,16 +279,10 @@ _HEADER = (
 )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"--keep {folder}: cannot be made ({error.strerror})") from None
-
-
 @entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
+    lose_unread("stdout")
     parser = argument_types.Parser(prog="python -m benchmarks.video", description=__doc__)
     parser.add_argument("--suffix", default=".mp4", help="kind of file to write (default %(default)s)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files there")
@@ -297,7 +293,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or Path(temporary)
         check_json(args.json)
-        _make_folder(folder)
+        make_folder(folder, "--keep")
         if args.frames is not None:
             found: Any = {"memory": watch_memory(args.frames, folder)}
             print(json.dumps(found, indent=2))

@@ -98,16 +98,6 @@ def _check_graph(entry: Measured, path: Path) -> None:
         raise ModelError(f"figures of {entry}: measured of another network than {path} is now; {again}")
 
 
-def record(folder: Path, tier: str, precision: str, figures: dict[str, Any]) -> None:
-    """Adds figures to a network's metadata and to its entry in style.json.
-
-    Raises:
-        ModelError: the style's description cannot be used.
-        OutputError: the style cannot be written.
-    """
-    tell(folder, tier, precision, {key: str(value) for key, value in figures.items() if isinstance(value, float)}, figures)
-
-
 @entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
@@ -120,7 +110,8 @@ def main(argv: list[str] | None = None) -> int:
     measured = read_measured(args.quality, args.stability)
     folders = folders_of(measured, args.styles)
     for entry in measured:
-        record(folders[entry.style], entry.tier, entry.precision, entry.figures)
+        words = {key: str(value) for key, value in entry.figures.items() if isinstance(value, float)}
+        tell(folders[entry.style], entry.tier, entry.precision, words, entry.figures)
         print(f"{entry}: {entry.figures}")
     return EXIT_DONE
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,7 +24,9 @@ class FrameContract(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.cell = generator.settings.cell
-        self.generator = _in_whole_vectors(_for_bgr_bytes(fold(generator)))
+        self.generator = fold(generator)
+        _take_bgr_bytes(self.generator)
+        _fill_vectors(self.generator)
 
     def forward(self, frame: Tensor) -> Tensor:
         """Stylised frames.
@@ -75,9 +75,8 @@ def _to_bytes(painted: Tensor) -> Tensor:
     return torch.onnx.ops.symbolic("QuantizeLinear", (painted, scale, zero), dtype=torch.uint8, shape=painted.shape)
 
 
-def _for_bgr_bytes(folded: Generator) -> Generator:
-    """Weights rearranged so that the cells may hold BGR in 0..255 on both ends."""
-    generator = copy.deepcopy(folded)
+def _take_bgr_bytes(generator: Generator) -> None:
+    """Rearranges the weights so that the cells may hold BGR in 0..255 on both ends."""
     first, last, keep = generator.stem, generator.paint, generator.keep
     assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d) and isinstance(keep, nn.Conv2d)
     assert last.bias is not None
@@ -87,20 +86,17 @@ def _for_bgr_bytes(folded: Generator) -> Generator:
         last.weight.copy_(last.weight[order] * 255)
         last.bias.copy_(last.bias[order] * 255)
         keep.weight.copy_(keep.weight[order][:, order])
-    return generator
 
 
-def _in_whole_vectors(folded: Generator) -> Generator:
-    """Channels that nothing reads appended to what the last two layers paint, so that they fill whole vectors.
+def _fill_vectors(generator: Generator) -> None:
+    """Appends channels that nothing reads to what the last two layers paint, so that they fill whole vectors.
 
     onnxruntime's fast 8-bit convolution wants 16 channels or more; with the 12 of a cell of 2x2 pixels it falls back
     on one that takes three times as long.
     """
-    generator = copy.deepcopy(folded)
     last, keep = generator.paint, generator.keep
     assert isinstance(last, nn.Conv2d) and isinstance(keep, nn.Conv2d)
     generator.paint, generator.keep = _widen(last), _widen(keep)
-    return generator
 
 
 def _widen(layer: nn.Conv2d) -> nn.Conv2d:

@@ -29,7 +29,6 @@ LARGEST_DIFFERENCE = 12  # grey levels, of single pixels
 MEAN_DIFFERENCE = 0.5
 _PARITY_SIZES_HW = ((256, 320), (96, 64))
 _BYTES_TO_FLOATS, _FLOATS_TO_BYTES = "DequantizeLinear", "QuantizeLinear"
-_TAKES_FLOAT32 = {"Resize": (1, 2)}  # inputs that stay float32 whatever the picture is
 
 
 def halve(source: Path, target: Path) -> None:
@@ -99,19 +98,16 @@ def _check_is_plain(node: onnx.NodeProto, graph: onnx.GraphProto) -> None:
 
 def _halve_constants(graph: onnx.GraphProto) -> None:
     """Weights, biases and other constants; those that nothing reads any more are taken out."""
-    kept = {node.input[at] for node in graph.node for at in _TAKES_FLOAT32.get(node.op_type, ()) if at < len(node.input)}
     used = {name for node in graph.node for name in node.input}
     for constant in list(graph.initializer):
         if constant.name not in used:
             graph.initializer.remove(constant)
-        elif constant.data_type == TensorProto.FLOAT and constant.name not in kept:
+        elif constant.data_type == TensorProto.FLOAT:
             constant.CopyFrom(_half(constant))
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR and attribute.t.data_type == TensorProto.FLOAT:
                 attribute.t.CopyFrom(_half(attribute.t))
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
-                attribute.i = TensorProto.FLOAT16
 
 
 def _half(tensor: onnx.TensorProto) -> onnx.TensorProto:

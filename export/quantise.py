@@ -109,6 +109,7 @@ def quantise(source: Path, target: Path, photos: list[Path], percentile: float =
         model = onnx.load(raw)
         _end_in_bytes(model)
         _ask_bytes_for_shapes(model)
+        _remove_unused(model)
         _forget_unused_domains(model)
         onnx.checker.check_model(model)
         onnx.save(model, target)
@@ -136,7 +137,6 @@ def _end_in_bytes(model: onnx.ModelProto) -> None:
         if quantiser is None or quantiser.op_type != "QuantizeLinear":
             break
         last.input[0] = quantiser.input[0]
-    _remove_unused(model)
 
 
 def _ask_bytes_for_shapes(model: onnx.ModelProto) -> None:
@@ -146,7 +146,6 @@ def _ask_bytes_for_shapes(model: onnx.ModelProto) -> None:
         asked = producers.get(node.input[0]) if node.op_type == "Shape" else None
         if asked is not None and asked.op_type == "DequantizeLinear":
             node.input[0] = asked.input[0]
-    _remove_unused(model)
 
 
 def _forget_unused_domains(model: onnx.ModelProto) -> None:

@@ -116,8 +116,7 @@ class ContentPhotos:
         scale = max(1.0, float(torch.empty(()).uniform_(_SMALLEST_SCALE, _LARGEST_SCALE, generator=self._random)))
         short = min(picture.shape[1:])
         needed = round(max(short, self._size) * scale)
-        if needed != short:
-            picture = resize_short_side(picture, needed)
+        picture = resize_short_side(picture, needed)
         missing = (side - self._size) // 2  # surroundings of a photo hardly larger than a crop: its reflection
         picture = F.pad(picture[None].float(), (missing,) * 4, mode="reflect")[0].to(picture.dtype)
         top = self._integer(0, picture.shape[1] - side)

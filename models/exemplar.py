@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from realtime.errors import EXIT_DONE, OutputError, SourceError, UserError
-from realtime.pictures.files import best_that_fits
 from realtime.program import argument_types
 from realtime.program.interruption import entry_point
 from realtime.program.same_files import check_not_source, identities
@@ -116,9 +115,9 @@ def fitting_jpeg(encode: Callable[[int], bytes]) -> bytes:
     Raises:
         OutputError: even the worst is larger.
     """
-    data = best_that_fits(encode, _QUALITIES, MOST_BYTES)
-    if data is not None:
-        return data
+    for data in map(encode, _QUALITIES):
+        if len(data) < MOST_BYTES:
+            return data
     raise OutputError(f"an exemplar of less than {MOST_BYTES} bytes cannot be made; try a smaller --short-side")
 
 

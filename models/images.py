@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,11 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from realtime.errors import OutputError, SourceError
-from realtime.pictures.files import read_on_white
+from realtime.errors import OutputError
+from realtime.pictures.files import read_picture
 from realtime.program.quiet import silent_libraries
 from realtime.program.written_paths import whole_file
-from realtime.video.local_files import ffmpeg_name
 
 _LARGEST_ASPECT = 4  # of a picture that is enlarged: its long side by its short one
 
@@ -28,7 +27,7 @@ def load_image(path: Path) -> Tensor:
     Raises:
         SourceError: not there, not a picture, cut short, or too large.
     """
-    return picture_of(read_on_white(path))
+    return picture_of(read_picture(path).opaque_bgr)
 
 
 def save_image(path: Path, picture_rgb: Tensor) -> None:
@@ -138,47 +137,6 @@ def crop_to_multiple(picture_rgb: Tensor, stride: int) -> Tensor:
     """Cuts the bottom and right so that (..., H, W) are multiples of stride."""
     height, width = picture_rgb.shape[-2:]
     return picture_rgb[..., : height // stride * stride, : width // stride * stride]
-
-
-def read_video(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
-    """The frames of a video: (H, W, 3) uint8 BGR, upright, each with its seconds from the start.
-
-    Raises:
-        SourceError: not there, or not a video.
-    """
-    capture = _open_video(path)
-    try:
-        if not capture.isOpened():
-            raise SourceError(f"content {path}: neither a folder nor a video that OpenCV can read")
-        fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
-        number = 0
-        while (found := capture.read())[0]:
-            yield np.asarray(found[1], np.uint8), number / fps
-            number += 1
-    finally:
-        capture.release()
-
-
-def video_seconds(path: Path) -> float | None:
-    """Length of a video as its header states it; None where it does not.
-
-    Raises:
-        SourceError: as for its frames.
-    """
-    capture = _open_video(path)
-    frames, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    return frames / fps if frames > 0 and fps > 0 else None
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    name = ffmpeg_name(path)
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # OpenCV crashes at such a name
-        raise SourceError(f"content {path}: its name is not UTF-8, which OpenCV cannot open; rename it") from None
-    with silent_libraries():
-        return cv2.VideoCapture(name, cv2.CAP_FFMPEG)
 
 
 def picture_of(image_bgr: npt.NDArray[np.uint8]) -> Tensor:

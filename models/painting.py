@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from realtime.gallery import EXEMPLAR, load_gallery, suggestion
 from realtime.program import argument_types
 
 _SMALLEST, _LARGEST = 64, 4096  # pixels of its short side
+
+style_size = argument_types.within(argument_types.count, _SMALLEST, _LARGEST, f"{_SMALLEST} to {_LARGEST}")
 
 
 def style_picture(wanted: str, extra: Path | None = None) -> Path:
@@ -39,14 +40,6 @@ def style_picture(wanted: str, extra: Path | None = None) -> Path:
             f"{style.folder / EXEMPLAR}, or give the painting's picture"
         )
     return style.exemplar
-
-
-def style_size(text: str) -> int:
-    """Short side of a painting in pixels, on a command line."""
-    value = argument_types.count(text)
-    if not _SMALLEST <= value <= _LARGEST:
-        raise argparse.ArgumentTypeError(f"expected {_SMALLEST} to {_LARGEST}, found {text}")
-    return value
 
 
 def load_painting(path: Path, short_side: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -9,13 +10,16 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from models.images import picture_of, read_video, save_image, video_seconds
+from models.images import picture_of, save_image
 from realtime.errors import OutputError, SourceError, UserError, first_line
+from realtime.frame import Image
 from realtime.pictures.files import PICTURE_SUFFIXES
 from realtime.pictures.photo_choice import PhotoChooser, fit_for_training
 from realtime.program.folders import user_cache_folder
+from realtime.source import Source
 
 EVALUATION_EVERY = 50  # every 50th photo of a folder is kept for measuring and never trained on
 IMAGENETTE = "imagenette"
@@ -130,18 +134,32 @@ def _download_imagenette(root: Path) -> None:
 
 
 def _take_out(video: Path, folder: Path) -> None:
-    length_s = video_seconds(video)
-    chooser = PhotoChooser(length_s / _VIDEO_PHOTOS if length_s else _INTERVAL_S)
-    chosen = (chooser.offer(image_bgr, at_s) for image_bgr, at_s in read_video(video))
-    kept = 0
-    for photo in itertools.chain(chosen, iter(chooser.finish, None)):
-        if photo is not None:
-            save_image(folder / f"{photo.at_s:09.3f}.jpg", picture_of(fit_for_training(photo.image_bgr)))
-            kept += 1
-        if kept == _VIDEO_PHOTOS:
-            break
+    from realtime.video.reader import VideoFileSource  # PyAV loads slowly, and is wanted here alone
+
+    source = VideoFileSource(video)
+    try:
+        source.open()
+        length_s = source.frame_count / source.fps if source.frame_count and source.fps else None
+        chooser = PhotoChooser(length_s / _VIDEO_PHOTOS if length_s else _INTERVAL_S)
+        chosen = (chooser.offer(image_bgr, at_s) for image_bgr, at_s in _frames_of(source))
+        kept = 0
+        for photo in itertools.chain(chosen, iter(chooser.finish, None)):
+            if photo is not None:
+                save_image(folder / f"{photo.at_s:09.3f}.jpg", picture_of(fit_for_training(photo.image_bgr)))
+                kept += 1
+            if kept == _VIDEO_PHOTOS:
+                break
+    finally:
+        source.close()
     if not kept:
         raise SourceError(f"content {video}: no usable photograph in {chooser.seen} frames; give another video or a folder")
+
+
+def _frames_of(video: Source) -> Iterator[tuple[Image, float]]:
+    """Every frame with its seconds from the start; of a video that ends damaged those before."""
+    with contextlib.suppress(SourceError):
+        for image_bgr, at_s in iter(video.read, None):
+            yield image_bgr, at_s or 0.0
 
 
 def _temporary_folder(beside: Path) -> Path:

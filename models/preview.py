@@ -38,12 +38,8 @@ def preview_photos(photos: list[Path]) -> list[Tensor]:
 
 def paint_preview(generator: Generator, photos: list[Tensor], device: torch.device) -> Tensor:
     """The photographs as the generator paints them now, in rows of four, cut to the smallest: (3, H, W) float, 0..1."""
-    training_modes = {module: module.training for module in generator.modules()}
-    generator.eval()
     with torch.no_grad():
         painted = [generator(as_batch(photo).to(device))[0].cpu().clamp(0, 1) for photo in photos]
-    for module, mode in training_modes.items():
-        module.training = mode
     height = min(picture.shape[1] for picture in painted)
     width = min(picture.shape[2] for picture in painted)
     cut = [picture[:, :height, :width] for picture in painted]

@@ -149,7 +149,6 @@ class Capture:
         self._stop.set()
         self.source.cancel()
         with self._changed:
-            self._generation += 1
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(_JOIN_S)

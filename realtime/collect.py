@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from tqdm import tqdm
 
 import realtime.program.quiet  # noqa: F401  (before cv2 is loaded)
 from realtime.capture import Capture, Policy
-from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, OutputError, SourceError, UserError
+from realtime.errors import EXIT_DONE, EXIT_INTERRUPTED, SourceError, UserError
 from realtime.frame import Frame
 from realtime.pictures.files import encode_picture, write_picture
 from realtime.pictures.photo_choice import Candidate, PhotoChooser, fit_for_training
 from realtime.program import argument_types
+from realtime.program.inputs import make_folder
 from realtime.program.interruption import entry_point, stop_on_signals
 from realtime.program.standard_streams import lose_unread
 from realtime.source import Source
@@ -69,10 +71,7 @@ class PhotoFolder:
     def __init__(self, folder: Path, suffix: str, name_of: Callable[[float], str]) -> None:
         self.written = self.there_already = 0
         self._folder, self._suffix, self._name_of = folder, suffix, name_of
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"--out {folder}: the folder cannot be made ({error.strerror})") from None
+        make_folder(folder, "--out")
 
     @property
     def chosen(self) -> int:
@@ -103,14 +102,11 @@ class PhotoFolder:
 
 def _is_among(files: list[Path], data: bytes) -> bool:
     """Whether one of the files holds exactly this; one that cannot be read holds something else."""
-    return any(_holds(path, data) for path in files)
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return path.stat().st_size == len(data) and path.read_bytes() == data  # a pipe, never read, has no size
-    except OSError:
-        return False
+    for path in files:
+        with suppress(OSError):
+            if path.stat().st_size == len(data) and path.read_bytes() == data:  # a pipe, never read, has no size
+                return True
+    return False
 
 
 def frames_of(capture: Capture, is_live: bool, stop: threading.Event) -> Iterator[tuple[Frame, float]]:

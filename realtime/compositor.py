@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from realtime.controls import ControlState
 from realtime.frame import Image
 
 
@@ -45,20 +46,18 @@ def cross_fade(before: Image, after: Image, share: float) -> Image:
         before: of any size; it is brought to the size of after.
         share: 0 gives before, 1 gives after.
     """
-    if share >= 1:
-        return after
     if before.shape != after.shape:
         before = np.asarray(cv2.resize(before, after.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
     return blend(before, after, share)
 
 
-def compose(photo: Image, painted: Image, *, strength: float, colours_of_photo: bool) -> Image:
-    """Colours and strength, in this order.
+def compose(photo: Image, painted: Image, state: ControlState) -> Image:
+    """Colours and strength as the controls ask for them, in this order.
 
     Args:
         photo: the frame.
         painted: the same frame painted, of the same size.
     """
-    if colours_of_photo and strength > 0:
+    if state.colours_of_photo and state.effective_strength > 0:
         painted = keep_colours(photo, painted)
-    return blend(photo, painted, strength)
+    return blend(photo, painted, state.effective_strength)

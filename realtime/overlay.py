@@ -172,10 +172,9 @@ class Panel:
     @property
     def _column_widths(self) -> list[int]:
         gap = round(24 * self.scale)
-        columns = max((len(row) for row in self.rows), default=0)
         return [
-            max(cv2.getTextSize(row[k], _FONT, self.scale, self._thickness)[0][0] for row in self.rows if len(row) > k) + gap
-            for k in range(columns)
+            max(cv2.getTextSize(text, _FONT, self.scale, self._thickness)[0][0] for text in column) + gap
+            for column in zip(*self.rows, strict=True)
         ]
 
     @property
@@ -198,7 +197,7 @@ class Panel:
         for number, row in enumerate(self.rows):
             left = first_column + round(12 * self.scale)
             base = top + self._line_height * (number + 1) - round(10 * self.scale)
-            for text, width in zip(row, widths, strict=False):
+            for text, width in zip(row, widths, strict=True):
                 cv2.putText(picture, text, (left, base), _FONT, self.scale, colour, self._thickness, cv2.LINE_AA)
                 left += width
         return top + self.height

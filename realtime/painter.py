@@ -101,7 +101,7 @@ class Painter:
         size_wh = self._ready_size(frame.size_wh, size_wh)
         painted = self._style_frame(frame, state, size_wh)
         with self._times.stage("composite"):
-            picture, is_fading = self._fade(self._steady(frame, mix(frame.image_bgr, painted, state), state, size_wh))
+            picture, is_fading = self._fade(self._steady(frame, compose(frame.image_bgr, painted, state), state, size_wh))
         self._last = picture
         self._note_size(size_wh)
         is_full = size_wh == frame.size_wh and not is_fading
@@ -118,7 +118,7 @@ class Painter:
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         painted = self._style_frame(frame, state, size_wh)
         with self._times.stage("composite"):
-            picture = mix(frame.image_bgr, painted, state)
+            picture = compose(frame.image_bgr, painted, state)
         self._note_size(size_wh)
         return PaintedFrame(frame, picture, self.style, size_wh, size_wh == frame.size_wh, state)
 
@@ -190,11 +190,6 @@ class Painter:
             smallest = self.smallest_processed_wh
             if smallest is None or size_wh[0] * size_wh[1] < smallest[0] * smallest[1]:
                 self.smallest_processed_wh = size_wh
-
-
-def mix(photo: Image, painted: Image, state: ControlState) -> Image:
-    """Photo and painting, both (H, W, 3) uint8, as the controls ask for them."""
-    return compose(photo, painted, strength=state.effective_strength, colours_of_photo=state.colours_of_photo)
 
 
 def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int]) -> Image:

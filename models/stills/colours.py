@@ -9,9 +9,7 @@ _LUMA = (0.299, 0.587, 0.114)  # BT.601, as in the paper's YIQ
 
 
 def luminance(batch: Tensor) -> Tensor:
-    """(B, 3 or 1, H, W) -> (B, 1, H, W): lightness; grey stays as it is."""
-    if batch.shape[1] == 1:
-        return batch
+    """(B, 3, H, W) -> (B, 1, H, W): lightness."""
     return (batch * batch.new_tensor(_LUMA).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
 
 

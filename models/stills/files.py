@@ -15,7 +15,7 @@ from torch import Tensor
 from models.images import decode_deep_image, encode_image
 from realtime.errors import OutputError, SourceError
 from realtime.pictures.colour_profiles import has_other_colours
-from realtime.pictures.files import open_picture, read_on_white, read_picture
+from realtime.pictures.files import open_picture, read_picture
 from realtime.program.folders import user_home
 from realtime.program.written_paths import check_writable, whole_file
 
@@ -43,7 +43,7 @@ def read_still(path: Path) -> Tensor:
     deep = _read_deep(path)
     if deep is not None:
         return deep
-    image_bgr = read_on_white(path)
+    image_bgr = read_picture(path).opaque_bgr
     return torch.from_numpy(image_bgr[:, :, ::-1].copy()).permute(2, 0, 1).float() / 255
 
 

@@ -148,7 +148,7 @@ class Adam:
             ratio = self._mean[0, 0].numel() / (shape_hw[0] * shape_hw[1])
             other._steps = self._steps
             other._mean = _enlarged(self._mean, shape_hw) * ratio
-            other._square = (_enlarged(self._square, shape_hw) * ratio**2).clamp_min(0)
+            other._square = _enlarged(self._square, shape_hw) * ratio**2
         return other
 
 
@@ -179,7 +179,7 @@ class Search:
     @property
     def is_stuck(self) -> bool:
         """Whether even tiny steps go wrong: the search is over."""
-        return self._scale < _SMALLEST_SCALE or not self.best.is_finite()
+        return self._scale < _SMALLEST_SCALE
 
     def step(self) -> None:
         """One evaluation: the picture moves on, or the step is taken back."""

@@ -238,7 +238,8 @@ class Objective:
 
 
 def _slope(leaf: Tensor) -> Tensor:
-    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+    assert leaf.grad is not None
+    return leaf.grad
 
 
 def _shares(layers: Mapping[str, float]) -> dict[str, float]:

@@ -23,20 +23,12 @@ class Tile:
 
     def inner(self, whole: Tensor, layer: str) -> Tensor:
         """The inner part of a feature map (..., H', W') of the whole picture."""
-        stride = layer_stride(layer)
-        return whole[..., _features(self.rows, stride, whole.shape[-2]), _features(self.columns, stride, whole.shape[-1])]
+        return whole[..., _places(self.rows, 0, layer), _places(self.columns, 0, layer)]
 
     def inner_of_outer(self, features: Tensor, layer: str) -> Tensor:
         """The inner part of a feature map (..., h, w) of the outer part."""
-        stride = layer_stride(layer)
-        rows = slice((self.rows.start - self.rows_outer.start) // stride, None)
-        columns = slice((self.columns.start - self.columns_outer.start) // stride, None)
-        inner = features[..., rows, columns]
-        height = inner.shape[-2] if self.rows.stop == self.rows_outer.stop else (self.rows.stop - self.rows.start) // stride
-        width = inner.shape[-1]
-        if self.columns.stop != self.columns_outer.stop:
-            width = (self.columns.stop - self.columns.start) // stride
-        return inner[..., :height, :width]
+        rows = _places(self.rows, self.rows_outer.start, layer)
+        return features[..., rows, _places(self.columns, self.columns_outer.start, layer)]
 
 
 def layer_stride(layer: str) -> int:
@@ -79,7 +71,7 @@ def _widened(part: slice, halo: int, length: int) -> slice:
     return slice(max(0, part.start - halo), min(length, part.stop + halo))
 
 
-def _features(part: slice, stride: int, length: int) -> slice:
-    """The positions of a part; the last part ends where the features end."""
-    stop = part.stop // stride
-    return slice(part.start // stride, min(stop, length))
+def _places(part: slice, origin: int, layer: str) -> slice:
+    """A part's rows or columns in a layer's features, which begin at the pixel `origin`."""
+    stride = layer_stride(layer)
+    return slice((part.start - origin) // stride, (part.stop - origin) // stride)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from realtime.compositor import compose
 from realtime.controls import ControlState
 from realtime.errors import UserError
 from realtime.frame import Image
@@ -17,7 +18,7 @@ from realtime.live.messages import Messages
 from realtime.live.repaint import Repainter, RepaintStatus
 from realtime.live.snapshots import OnSaved, Snapshot, SnapshotFolder
 from realtime.outlets.recorder import Recorder
-from realtime.painter import PaintedFrame, Painter, mix
+from realtime.painter import PaintedFrame, Painter
 from realtime.studio import Studio
 
 
@@ -123,7 +124,7 @@ class Errands:
         if painted.is_full:
             return lambda: painted.picture_bgr
         stylizer, photo = self._painter.stylizer, painted.frame.image_bgr
-        return lambda: mix(photo, stylizer.style(photo), painted.state)
+        return lambda: compose(photo, stylizer.style(photo), painted.state)
 
     def _take_up_styles(self, state: ControlState) -> ControlState:
         while self._watch is not None and not self._watch.arrived.empty():

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from realtime.errors import ModelError
+from realtime.errors import ModelError, SourceError
 from realtime.frame import Image
 from realtime.gallery import Style
-from realtime.live.repaint_worker import Outcome, Progress, RepaintWorker, read_small_picture
+from realtime.live.repaint_worker import Outcome, Progress, RepaintWorker
 from realtime.live.scratch import remove_abandoned, scratch_folder
+from realtime.pictures.files import read_picture
 
 PROGRAM = ("-m", "models.gatys")
 _MOST_WAITING = 8
@@ -143,12 +144,6 @@ class Repainter:
             return status
         return RepaintStatus(f"{status.line}, {waiting} waiting", status.picture)
 
-    @property
-    def worker_pid(self) -> int | None:
-        """The process that runs, if one does."""
-        worker = self._worker
-        return worker.pid if worker is not None else None
-
     def close(self) -> None:
         """Ends the worker and forgets those that wait."""
         with self._lock:
@@ -196,7 +191,10 @@ class Repainter:
 
     def _note(self, progress: Progress, picture: Path) -> None:
         line = f"re-painting {progress.share:.0%}, {_duration(progress.remaining_s)} left"
-        newer = read_small_picture(picture)
+        try:
+            newer = read_picture(picture).opaque_bgr
+        except SourceError:  # a disk that was full when the worker wrote it may have room the next time
+            newer = None
         with self._lock:
             if not self._is_cancelled:
                 self._status = RepaintStatus(line, self._status.picture if newer is None else newer)

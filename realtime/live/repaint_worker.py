@@ -17,20 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import cv2
-import numpy as np
-
-from realtime.frame import Image
-
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _NICENESS = 15  # more than the live picture's own
 _LOWEST_PRIORITY = 19
 _OUT_OF_MEMORY_SCORE = "800"  # of -1000..1000: where memory runs out the system ends the worker, not the live picture
 _LONGEST_LINE = 8192
-_MOST_PICTURE_BYTES = 8 * 2**20
-_MOST_PICTURE_SIDE = 2048
 _PATIENCE_S = 3.0  # between asking a worker to end and ending it
-_PNG_BEGINS, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
@@ -85,11 +77,6 @@ class RepaintWorker:
         self._stderr = threading.Thread(target=self._drain_stderr, name="repaint stderr", daemon=True)
         self._stderr.start()
 
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
     def follow(self, on_progress: Callable[[Progress], None]) -> Outcome:
         """Reads what it prints until it ends."""
         assert self._process.stdout is not None
@@ -125,29 +112,6 @@ class RepaintWorker:
                 text = line.decode("utf-8", "replace").strip()
                 if text:
                     self._last_words.append(text.removeprefix("error: "))
-
-
-def read_small_picture(path: Path) -> Image | None:
-    """The picture that a worker rewrites again and again, or None where it is not whole or not small.
-
-    Returns:
-        (H, W, 3) uint8 BGR.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_PICTURE_BYTES + 1)
-    except OSError:
-        return None
-    if len(data) > _MOST_PICTURE_BYTES or not (data.startswith(_PNG_BEGINS) and data.endswith(_PNG_ENDS)):
-        return None
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if not (0 < width <= _MOST_PICTURE_SIDE and 0 < height <= _MOST_PICTURE_SIDE):
-        return None
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    return np.asarray(picture, np.uint8) if picture is not None else None
 
 
 def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:

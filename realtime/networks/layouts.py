@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime.errors import ModelError, UserError
+from realtime.errors import ModelError
 from realtime.frame import Image
 
 CONTRACT_VERSION = "1"  # of our own files, in their metadata
@@ -100,19 +100,3 @@ def to_picture(batch: Any, layout: Layout, value_range: tuple[float, float]) -> 
     low, high = value_range
     levels = np.clip(np.rint((picture - low) * (255 / (high - low))), 0, 255)
     return np.ascontiguousarray(np.nan_to_num(levels, copy=False).astype(np.uint8)[:, :, ::-1])
-
-
-def parse_range(text: str) -> tuple[float, float]:
-    """ "0..1" as two numbers.
-
-    Raises:
-        UserError: not of that form, or empty.
-    """
-    low, separator, high = text.partition("..")
-    try:
-        values = (float(low), float(high))
-    except ValueError:
-        separator, values = "", (0.0, 0.0)
-    if not separator or not values[0] < values[1] or not np.isfinite(values).all():
-        raise UserError(f"expected LOW..HIGH, as in 0..255, 0..1 or -1..1, found {text!r}")
-    return values

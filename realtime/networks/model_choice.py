@@ -36,10 +36,7 @@ def choose_file(style: Style, choice: ModelChoice) -> tuple[str, str]:
     """
     _check(style, choice)
     allowed = allowed_files(style, choice)
-    for pair in (*choice.preferred, *by_rule(choice.provider)):
-        if pair in allowed:
-            return pair
-    return allowed[0]
+    return next(pair for pair in (*choice.preferred, *by_rule(choice.provider)) if pair in allowed)
 
 
 def allowed_files(style: Style, choice: ModelChoice) -> list[tuple[str, str]]:

@@ -18,14 +18,9 @@ class Placement:
     total: int
     elsewhere: dict[str, int]
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the wanted provider runs everything."""
-        return not self.elsewhere
-
     def describe(self) -> str:
         """In words, for --doctor."""
-        if self.is_whole:
+        if not self.elsewhere:
             return f"all {self.total} nodes"
         left = ", ".join(f"{count} {operator}" for operator, count in sorted(self.elsewhere.items()))
         return f"{self.total - sum(self.elsewhere.values())} of {self.total} nodes; left on the processor: {left}"

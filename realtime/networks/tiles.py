@@ -48,10 +48,7 @@ def split_axis(length: int, tile: int, margin: int) -> list[Span]:
     for number in range(count):
         begin = number * step
         end = min(begin + step + 2 * margin, length)
-        last = end == length
-        spans.append(Span(begin, end, begin + margin if number else 0, length if last else end - margin))
-        if last:
-            break
+        spans.append(Span(begin, end, begin + margin if number else 0, length if end == length else end - margin))
     return spans
 
 

@@ -25,19 +25,6 @@ _LOADED_S = 5.0
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class RecordedFrame:
-    """A picture and when it was taken, in monotonic seconds."""
-
-    picture_bgr: Image
-    captured_at_s: float
-
-    @property
-    def size_wh(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.picture_bgr.shape[1], self.picture_bgr.shape[0]
-
-
 class Recorder:
     """Starts and stops recordings; without one it costs nothing.
 
@@ -93,17 +80,18 @@ class Recorder:
     def offer(self, picture_bgr: Image, captured_at_s: float) -> None:
         """Records a picture, or counts it as dropped where the encoder lags behind."""
         if self._session is not None:
-            self._session.offer(RecordedFrame(picture_bgr, captured_at_s))
+            self._session.offer(picture_bgr, captured_at_s)
 
     def status(self) -> str:
         """Time, size and dropped frames of the recording that runs, for the screen; empty without one."""
         session = self._session
         if session is None or session.has_failed:
             return ""
-        progress = session.progress
-        minutes, seconds = divmod(int(progress.seconds), 60)
+        file = session.files[-1] if session.files else None
+        recorded_s, size = (file.seconds, file.bytes) if file is not None else (0.0, 0)
+        minutes, seconds = divmod(int(recorded_s), 60)
         dropped = f"   {session.frames_dropped} dropped" if session.frames_dropped else ""
-        return f"REC {minutes}:{seconds:02d}   {progress.bytes / 1e6:.1f} MB{dropped}"
+        return f"REC {minutes}:{seconds:02d}   {size / 1e6:.1f} MB{dropped}"
 
     def figures(self) -> Figures:
         """Of all recordings of this run."""
@@ -126,12 +114,6 @@ class Recorder:
         self._on_failure()
 
 
-@dataclass(frozen=True)
-class _Progress:
-    seconds: float = 0.0
-    bytes: int = 0
-
-
 @dataclass
 class _Session:
     """One press of the key to the next: a thread, its queue, and mostly one file."""
@@ -141,11 +123,10 @@ class _Session:
     on_failure: Callable[[], None]
     frames_dropped: int = 0
     has_failed: bool = False
-    progress: _Progress = _Progress()
     files: list[RecordingFile] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._frames: queue.Queue[RecordedFrame] = queue.Queue(_QUEUE_FRAMES)
+        self._frames: queue.Queue[tuple[Image, float]] = queue.Queue(_QUEUE_FRAMES)
         self._is_ready = threading.Event()
         self._frames_taken = 0
         self._ending = threading.Event()
@@ -157,12 +138,12 @@ class _Session:
         """In all files of the session."""
         return sum(file.frames for file in self.files)
 
-    def offer(self, frame: RecordedFrame) -> None:
+    def offer(self, picture_bgr: Image, captured_at_s: float) -> None:
         """Queues a frame. Those before the encoder is loaded belong to no recording; after that none is lost silently."""
         if not self._is_ready.is_set() or self._ending.is_set() or self.has_failed:
             return
         try:
-            self._frames.put_nowait(frame)
+            self._frames.put_nowait((picture_bgr, captured_at_s))
             self._frames_taken += 1
         except queue.Full:
             self.frames_dropped += 1
@@ -200,19 +181,19 @@ class _Session:
         self.free_path()  # a folder that cannot be made is told now, not with the first frame
         self._is_ready.set()
         file: RecordingFile | None = None
-        started_s, size_wh = 0.0, (0, 0)
+        started_s, shape_hw = 0.0, (0, 0)
         try:
             while (frame := self._next()) is not None:
-                if file is None or frame.size_wh != size_wh:
+                picture_bgr, captured_at_s = frame
+                if file is None or picture_bgr.shape[:2] != shape_hw:
                     if file is not None:
                         self._close(file)
-                    started_s, size_wh = frame.captured_at_s, frame.size_wh
-                    file = begin_recording(self.free_path, size_wh)
+                    started_s, shape_hw = captured_at_s, picture_bgr.shape[:2]
+                    file = begin_recording(self.free_path, (shape_hw[1], shape_hw[0]))
                     self.files.append(file)
                     if len(self.files) > 1:
                         self.tell(f"the picture's size changed; recording goes on in {file.path.name}")
-                file.write(frame.picture_bgr, frame.captured_at_s - started_s)
-                self.progress = _Progress(file.seconds, file.bytes)
+                file.write(picture_bgr, captured_at_s - started_s)
             if file is None:
                 self.tell("nothing was recorded")
             else:
@@ -234,7 +215,7 @@ class _Session:
         dropped = f", {self.frames_dropped} frames dropped" if self.frames_dropped else ""
         self.tell(f"recorded {file.path.name}: {file.seconds:.1f} s, {file.bytes / 1e6:.1f} MB{dropped}")
 
-    def _next(self) -> RecordedFrame | None:
+    def _next(self) -> tuple[Image, float] | None:
         """The next frame; None when the recording is over and the queue is empty."""
         while True:
             is_ending = self._ending.is_set()  # asked before: the last frame may come after the queue was found empty

@@ -12,11 +12,11 @@ from typing import Any
 
 import av
 import av.error
-import numpy as np
 from av.video.frame import PictureType
 
 from realtime.errors import OutputError
 from realtime.frame import Image
+from realtime.video.encoder import pad
 
 _TIME_BASE = Fraction(1, 90_000)
 _KEY_EVERY_S = 1.0  # a fragment reaches the disk when the next one begins: more than this is never lost
@@ -56,6 +56,7 @@ class RecordingFile:
             raise
         except OSError as error:
             raise _unwritable(path, error) from None
+        self._padding_wh = (size_wh[0] % 2, size_wh[1] % 2)
         self._container: Any = av.open(self._disk, "w", format="mp4", options=_CONTAINER_OPTIONS)
         self._stream: Any = self._add_stream(size_wh)
 
@@ -73,7 +74,7 @@ class RecordingFile:
         Raises:
             OutputError: the disk refuses; what was written before stays playable.
         """
-        frame = av.VideoFrame.from_ndarray(_even(picture_bgr), format="bgr24")
+        frame = av.VideoFrame.from_ndarray(pad(picture_bgr, self._padding_wh), format="bgr24")
         frame = frame.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED)
         frame.pts = self._last_pts = max(self._last_pts + 1, round(at_s / _TIME_BASE))
         frame.time_base = _TIME_BASE
@@ -114,7 +115,7 @@ class RecordingFile:
 
     def _add_stream(self, size_wh: tuple[int, int]) -> Any:
         stream: Any = self._container.add_stream("libx264", rate=_NOMINAL_RATE)
-        stream.width, stream.height = size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2
+        stream.width, stream.height = size_wh[0] + self._padding_wh[0], size_wh[1] + self._padding_wh[1]
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = _TIME_BASE
@@ -204,13 +205,6 @@ class _Disk:
             self._file.truncate(self._whole)
         except OSError:
             return  # players skip the torn fragment at the end
-
-
-def _even(picture_bgr: Image) -> Image:
-    height, width = picture_bgr.shape[:2]
-    if height % 2 or width % 2:
-        return np.pad(picture_bgr, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.ascontiguousarray(picture_bgr)
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -35,7 +35,8 @@ def open_outlets(
         tell: takes what the user should know while they work.
         on_failure: called after a failure was told.
     Raises:
-        OutputError: the port is in use, a package or driver is missing.
+        OutputError: the port is in use.
+        ModelError: a package is missing.
     """
     if settings.virtual_camera is not None:
         from realtime.outlets.virtual_camera import VirtualCamera

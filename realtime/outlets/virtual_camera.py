@@ -32,7 +32,7 @@ class VirtualCamera:
         load: gives the module pyvirtualcam; exchanged in tests.
         on_failure: called, from the camera's thread, after a failure was told.
     Raises:
-        OutputError: pyvirtualcam is not installed.
+        ModelError: pyvirtualcam is not installed.
     """
 
     name = "virtual_camera"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,15 +76,6 @@ def read_picture(path: Path, note: Note = no_note) -> Picture:
             return _convert(opened, note)
         except Exception as error:  # Pillow raises whatever its plugins stumble over: struct.error, zlib.error, ...
             raise SourceError(f"picture {path}: damaged or cut short ({first_line(error)}); nothing was made of it") from None
-
-
-def read_on_white(path: Path) -> Image:
-    """A picture as read_picture reads it, what is transparent laid on white: (H, W, 3) uint8 BGR.
-
-    Raises:
-        SourceError: as read_picture.
-    """
-    return read_picture(path).opaque_bgr
 
 
 def scale_picture(picture: Picture, scale: Scale, path: Path) -> Picture:
@@ -172,16 +163,6 @@ def encode_picture(path: Path, image_bgr: Image) -> bytes:
     with silent_libraries():
         picture.save(data, **options)
     return data.getvalue()
-
-
-def best_that_fits(encode: Callable[[int], bytes], qualities: Iterable[int], most_bytes: int) -> bytes | None:
-    """The first picture file below a size; None where all are larger.
-
-    Args:
-        encode: quality -> bytes of a file.
-        qualities: from the best one downwards.
-    """
-    return next((data for data in map(encode, qualities) if len(data) < most_bytes), None)
 
 
 def as_bgr(image: PIL.Image.Image) -> Picture:

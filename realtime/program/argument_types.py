@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 from realtime.errors import EXIT_ARGUMENTS
 
 LARGEST_SEED = 2**31 - 1
-_LARGEST_HEIGHT = 4320  # of 8K
-_LEAST_FPS, _MOST_FPS = 0.0001, 10_000  # what neither clocks nor encoders can count lies far beyond both
+_Value = TypeVar("_Value", int, float)
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,76 +30,6 @@ def size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def positive(text: str) -> float:
-    """A number above 0."""
-    value = _number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
-    return value
-
-
-def frame_rate(text: str) -> float:
-    """Frames a second, from a picture in three hours to far more than can be seen."""
-    value = positive(text)
-    if not _LEAST_FPS <= value <= _MOST_FPS:
-        raise argparse.ArgumentTypeError(f"expected {_LEAST_FPS:g} to {_MOST_FPS:g} frames a second, found {text!r}")
-    return value
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
-    return value
-
-
-def learning_rate(text: str) -> float:
-    """A number above 0 and at most 1: none that is of use is larger."""
-    value = positive(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, found {text}")
-    return value
-
-
-def percentile(text: str) -> float:
-    """A number from 99 to 100."""
-    value = _number(text)
-    if not 99 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"expected a number from 99 to 100, found {text!r}")
-    return value
-
-
-def count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
-    return int(text)
-
-
-def height(text: str) -> int:
-    """A picture's height in pixels, from 1 to that of 8K."""
-    value = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_HEIGHT)) else 0
-    if not 1 <= value <= _LARGEST_HEIGHT:
-        raise argparse.ArgumentTypeError(f"expected a height from 1 to {_LARGEST_HEIGHT} pixels, found {text!r}")
-    return value
-
-
-def whole(text: str) -> int:
-    """A whole number of at least 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, found {text!r}")
-    return int(text)
-
-
-def seed(text: str) -> int:
-    """A whole number from 0 to LARGEST_SEED."""
-    value = int(text) if text.isdecimal() and len(text) <= len(str(LARGEST_SEED)) else -1
-    if not 0 <= value <= LARGEST_SEED:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {LARGEST_SEED}, found {text!r}")
-    return value
-
-
 def time_of_video(text: str) -> float:
     """Seconds, MM:SS or HH:MM:SS, as seconds."""
     parts = text.split(":")
@@ -116,12 +46,36 @@ def time_of_video(text: str) -> float:
 
 def scale(text: str) -> float | tuple[int, int]:
     """A factor from 0.01 to 16, or a box WIDTHxHEIGHT."""
-    if "x" in text.lower():
-        return size(text)
-    value = positive(text)
-    if not 0.01 <= value <= 16:
-        raise argparse.ArgumentTypeError(f"expected a factor from 0.01 to 16 or WIDTHxHEIGHT, found {text!r}")
-    return value
+    return size(text) if "x" in text.lower() else _factor(text)
+
+
+def value_range(text: str) -> tuple[float, float]:
+    """ "0..1" as two numbers."""
+    low, _, high = text.partition("..")
+    try:
+        values = (float(low), float(high))
+    except ValueError:
+        values = (math.nan, math.nan)
+    if not -math.inf < values[0] < values[1] < math.inf:
+        raise argparse.ArgumentTypeError(f"expected LOW..HIGH, as in 0..255, 0..1 or -1..1, found {text!r}")
+    return values
+
+
+def within(read: Callable[[str], _Value], low: float, high: float, expected: str) -> Callable[[str], _Value]:
+    """A type of value that reads a text and takes what lies from low to high.
+
+    Args:
+        read: another such type.
+        expected: what the user is told that was expected.
+    """
+
+    def read_within(text: str) -> _Value:
+        value = read(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}")
+        return value
+
+    return read_within
 
 
 def _number(text: str) -> float:
@@ -132,3 +86,25 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a number, found {text!r}")
     return value
+
+
+def _natural(text: str) -> int:
+    """A whole number of at least 0; -1 for what is none, which the types made of this refuse in their own words."""
+    try:
+        return int(text) if text.isdecimal() else -1
+    except ValueError:  # thousands of digits
+        return -1
+
+
+positive = within(_number, math.ulp(0.0), math.inf, "a number above 0")
+share = within(_number, 0, 1, "a number from 0 to 1")
+percentile = within(_number, 99, 100, "a number from 99 to 100")
+learning_rate = within(positive, 0, 1, "a number above 0 and at most 1")  # none that is of use is larger
+# What neither clocks nor encoders can count lies far beyond both ends: a picture in three hours, more than can be seen.
+frame_rate = within(positive, 0.0001, 10_000, "0.0001 to 10000 frames a second")
+_factor = within(positive, 0.01, 16, "a factor from 0.01 to 16 or WIDTHxHEIGHT")
+whole = within(_natural, 0, math.inf, "a whole number of at least 0")
+count = within(_natural, 1, math.inf, "a whole number of at least 1")
+seed = within(_natural, 0, LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
+height = within(_natural, 1, 4320, "a height from 1 to 4320 pixels")  # of 8K
+port = within(_natural, 0, 65535, "a port from 1 to 65535, or 0 for a free one")

@@ -10,25 +10,16 @@ from typing import Any
 
 from realtime import __version__
 from realtime.cameras import list_cameras
-from realtime.errors import EXIT_DONE, UserError
+from realtime.errors import EXIT_DONE
 from realtime.gallery import PRECISIONS, TIERS, Style
-from realtime.networks.layouts import parse_range
 from realtime.networks.providers import PROVIDERS
 from realtime.pictures.files import PICTURE_SUFFIXES
-from realtime.program.argument_types import Parser
-from realtime.program.argument_types import count as _count
-from realtime.program.argument_types import frame_rate as _frame_rate
-from realtime.program.argument_types import positive as _positive
-from realtime.program.argument_types import scale as _scale
-from realtime.program.argument_types import share as _share
-from realtime.program.argument_types import size as _size
-from realtime.program.argument_types import time_of_video as _time
-from realtime.program.argument_types import whole as _whole
+from realtime.program import argument_types
 from realtime.program.settings import RunSettings
 from realtime.video.names import CODEC_NAMES, ENCODER_NAMES
 
 
-class _AnsweringParser(Parser):
+class _AnsweringParser(argument_types.Parser):
     def _print_message(self, message: str, file: Any = None) -> None:
         """What --help and --version answer; argparse itself hides that it was not taken."""
         print(message, end="", file=file or sys.stderr, flush=True)
@@ -48,17 +39,23 @@ def build_parser() -> argparse.ArgumentParser:
         help="camera's number, rtsp:// or http:// address, video, picture, folder, pattern (frames/%%04d.png, 'photos/*.jpg'), "
         "several files, or demo (default 0)",
     )
-    frames.add_argument("--size", type=_size, metavar="WxH", help="asked of the camera")
+    frames.add_argument("--size", type=argument_types.size, metavar="WxH", help="asked of the camera")
     frames.add_argument(
-        "--fps", type=_frame_rate, metavar="N", help="asked of the camera; of pictures: frames a second (default 25)"
+        "--fps",
+        type=argument_types.frame_rate,
+        metavar="N",
+        help="asked of the camera; of pictures: frames a second (default 25)",
     )
     frames.add_argument(
         "--live", action="store_true", help="play a file in real time, as a camera would: late frames are dropped"
     )
     frames.add_argument(
-        "--retry", type=_positive, metavar="SECONDS", help="how long to wait for a lost camera (default: for ever)"
+        "--retry",
+        type=argument_types.positive,
+        metavar="SECONDS",
+        help="how long to wait for a lost camera (default: for ever)",
     )
-    frames.add_argument("--max-frames", type=_count, metavar="N", help="stop after so many styled frames")
+    frames.add_argument("--max-frames", type=argument_types.count, metavar="N", help="stop after so many styled frames")
     style = parser.add_argument_group("style")
     style.add_argument("--style", metavar="NAME|FILE.onnx", help="default: the first of the gallery")
     style.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
@@ -68,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=True,
         help="average the painting over time where the picture is still, against flicker (default: on)",
     )
-    style.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="default 1")
+    style.add_argument("--strength", type=argument_types.share, default=1.0, metavar="0..1", help="default 1")
     style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")
     style.add_argument("--split", action="store_true", help="photo on the left, painting on the right")
     network = parser.add_argument_group("network")
@@ -77,18 +74,21 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
     network.add_argument(
         "--target-fps",
-        type=_positive,
+        type=argument_types.positive,
         default=30.0,
         metavar="N",
         help="frame rate to aim for: auto chooses for it, a live picture is processed smaller to hold it (default 30)",
     )
     network.add_argument("--recalibrate", action="store_true", help="measure again what auto takes, instead of once a machine")
     network.add_argument(
-        "--model-range", type=_range, metavar="LOW..HIGH", help="value range of a foreign ONNX file: 0..255, 0..1, -1..1"
+        "--model-range",
+        type=argument_types.value_range,
+        metavar="LOW..HIGH",
+        help="value range of a foreign ONNX file: 0..255, 0..1, -1..1",
     )
     network.add_argument(
         "--processing-size",
-        type=_size,
+        type=argument_types.size,
         metavar="WxH",
         help="run the network at a fixed size: the picture scaled down to fit into this box",
     )
@@ -110,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     sharing = parser.add_argument_group("other programs", "with a window or --headless")
     sharing.add_argument(
         "--serve",
-        type=_port,
+        type=argument_types.port,
         nargs="?",
         const=8090,
         metavar="PORT",
@@ -134,11 +134,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_video_options(video: argparse._ArgumentGroup) -> None:
-    video.add_argument("--start", type=_time, metavar="TIME", help="begin here: seconds, MM:SS or HH:MM:SS")
-    video.add_argument("--end", type=_time, metavar="TIME", help="end here")
-    video.add_argument("--scale", type=_scale, metavar="FACTOR|WxH", help="smaller or larger; WxH is a box it fits into")
+    video.add_argument(
+        "--start", type=argument_types.time_of_video, metavar="TIME", help="begin here: seconds, MM:SS or HH:MM:SS"
+    )
+    video.add_argument("--end", type=argument_types.time_of_video, metavar="TIME", help="end here")
+    video.add_argument(
+        "--scale", type=argument_types.scale, metavar="FACTOR|WxH", help="smaller or larger; WxH is a box it fits into"
+    )
     video.add_argument("--codec", choices=CODEC_NAMES, help="default: h264, in .webm vp9, in .gif gif")
-    video.add_argument("--crf", type=_whole, metavar="N", help="constant quality, lower is better and larger")
+    video.add_argument("--crf", type=argument_types.whole, metavar="N", help="constant quality, lower is better and larger")
     video.add_argument("--encoder", choices=ENCODER_NAMES, help="hardware to encode with (default: software)")
     video.add_argument("--resume", action="store_true", help="go on with a video that was broken off")
 
@@ -186,16 +190,3 @@ def print_cameras() -> int:
     if not found:
         print("no camera found; try --source demo")
     return EXIT_DONE
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, or 0 for a free one, found {text!r}")
-    return int(text)
-
-
-def _range(text: str) -> tuple[float, float]:
-    try:
-        return parse_range(text)
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

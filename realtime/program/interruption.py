@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import functools
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, ParamSpec
 
@@ -24,37 +25,29 @@ _HANGUP: int | None = getattr(signal, "SIGHUP", None)  # a terminal's window was
 def entry_point(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
     """What all main functions but that of run_cam.py have in common, called in the main thread.
 
-    Its streams are prepared, a user's mistake becomes one line and its exit code, and an interruption 130.
+    Its streams are prepared, a user's mistake becomes one line and its exit code, and an interruption 130: SIGTERM and a
+    closed terminal raise KeyboardInterrupt meanwhile, as Ctrl-C does.
     """
 
     @functools.wraps(main)
     def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
         prepare_streams()
-        with signals_as_ctrl_c():
-            try:
-                return main(*args, **kwargs)
-            except UserError as error:
-                return tell_mistake(error)
-            except KeyboardInterrupt:
-                print("interrupted", file=sys.stderr)
-                return EXIT_INTERRUPTED
+        before = _answer(_interrupt, but=signal.SIGINT)
+        try:
+            return main(*args, **kwargs)
+        except UserError as error:
+            return tell_mistake(error)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return EXIT_INTERRUPTED
+        finally:
+            _restore(before)
 
     return run
 
 
-@contextmanager
-def signals_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM and a closed terminal raise KeyboardInterrupt meanwhile, in the main thread: for programs with something of
-    their own to say."""
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    before = _answer(interrupt, but=signal.SIGINT)
-    try:
-        yield
-    finally:
-        _restore(before)
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 class StopRequest:
@@ -73,11 +66,13 @@ class StopRequest:
 
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """From here on Ctrl-C, SIGTERM and a closed terminal set an event, and nothing else."""
-    _answer(stop.set)
+    """From here on Ctrl-C, SIGTERM and a closed terminal set an event, a moment later, and nothing else."""
+    # A signal may come while this thread holds the event's lock, just before it waits: set here, it would wait for itself.
+    # Starting a threading.Thread takes a lock too.
+    _answer(lambda: _thread.start_new_thread(stop.set, ()))
 
 
-def _answer(ask: Callable[[], None], but: int | None = None) -> _Handlers:
+def _answer(ask: Callable[[], object], but: int | None = None) -> _Handlers:
     """Calls ask at each ending signal; returns the handlers that were there before."""
     terminals = [stream for stream in (1, 2) if os.isatty(stream)]
 

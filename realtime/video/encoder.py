@@ -89,7 +89,7 @@ class PartFile:
         Raises:
             av.error.FFmpegError: it cannot be written.
         """
-        frame = self._to_frame(_pad(image_bgr, self._padding_wh))
+        frame = self._to_frame(pad(image_bgr, self._padding_wh))
         frame.pts, frame.time_base = self._next_pts(at_s), self._time_base
         self._mux(self._stream.encode(frame))
         self.frames_encoded += 1
@@ -202,7 +202,8 @@ def padding(size_wh: tuple[int, int], encoding: Encoding) -> tuple[int, int]:
     return size_wh[0] % 2, size_wh[1] % 2
 
 
-def _pad(image_bgr: Image, padding_wh: tuple[int, int]) -> Image:
+def pad(image_bgr: Image, padding_wh: tuple[int, int]) -> Image:
+    """A picture with its last column and row repeated so many times, contiguous in memory."""
     if padding_wh == (0, 0):
         return np.ascontiguousarray(image_bgr)
     return np.pad(image_bgr, ((0, padding_wh[1]), (0, padding_wh[0]), (0, 0)), mode="edge")

@@ -10,7 +10,7 @@ from av.video.reformatter import VideoReformatter
 
 from realtime.errors import UserError
 from realtime.frame import Image
-from realtime.program.notes import Note
+from realtime.program.notes import Note, said_once
 from realtime.video.colour import ColourTags, bit_depth, convert, has_alpha, read_tags
 from realtime.video.excerpt import Scale, scaled_size
 from realtime.video.opening import LARGEST_SIDE
@@ -35,9 +35,8 @@ class PictureMaker:
     def __init__(self, description: str, scale: Scale, note: Note) -> None:
         self.source_wh: tuple[int, int] | None = None
         self.colours = ColourTags()
-        self._description, self._scale, self._note = description, scale, note
+        self._description, self._scale, self._note = description, scale, said_once(note)
         self._size_wh = (0, 0)
-        self._noted: set[str] = set()
         self._reformatter = VideoReformatter()
         self._tone_mapper: ToneMapper | None = None
         self.is_turned = False
@@ -93,9 +92,7 @@ class PictureMaker:
         return np.rint(opaque * share + 255 * (1 - share)).astype(np.uint8)
 
     def _note_once(self, text: str) -> None:
-        if text not in self._noted:
-            self._noted.add(text)
-            self._note(f"{self._description}: {text}")
+        self._note(f"{self._description}: {text}")
 
 
 def _orientation(frame: Any) -> tuple[bool, bool, bool]:

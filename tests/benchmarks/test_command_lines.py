@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import gatys, latency
+from benchmarks import contact_sheets, gatys, latency, video
 from export import quantise, to_onnx
 from export.parity import Parity
 from realtime.errors import SourceError, UserError
+from realtime.pictures.files import write_picture
+from tests.fakes import flat_picture, write_style
 from tests.program import StreamWithoutReader, mistake_of
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -165,6 +167,29 @@ def test_a_result_that_cannot_be_written_is_refused_before_anything_is_measured(
     code, said = error_of(name, ["--json", str(tmp_path / "nowhere" / "found.json")], capsys)
     assert code == 5
     assert f"the folder {tmp_path / 'nowhere'} does not exist" in said
+
+
+def test_a_reader_that_leaves_keeps_no_result_from_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", StreamWithoutReader())
+    monkeypatch.setattr(video, "watch_memory", lambda *_: {})
+    assert video.main(["--frames", "1", "--json", str(tmp_path / "found.json")]) == 0
+    assert (tmp_path / "found.json").exists()
+
+
+def test_a_reader_of_contact_sheets_that_leaves_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", StreamWithoutReader())
+    write_picture(tmp_path / "photo.png", flat_picture(90))
+    styles = ["--styles", str(write_style(tmp_path / "styles", "night_sky").parent), "--style", "night_sky"]
+    assert contact_sheets.main(["--photos", str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), *styles]) == 0
+
+
+def test_a_system_that_tells_no_memory_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr("os.wait4", raising=False)
+    code, said = error_of("stills", [], capsys)
+    assert code == 2
+    assert "measure on Linux or macOS" in said
 
 
 def test_clips_that_are_not_there_end_with_3_and_the_variable(

@@ -22,7 +22,7 @@ from realtime.pictures.files import read_picture, write_picture
 from tests.fakes import FakeStylizer, flat_picture, noisy_picture, write_style, write_style_onnx
 from tests.program import ROOT, pipe_without_reader
 
-GAP, HEADING = 6, 24
+GAP, HEADING, MARGIN = 6, 24, 44
 CELL_WH = (96, 72)
 
 
@@ -74,23 +74,26 @@ def test_each_light_and_tier_has_a_row_and_each_style_a_column(tmp_path: Path, p
     file = write_style_onnx(tmp_path / "after_ten_minutes.onnx")
     arguments = [photo, "--styles", styles, "--style", "night_sky", file, "--tier", "fast", "fine", "--light", "1", "0.5"]
     made = drawn(tmp_path / "table.jpg", *arguments, "--shown", CELL_WH[1])
-    assert made.shape == (HEADING + 4 * CELL_WH[1] + 6 * GAP, 3 * CELL_WH[0] + 4 * GAP, 3)
-    found = levels(cells(made, 4, 3, GAP + HEADING))
+    assert made.shape == (HEADING + 4 * CELL_WH[1] + 6 * GAP, MARGIN + 3 * CELL_WH[0] + 4 * GAP, 3)
+    found = levels(cells(made[:, MARGIN:], 4, 3, GAP + HEADING))
     np.testing.assert_allclose(found, [[200, 55, 55], [200, 200, 55], [100, 155, 155], [100, 100, 155]], atol=3)
 
 
-def test_titles_stand_above_the_paintings_and_tiers_in_the_photographs(tmp_path: Path, photo: Path, styles: Path) -> None:
+def test_titles_stand_above_the_paintings_and_tiers_to_the_left(tmp_path: Path, photo: Path, styles: Path) -> None:
     arguments = [photo, "--styles", styles, "--style", "night_sky", "--shown", CELL_WH[1]]
     one = drawn(tmp_path / "one.jpg", *arguments)
     two = drawn(tmp_path / "two.jpg", *arguments, "--tier", "fast", "fine")
-    left, right = slice(GAP, GAP + CELL_WH[0]), slice(2 * GAP + CELL_WH[0], 2 * GAP + 2 * CELL_WH[0])
-    for made in (one, two):
+    assert two.shape[1] == one.shape[1] + MARGIN
+    for made, margin in ((one, 0), (two, MARGIN)):
+        left = slice(GAP, GAP + margin + CELL_WH[0])
+        right = slice(left.stop + GAP, left.stop + GAP + CELL_WH[0])
         assert int(np.ptp(made[GAP : GAP + HEADING - 2, left])) < 40  # grey, but for what the JPEG spreads
         assert int(made[GAP : GAP + HEADING, right].max()) > 220  # white letters
-        assert abs(float(made[2 * GAP + HEADING :, right][:20].mean()) - 55) < 3  # and none in the painting
+        below = made[2 * GAP + HEADING :][:20]
+        assert abs(float(below[:, right].mean()) - 55) < 3  # and none in the painting
+        assert abs(float(below[:, left][:, margin:].mean()) - 200) < 3  # nor in the photograph
     tops = [2 * GAP + HEADING + row * (CELL_WH[1] + GAP) for row in range(2)]
     fast, fine = (two[top : top + 20, GAP : GAP + 36].astype(int) for top in tops)
-    assert int(np.ptp(one[tops[0] : tops[0] + 20, GAP : GAP + 36])) < 40  # a single tier needs no name
     assert min(np.ptp(fast), np.ptp(fine)) > 100
     assert np.abs(fast - fine).max() > 60  # two words
 

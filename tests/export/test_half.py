@@ -22,6 +22,7 @@ from export import description, half, to_onnx
 from export.description import MEASURED, file_entry, tell
 from export.parity import Parity, soft_noise
 from models.generator import build_generator
+from realtime.errors import ModelError
 from realtime.gallery import read_style, verify
 from realtime.networks.placement import read_placement
 from tests.fakes_torch import NARROW, write_run
@@ -55,7 +56,9 @@ def test_it_paints_what_float32_paints(style: Path, size_hw: tuple[int, int]) ->
     frame = soft_noise(*size_hw, seed=7)
     exact, coarse = paint(style / "fast.onnx", frame), paint(style / "fast.fp16.onnx", frame)
     assert coarse.dtype == np.uint8
-    assert np.abs(exact.astype(np.int16) - coarse).max() <= 2
+    difference = exact.astype(np.int16) - coarse
+    assert np.abs(difference).max() <= 2
+    assert abs(float(difference.mean())) < 0.1  # rounded, not cut off
     assert np.abs(exact.astype(np.int16) - frame).mean() > 0.1  # it does paint
 
 
@@ -149,12 +152,35 @@ def test_weights_that_float16_cannot_hold_are_refused(style: Path, tmp_path: Pat
     assert not list(tmp_path.glob("*fp16*"))
 
 
-def test_painting_that_differs_is_refused(style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(half, "MEAN_DIFFERENCE", -1.0)
-    for name in ("fast.onnx", "style.json"):
-        (tmp_path / name).write_bytes((style / name).read_bytes())
-    assert half.main([str(tmp_path)]) == 4
-    assert not list(tmp_path.glob("*fp16*"))
+def test_constants_may_lie_in_nodes(style: Path, tmp_path: Path) -> None:
+    model = onnx.load(style / "fast.onnx")
+    weight = next(constant for constant in model.graph.initializer if constant.name.endswith("keep.weight"))
+    model.graph.node.insert(0, helper.make_node("Constant", [], [weight.name], value=weight))
+    model.graph.initializer.remove(weight)
+    onnx.save(model, tmp_path / "fast.onnx")
+    half.halve(tmp_path / "fast.onnx", tmp_path / "fast.fp16.onnx")
+    frame = soft_noise(40, 48, seed=7)
+    assert np.array_equal(paint(tmp_path / "fast.fp16.onnx", frame), paint(style / "fast.fp16.onnx", frame))
+
+
+def test_a_network_whose_bytes_are_scaled_is_refused(style: Path, tmp_path: Path) -> None:
+    model = onnx.load(style / "fast.onnx")
+    scale = next(node for node in model.graph.node if node.op_type == "DequantizeLinear").input[1]
+    for constant in model.graph.initializer:
+        if constant.name == scale:
+            constant.CopyFrom(numpy_helper.from_array(np.array(0.5, np.float32), scale))
+    onnx.save(model, tmp_path / "scaled.onnx")
+    with pytest.raises(ModelError, match="is quantised already"):
+        half.halve(tmp_path / "scaled.onnx", tmp_path / "fast.fp16.onnx")
+
+
+@pytest.mark.parametrize(("largest", "mean", "code"), [(12, 0.5, 0), (13, 0.1, 4), (1, 0.51, 4)])
+def test_painting_that_differs_is_refused(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int, mean: float, code: int
+) -> None:
+    monkeypatch.setattr(half, "measure_precision", lambda *_: Parity(largest, mean))
+    assert half.main([str(copy_of(style, tmp_path))]) == code
+    assert bool(list(tmp_path.glob("*fp16*"))) is (code == 0)
 
 
 def test_what_is_no_float32_network_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,10 +223,13 @@ def test_a_folder_whose_name_is_no_text_is_no_hindrance(
 
 def test_the_exporters_notes_of_earlier_networks_are_left_out(style: Path, tmp_path: Path) -> None:
     model = onnx.load(style / "fast.onnx")
+    painted = next(node for node in model.graph.node if node.op_type == "Conv").output[0]
+    model.graph.value_info.append(onnx.helper.make_tensor_value_info(painted, TensorProto.FLOAT, None))
     model.graph.metadata_props.add(key="pkg.torch.export.ExportedProgram.graph_signature", value="float32")
     onnx.save(model, tmp_path / "fast.onnx")
     half.halve(tmp_path / "fast.onnx", tmp_path / "fast.fp16.onnx")
     assert not onnx.load(tmp_path / "fast.fp16.onnx").graph.metadata_props
+    assert paint(tmp_path / "fast.fp16.onnx", soft_noise(40, 48, seed=7)).dtype == np.uint8
 
 
 def test_what_others_write_into_the_style_meanwhile_is_kept(

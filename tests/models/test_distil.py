@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -65,6 +66,37 @@ def test_the_teacher_stays_as_it_is(photos: ContentPhotos) -> None:
     weights = {name: value.clone() for name, value in teacher.state_dict().items()}
     distil(teacher, NARROW, photos, steps=2)
     assert all(torch.equal(value, weights[name]) for name, value in teacher.state_dict().items())
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_it_computes_in_bfloat16_where_that_pays(photos: ContentPhotos, monkeypatch: pytest.MonkeyPatch, pays: bool) -> None:
+    painted = []
+    compare = distilling._difference
+
+    def watch(student: Generator, teacher: Generator, wide: torch.Tensor) -> torch.Tensor:
+        painted.extend(generator(wide).dtype for generator in (student, teacher))
+        return compare(student, teacher, wide)
+
+    monkeypatch.setattr(distilling, "bfloat16_pays", lambda _: pays)
+    monkeypatch.setattr(distilling, "_difference", watch)
+    student = distil(blue_painter(), NARROW, photos, steps=1)
+    assert painted == [torch.bfloat16 if pays else torch.float32] * 2
+    assert student.paint.weight.dtype == torch.float32
+
+
+def test_gradients_are_clipped(photos: ContentPhotos, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms = []
+
+    class Watched(torch.optim.Adam):
+        def step(self, closure: Any = None) -> Any:
+            gradients = [value.grad for group in self.param_groups for value in group["params"] if value.grad is not None]
+            norms.append(float(torch.stack([gradient.norm() for gradient in gradients]).norm()))
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "Adam", Watched)
+    distil(blue_painter(), NARROW, photos, steps=3)
+    assert len(norms) == 3
+    assert max(norms) == pytest.approx(1, abs=1e-4)
 
 
 def test_surroundings_are_not_compared() -> None:

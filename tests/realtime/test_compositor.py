@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.compositor import blend, compose, cross_fade, keep_colours, split_view
+from realtime.controls import ControlState
 from tests.fakes import coloured_picture, flat_picture, noisy_picture
 
 PHOTO = coloured_picture()
@@ -66,13 +67,13 @@ def test_cross_fade_between_sizes_takes_the_later_one() -> None:
 
 
 def test_kept_colours_come_before_the_strength() -> None:
-    mixed = compose(PHOTO, PAINTED, strength=0.5, colours_of_photo=True)
+    mixed = compose(PHOTO, PAINTED, ControlState(strength=0.5, colours_of_photo=True))
     np.testing.assert_array_equal(mixed, blend(PHOTO, keep_colours(PHOTO, PAINTED), 0.5))
 
 
 def test_without_strength_the_photo_itself_is_shown() -> None:
     for colours_of_photo in (False, True):
-        shown = compose(PHOTO, PAINTED, strength=0.0, colours_of_photo=colours_of_photo)
+        shown = compose(PHOTO, PAINTED, ControlState(strength=0.0, colours_of_photo=colours_of_photo))
         np.testing.assert_array_equal(shown, PHOTO)
 
 
@@ -81,7 +82,7 @@ def test_pictures_given_are_never_written_to() -> None:
     photo.setflags(write=False)
     painted.setflags(write=False)
     for strength in (0.0, 0.5, 1.0):
-        compose(photo, painted, strength=strength, colours_of_photo=True)
+        compose(photo, painted, ControlState(strength=strength, colours_of_photo=True))
     split_view(photo, painted)
     cross_fade(photo, painted, 0.5)
     np.testing.assert_array_equal(photo, PHOTO)

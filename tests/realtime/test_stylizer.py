@@ -13,10 +13,9 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from realtime.errors import EXIT_ARGUMENTS, ModelError, UserError
+from realtime.errors import ModelError
 from realtime.gallery import ModelFile, Style, read_style, style_from_file
 from realtime.networks.arena import ARENA
-from realtime.networks.layouts import parse_range
 from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 from tests.fakes import (
@@ -515,20 +514,3 @@ def test_tier_or_precision_that_a_style_lacks_names_what_it_has(inversion_onnx: 
 def test_style_whose_file_vanished() -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         Stylizer(plain_style("gone"), CPU)
-
-
-# ---------------------------------------------------------------------------------------------- the range
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("0..255", (0, 255)), ("0..1", (0, 1)), ("-1..1", (-1, 1)), ("-0.5..0.5", (-0.5, 0.5))]
-)
-def test_range_of_values(text: str, expected: tuple[float, float]) -> None:
-    assert parse_range(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "1", "0-255", "0..", "..1", "1..0", "1..1", "a..b", "nan..1", "0..inf", "0...1..2"])
-def test_range_that_is_none(text: str) -> None:
-    with pytest.raises(UserError, match=r"expected LOW\.\.HIGH") as caught:
-        parse_range(text)
-    assert caught.value.exit_code == EXIT_ARGUMENTS

@@ -175,6 +175,17 @@ def test_blend_weights_go_from_one_style_to_the_other() -> None:
     assert losses[1] not in (pytest.approx(losses[0], rel=1e-3), pytest.approx(losses[2], rel=1e-3))
 
 
+def test_styles_share_the_loss_by_their_weights_wherever_they_are_wanted() -> None:
+    blended = [StylePicture(painting()), StylePicture(photo(seed=8))]
+    masked = StylePicture(photo(seed=9), torch.ones(40, 48))
+    parts = [
+        objective(styles=blended, style_weights=(0.75, 0.25), content_weight=0.0).evaluate(START).loss,
+        objective(styles=[masked], content_weight=0.0).evaluate(START).loss,
+    ]
+    whole = objective(styles=[*blended, masked], style_weights=(3.0, 1.0, 12.0), content_weight=0.0).evaluate(START)
+    assert whole.loss == pytest.approx(0.25 * parts[0] + 0.75 * parts[1], rel=1e-5)
+
+
 def test_a_masked_style_pulls_inside_its_mask_alone() -> None:
     mask = torch.zeros(40, 48)
     mask[:, 24:] = 1
@@ -182,6 +193,8 @@ def test_a_masked_style_pulls_inside_its_mask_alone() -> None:
     gradient = measured.evaluate(START).gradient[0].abs().sum((0, 1))
     assert float(gradient[:23].max()) == 0  # a feature of conv1_1 sees one pixel further
     assert float(gradient[24:].min()) > 0
+    there = objective(styles=[StylePicture(START[0, :, :, 24:], mask)], content_weight=0.0, style_layers={"relu1_1": 1.0})
+    assert there.evaluate(START).loss < 0.02 * measured.evaluate(START).loss  # but for what is seen beyond the mask's edge
     inside = objective(styles=[StylePicture(painting(), torch.ones(40, 48))], content_weight=0.0).evaluate(START)
     assert inside.loss == pytest.approx(objective(content_weight=0.0).evaluate(START).loss, rel=1e-5)
 

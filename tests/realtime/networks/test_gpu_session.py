@@ -80,7 +80,7 @@ def test_placement_is_that_of_the_session_that_runs(inversion_onnx: Path) -> Non
     session = GpuSession(maker(inversion_onnx, []), lambda _: Placement(5, {"Pad": 1}), device="cpu")
     placement = session.prepare((1, 48, 64, 3)).placement
     assert placement is not None
-    assert not placement.is_whole
+    assert placement.elsewhere
 
 
 def test_snapshot_and_live_picture_do_not_mix(inversion_onnx: Path) -> None:

@@ -28,7 +28,7 @@ def test_real_session_tells_its_nodes(inversion_onnx: Path) -> None:
     placement = read_placement(session, CPU)
     assert placement is not None
     assert placement.total > 0
-    assert placement.is_whole
+    assert not placement.elsewhere
     assert read_placement(session, "CUDAExecutionProvider") != placement
 
 

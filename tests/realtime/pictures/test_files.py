@@ -19,7 +19,7 @@ from realtime.errors import OutputError, SourceError, UserError
 from realtime.frame import Image
 from realtime.pictures import files as picture_files
 from realtime.pictures.colour_profiles import has_other_colours
-from realtime.pictures.files import Picture, encode_picture, read_on_white, read_picture, scale_picture, write_picture
+from realtime.pictures.files import Picture, encode_picture, read_picture, scale_picture, write_picture
 from realtime.video.excerpt import Scale
 from tests.colour_profiles import linear_profile, linear_to_srgb
 from tests.fakes import coloured_picture, flat_picture, noisy_picture, png_that_claims
@@ -201,9 +201,9 @@ def test_nothing_hidden_shows(tmp_path: Path) -> None:
 def test_what_is_transparent_is_laid_on_white(tmp_path: Path) -> None:
     half = np.full((48, 64), 128, np.uint8)
     cv2.imwrite(str(tmp_path / "photo.png"), np.dstack([flat_picture(0), half]))
-    assert abs(int(read_on_white(tmp_path / "photo.png")[5, 5, 0]) - 127) <= 1
+    assert abs(int(read_picture(tmp_path / "photo.png").opaque_bgr[5, 5, 0]) - 127) <= 1
     write_picture(tmp_path / "opaque.png", coloured_picture())
-    np.testing.assert_array_equal(read_on_white(tmp_path / "opaque.png"), coloured_picture())
+    np.testing.assert_array_equal(read_picture(tmp_path / "opaque.png").opaque_bgr, coloured_picture())
 
 
 # ---------------------------------------------------------------------------------------------- bad files

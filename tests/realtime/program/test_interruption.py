@@ -78,7 +78,8 @@ def test_what_is_said_to_a_terminal_that_is_gone_ends_nothing() -> None:
     import pty
 
     code = "import sys, threading\nfrom realtime.program.interruption import stop_on_signals\nstop = threading.Event()\n"
-    code += "stop_on_signals(stop)\nprint('ready', flush=True)\nstop.wait(60)\nprint('bye', flush=True)\nsys.exit(7)"
+    code += "stop_on_signals(stop)\nprint('ready', flush=True)\nany(stop.wait(0.1) for _ in range(600))\n"
+    code += "print('bye', flush=True)\nsys.exit(7)"
     number, terminal = pty.fork()
     if number == 0:
         os.execv(sys.executable, [sys.executable, "-c", code])
@@ -86,6 +87,14 @@ def test_what_is_said_to_a_terminal_that_is_gone_ends_nothing() -> None:
     os.close(terminal)  # which is what sends the signal
     _, status = os.waitpid(number, 0)
     assert os.waitstatus_to_exitcode(status) == 7
+
+
+def test_a_signal_while_the_event_is_just_being_waited_for_is_taken() -> None:
+    code = "import signal, threading\nfrom realtime.program.interruption import stop_on_signals\n"
+    code += "stop = threading.Event()\nstop_on_signals(stop)\n"
+    code += "with stop._cond: signal.raise_signal(signal.SIGINT)\n"  # as wait() holds it when it begins and ends
+    code += "assert stop.wait(60)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
