@@ -157,10 +157,10 @@ class VideoFileSource(Source):
 
     def _read_header(self) -> None:
         stream = self._stream
-        self.average_rate = _fraction(stream.average_rate or stream.guessed_rate) or Fraction(30)
+        self.average_rate = as_fraction(stream.average_rate or stream.guessed_rate) or Fraction(30)
         self.fps = float(self.average_rate)
-        self.time_base = _fraction(stream.time_base) or 1 / self.average_rate
-        self.pixel_aspect = _fraction(stream.sample_aspect_ratio)  # the container's, else the codec's
+        self.time_base = as_fraction(stream.time_base) or 1 / self.average_rate
+        self.pixel_aspect = as_fraction(stream.sample_aspect_ratio)  # the container's, else the codec's
         beginning_s = self._beginning_s()
         self._times = FrameTimes(self._container, stream, self.average_rate, self.restarts_s)
         self.origin_s = beginning_s + self.excerpt.start_s if self.excerpt.start_s or self._times.is_clocked else 0.0
@@ -298,6 +298,6 @@ class VideoFileSource(Source):
         return float((self._container.start_time or 0) / _TICKS)
 
 
-def _fraction(rational: Any) -> Fraction | None:
+def as_fraction(rational: Any) -> Fraction | None:
     """A rate or a tick that FFmpeg tells, of whatever class PyAV gives it; None where it is 0 or unknown."""
     return Fraction(rational.numerator, rational.denominator) if rational else None

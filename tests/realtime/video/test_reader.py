@@ -20,7 +20,7 @@ from realtime.sources import PacedFile
 from realtime.video.excerpt import Excerpt
 from realtime.video.frame_times import FrameTimes
 from realtime.video.opening import open_video
-from realtime.video.reader import VideoFileSource
+from realtime.video.reader import VideoFileSource, as_fraction
 from tests.fakes import (
     CLIP_FRAMES,
     CLIP_RATE,
@@ -464,3 +464,9 @@ def test_frames_are_not_enlarged_beyond_what_can_be_held(clip: Path, scale: floa
     ):
         source.open()
     source.close()
+
+
+def test_rates_are_fractions_whatever_class_pyav_gives_them() -> None:
+    assert as_fraction(SimpleNamespace(numerator=30000, denominator=1001)) == Fraction(30000, 1001)
+    assert as_fraction(Fraction(0)) is None
+    assert as_fraction(None) is None
