@@ -100,7 +100,7 @@ def _write(
                     raise
                 counted.damaged += 1
             else:
-                counted.others += order
+                counted.others += order > 0
         if counted.damaged > counted.others:  # not damage, but a kind that the file cannot hold
             raise ValueError(f"{counted.damaged} damaged packets")
     if counted.damaged:
