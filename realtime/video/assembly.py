@@ -18,7 +18,7 @@ from realtime.errors import reason_of
 from realtime.program.notes import Note
 from realtime.video.codecs import FORMATS, FRAGMENTED
 from realtime.video.local_files import ffmpeg_name
-from realtime.video.opening import LENIENT
+from realtime.video.opening import open_container
 from realtime.video.other_tracks import Soundtrack, Timed, other_packets
 from realtime.video.parts import Part
 from realtime.video.tracks import choose_tracks
@@ -57,7 +57,7 @@ def _attempts(source: Path) -> list[tuple[frozenset[str], str]]:
     """Kinds of tracks to be kept, first all that there are, and what is lost where a file with them cannot be written."""
     names = {"audio": "sound", "subtitle": "subtitles"}
     try:
-        with av.open(ffmpeg_name(source), **LENIENT) as container:
+        with open_container(source) as container:
             found = [kind for kind in names if any(stream.type == kind for stream in container.streams)]
     except (av.error.FFmpegError, OSError, ValueError):  # it vanished; the attempt tells how
         found = ["audio"]
@@ -78,7 +78,7 @@ def _write(
         first = opened.enter_context(av.open(ffmpeg_name(parts[0].path)))
         source: Any = None
         if soundtrack is not None:
-            source = opened.enter_context(av.open(ffmpeg_name(soundtrack.path), **LENIENT))
+            source = opened.enter_context(open_container(soundtrack.path))
         options = {"movflags": "faststart", "movie_timescale": _film_ticks(first)} if FORMATS[suffix] in FRAGMENTED else {}
         output: Any = opened.enter_context(av.open(ffmpeg_name(made), "w", format=FORMATS[suffix], container_options=options))
         pictures = output.add_stream_from_template(first.streams.video[0], opaque=True)

@@ -18,8 +18,7 @@ av.logging.set_level(None)
 
 LARGEST_SIDE = 16384
 # PyAV reads tags that are not UTF-8 by itself from version 19 on, which no longer knows the argument.
-LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-
+_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 # FFmpeg's own decoders pass over the transparency that WebM keeps beside the pictures.
 _DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -36,7 +35,7 @@ def open_video(path: Path) -> tuple[Any, Any]:
     if path.stat().st_size == 0:
         raise SourceError(f"{description}: the file is empty")
     try:
-        container: Any = av.open(ffmpeg_name(path), **LENIENT)
+        container = open_container(path)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(f"{description}: not a video that can be read ({reason_of(error)})") from None
     shown = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
@@ -46,6 +45,15 @@ def open_video(path: Path) -> tuple[Any, Any]:
         raise SourceError(f"{description}: {problem}")
     shown[0].thread_type = "AUTO"
     return container, shown[0]
+
+
+def open_container(path: Path) -> Any:
+    """A file of somebody else's, whose tags may hold anything.
+
+    Raises:
+        av.error.FFmpegError, OSError, ValueError: it cannot be opened.
+    """
+    return av.open(ffmpeg_name(path), **_LENIENT)
 
 
 def decoder_of(stream: Any) -> Any:

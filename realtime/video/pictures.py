@@ -35,7 +35,8 @@ class PictureMaker:
     def __init__(self, description: str, scale: Scale, note: Note) -> None:
         self.source_wh: tuple[int, int] | None = None
         self.colours = ColourTags()
-        self._description, self._scale, self._note = description, scale, said_once(note)
+        self._description, self._scale = description, scale
+        self._note_once = said_once(lambda text: note(f"{description}: {text}"))
         self._size_wh = (0, 0)
         self._reformatter = VideoReformatter()
         self._tone_mapper: ToneMapper | None = None
@@ -90,9 +91,6 @@ class PictureMaker:
         self._note_once("transparency laid over white")
         share = alpha[..., None].astype(np.float32) / 255
         return np.rint(opaque * share + 255 * (1 - share)).astype(np.uint8)
-
-    def _note_once(self, text: str) -> None:
-        self._note(f"{self._description}: {text}")
 
 
 def _orientation(frame: Any) -> tuple[bool, bool, bool]:
