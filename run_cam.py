@@ -29,6 +29,7 @@ if __name__ == "__main__":  # what follows loads packages
     except UserError as missing:
         sys.exit(tell_mistake(missing))
 
+from realtime.auto_levels import AutoLevels  # noqa: E402
 from realtime.capture import Capture, Policy  # noqa: E402
 from realtime.gallery import find_style, load_gallery, user_styles_folder  # noqa: E402
 from realtime.live.errands import Errands  # noqa: E402
@@ -149,8 +150,15 @@ def run_one(
         paints_film = output is not None and not source.is_live and not is_still(output)
         its_studio, lanes = share_cores(studio, settings.provider) if paints_film else (studio, 1)
         steadier = Steadier() if settings.steady else None
+        auto_levels = AutoLevels() if settings.auto_levels else None
         painter = Painter(
-            its_studio, first_style, settings.processing_size, times, warms_neighbours=has_window, steadier=steadier
+            its_studio,
+            first_style,
+            settings.processing_size,
+            times,
+            warms_neighbours=has_window,
+            steadier=steadier,
+            auto_levels=auto_levels,
         )
         if tells_idle:
             wiring.note_idle_options(settings, source, painter.stylizer.takes_range, note)

@@ -7,8 +7,10 @@ to 288 pixels on the short side, those that are smaller stay as they are.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,6 @@ from realtime.frame import Image
 from realtime.gallery import Style
 from realtime.program import argument_types
 from realtime.program.interruption import entry_point
-from realtime.stylizer import Stylizer
 
 PAINTING_SIZES = (256, 384, 512, 768)
 _SHORT_SIDE = 288  # of photos: figures of larger ones compare with nothing, and VGG-19 takes 1 GB for a megapixel
@@ -91,12 +92,14 @@ def load_targets(painting: Path, vgg: VGGFeatures) -> Targets:
     return targets
 
 
-def measure_quality(stylizer: Stylizer, targets: Targets, photos: list[Photo], vgg: VGGFeatures) -> dict[str, Any]:
+def measure_quality(
+    paint: Callable[[Image], Image], targets: Targets, photos: Sequence[Photo], vgg: VGGFeatures
+) -> dict[str, Any]:
     """Both errors of one network, and the style error at each size of the painting."""
     style_errors: dict[int, list[float]] = {size: [] for size in targets}
     content_errors = []
     for photo in tqdm(photos, disable=None, leave=False, unit="photo"):
-        painted_bgr = stylizer.style(photo.image_bgr)
+        painted_bgr = paint(photo.image_bgr)
         painted = torch.from_numpy(np.ascontiguousarray(painted_bgr[:, :, ::-1].transpose(2, 0, 1)))
         features = vgg(as_batch(painted))
         content_errors.append(float(content_loss(features[CONTENT_LAYER], photo.features)))
@@ -138,11 +141,8 @@ def paintings_of(styles: list[Style], folder: Path, named: bool) -> dict[str, Pa
     return found
 
 
-@entry_point
-def main(argv: list[str] | None = None) -> int:
-    """Entry point."""
-    parser = argument_types.Parser(prog="python -m benchmarks.quality", description=__doc__)
-    add_arguments(parser)
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which photographs, paintings and loss network are measured with."""
     parser.add_argument("--content", type=Path, default=data_folder() / "content", help="photographs (default %(default)s)")
     parser.add_argument(
         "--paintings",
@@ -152,12 +152,30 @@ def main(argv: list[str] | None = None) -> int:
         help="holds NAME.jpg; styles that are not named and have none are left out (default %(default)s)",
     )
     parser.add_argument("--vgg", type=Path, help="VGG-19 state dict (default: the data folder's, else as models.gatys)")
+
+
+def load_network(weights: Path | None) -> LossNetwork:
+    """VGG-19 as far as the measures need it.
+
+    Args:
+        weights: of --vgg; None for the data folder's, or where there is none for those that models.gatys takes.
+    Raises:
+        UserError: they cannot be loaded.
+    """
+    default = data_folder() / "vgg19" / "vgg19_features.pth"
+    return load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights or (default if default.is_file() else None))
+
+
+@entry_point
+def main(argv: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argument_types.Parser(prog="python -m benchmarks.quality", description=__doc__)
+    add_arguments(parser)
+    add_data_arguments(parser)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
-    default_vgg = data_folder() / "vgg19" / "vgg19_features.pth"
     check_json(args.json)
-    weights = args.vgg or (default_vgg if default_vgg.is_file() else None)
-    network: LossNetwork = load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights)
+    network = load_network(args.vgg)
     chosen = chosen_styles(args.style, args.styles)
     paintings = paintings_of(chosen, args.paintings, args.style is not None)
     rows = []
@@ -167,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
         targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
         for style in (style for style in chosen if style.name in targets):
             for found in networks_of(style, args.tier, args.precision):
-                figures = measure_quality(found.open(), targets[style.name], photos, network.features)
+                figures = measure_quality(found.open().style, targets[style.name], photos, network.features)
                 row = {"style": style.name, "tier": found.tier, "precision": found.precision}
                 rows.append(row | {"graph_sha256": graph_sha256(found.model.path)} | figures)
     write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})

@@ -1,16 +1,18 @@
 """One picture for a document: python -m benchmarks.side_by_side PICTURE... --out FILE.jpg.
 
-Without --style the pictures stand beside each other. With it each begins rows of its paintings, one row for each --light and
---tier, painted in float32 on the processor, under the styles' titles. Writes over FILE.jpg, at the best quality below 250 kB.
-The pictures must be in the public domain: the shipped ones show scikit-image's astronaut.png (NASA).
+Without --style the pictures stand beside each other. With it each begins rows of its paintings, one row for each --light,
+--tier and --levels, painted in float32 on the processor, under the styles' titles. Writes over FILE.jpg, at the best quality
+below 250 kB. The pictures must be in the public domain: the shipped ones show scikit-image's astronaut.png (NASA).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 import realtime.program.quiet  # noqa: F401
 from benchmarks.contact_sheets import GREY, fit_height, labelled, lay_out
 from benchmarks.networks import chosen_styles
+from realtime.auto_levels import AutoLevels, set_levels
 from realtime.errors import EXIT_DONE, OutputError
 from realtime.frame import Image
 from realtime.gallery import TIERS, Style
@@ -33,20 +36,41 @@ from realtime.stylizer import Stylizer
 
 _MOST_BYTES = 250_000  # of a picture that a page loads
 _QUALITIES = range(95, 30, -2)
-_HEADING_HEIGHT, _TIER_WIDTH = 24, 44
+_HEADING_HEIGHT, _WORD_WIDTH = 24, 44
+_LEVELS = ("own", "auto")
 _LONGEST_SIDE = 65_500  # of a JPEG
 
 
-def paint_rows(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str]) -> list[list[Image]]:
-    """A row for each picture and tier: the picture, then its painting in each style, at the picture's size.
+class Way(NamedTuple):
+    """How a row is painted: by which tier, and at the picture's own levels or at automatic ones."""
+
+    tier: str
+    levels: str
+
+    def paint(self, stylizer: Stylizer, picture: Image) -> Image:
+        """A picture, as this row shows it."""
+        return stylizer.style(set_levels(picture, AutoLevels().curve_for(picture)) if self.levels == "auto" else picture)
+
+
+def row_names(ways: Sequence[Way]) -> list[str]:
+    """What tells the ways apart; nothing where there is only one."""
+    shows_tier, shows_levels = (len(set(told)) > 1 for told in zip(*ways, strict=True))
+    return [" ".join([way.tier] * shows_tier + [way.levels] * shows_levels) for way in ways]
+
+
+def paint_rows(pictures: Sequence[Image], styles: Sequence[Style], ways: Sequence[Way]) -> list[list[Image]]:
+    """A row for each picture and way: the picture, then its painting in each style, at the picture's size.
 
     Args:
         pictures: (H, W, 3) uint8, BGR.
     Raises:
         ModelError: a style has no float32 network of a tier.
     """
+    tiers = dict.fromkeys(way.tier for way in ways)
     stylizers = {tier: [Stylizer(style, ModelChoice(tier, "fp32", "cpu")) for style in styles] for tier in tiers}
-    return [[picture, *(stylizer.style(picture) for stylizer in stylizers[tier])] for picture in pictures for tier in stylizers]
+    return [
+        [picture, *(way.paint(stylizer, picture) for stylizer in stylizers[way.tier])] for picture in pictures for way in ways
+    ]
 
 
 def darkened(picture: Image, light: float) -> Image:
@@ -61,10 +85,10 @@ def headed(rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> list[Image
     return [cell for row in (headings, *rows) for cell in row]
 
 
-def named_beside(picture: Image, tier: str) -> Image:
-    """A row's first picture with the name of its paintings' tier to the left: on the photograph it would seem to be meant."""
-    margin = np.full((picture.shape[0], _TIER_WIDTH, 3), GREY, np.uint8)
-    return np.hstack([labelled(margin, tier), picture])
+def named_beside(picture: Image, name: str) -> Image:
+    """A row's first picture with the name of its paintings to the left: on the photograph it would seem to be meant."""
+    margin = np.full((picture.shape[0], _WORD_WIDTH * len(name.split()), 3), GREY, np.uint8)
+    return np.hstack([labelled(margin, name), picture])
 
 
 def encode_small(picture: Image) -> bytes:
@@ -84,7 +108,7 @@ def encode_small(picture: Image) -> bytes:
     raise OutputError(f"--out: {size} pixels do not fit into {_MOST_BYTES} bytes; try a smaller --shown, or fewer pictures")
 
 
-def draw(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str], shown: int) -> Image:
+def draw(pictures: Sequence[Image], styles: Sequence[Style], ways: Sequence[Way], shown: int) -> Image:
     """The pictures in a row, or with styles each with its paintings.
 
     Args:
@@ -95,9 +119,10 @@ def draw(pictures: Sequence[Image], styles: Sequence[Style], tiers: Sequence[str
     """
     if not styles:
         return lay_out([fit_height(picture, shown) for picture in pictures], len(pictures))
-    rows = [[fit_height(cell, shown) for cell in row] for row in paint_rows(pictures, styles, tiers)]
-    if len(tiers) > 1:
-        rows = [[named_beside(row[0], tiers[number % len(tiers)]), *row[1:]] for number, row in enumerate(rows)]
+    rows = [[fit_height(cell, shown) for cell in row] for row in paint_rows(pictures, styles, ways)]
+    if len(ways) > 1:
+        names = itertools.cycle(row_names(ways))
+        rows = [[named_beside(row[0], name), *row[1:]] for row, name in zip(rows, names, strict=False)]
     return lay_out(headed(rows, [style.title for style in styles]), 1 + len(styles))
 
 
@@ -109,6 +134,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--style", nargs="+", metavar="NAME|FILE.onnx", help="columns (default: the pictures alone)")
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
     parser.add_argument("--tier", nargs="+", choices=TIERS, help="rows of paintings (default fast)")
+    parser.add_argument("--levels", nargs="+", choices=_LEVELS, help="rows at the picture's own levels, or at automatic ones")
     parser.add_argument("--light", nargs="+", type=argument_types.share, help="shares of the grey levels (default 1)")
     parser.add_argument("--height", type=argument_types.height, help="at which they are painted (default: their own)")
     parser.add_argument("--shown", type=argument_types.height, default=240, help="height in the result (default %(default)s)")
@@ -129,10 +155,10 @@ def run(args: argparse.Namespace) -> None:
     read = [read_picture(path).opaque_bgr for path in args.pictures]
     for path, picture in zip(args.pictures, read, strict=True):
         _check_width(path, picture, max(args.height or 1, args.shown))
-    tiers = list(dict.fromkeys(args.tier or ["fast"]))
+    ways = list(dict.fromkeys(itertools.starmap(Way, itertools.product(args.tier or ["fast"], args.levels or ["own"]))))
     sized = [fit_height(picture, args.height or picture.shape[0]) for picture in read]
     pictures = [darkened(picture, light) for picture in sized for light in args.light or [1.0]]
-    data = encode_small(draw(pictures, styles, tiers, args.shown))
+    data = encode_small(draw(pictures, styles, ways, args.shown))
     try:
         with whole_file(args.out) as partial:
             partial.write_bytes(data)
@@ -157,8 +183,8 @@ def main(argv: list[str] | None = None) -> int:
     lose_unread("stdout", "stderr")
     parser = build_parser()
     args = parser.parse_args(argv)
-    if not args.style and (args.tier or args.styles or args.height):
-        parser.error("--tier, --styles, --height: nothing is painted without --style")
+    if not args.style and (args.tier or args.levels or args.styles or args.height):
+        parser.error("--tier, --levels, --styles, --height: nothing is painted without --style")
     run(args)
     return EXIT_DONE
 

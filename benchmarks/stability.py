@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,16 @@ def read_clip(path: Path) -> list[Image]:
     return frames
 
 
-def measure_flicker(stylizer: Stylizer, frames: list[Image]) -> dict[str, float]:
-    """flicker, what steadying leaves of it, and the painting's own change in grey levels a frame."""
-    painted, steadier = [stylizer.style(frame) for frame in frames], Steadier()
+def measure_flicker(paint: Callable[[Image], Image], frames: list[Image]) -> dict[str, float]:
+    """flicker, what steadying leaves of it, and the painting's own change in grey levels a frame, before and after that."""
+    painted, steadier = [paint(frame) for frame in frames], Steadier()
     steadied = [steadier.steady(frame, picture, None) for frame, picture in zip(frames, painted, strict=True)]
-    photos, change = _mean_change(frames), _mean_change(painted)
+    photos, change, rest = _mean_change(frames), _mean_change(painted), _mean_change(steadied)
     return {
         "flicker": round(change / photos, 3),
-        "steadied": round(_mean_change(steadied) / photos, 3),
+        "steadied": round(rest / photos, 3),
         "grey_levels": round(change, 3),
+        "grey_levels_steadied": round(rest, 3),
     }
 
 
@@ -157,7 +159,7 @@ def main(argv: list[str] | None = None) -> int:
             stylizer = found.open()
             row: dict[str, Any] = {"style": style.name, "tier": found.tier, "precision": found.precision}
             row |= {"graph_sha256": graph_sha256(found.model.path)}
-            row |= {"clips": {name: measure_flicker(stylizer, frames) for name, frames in clips.items()}}
+            row |= {"clips": {name: measure_flicker(stylizer.style, frames) for name, frames in clips.items()}}
             rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
     write_json(args.json, {"stability": rows})
     print_table(

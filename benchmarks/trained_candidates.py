@@ -192,7 +192,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
         photos = load_photos(args.content, network.features)
         targets = {painting.stem: load_targets(painting, network.features) for painting in args.painting}
         for row in rows:
-            found = measure_quality(stylizer_of(row["path"]), targets[row["painting"]], photos, network.features)
+            found = measure_quality(stylizer_of(row["path"]).style, targets[row["painting"]], photos, network.features)
             row |= {name: found[name] for name in ("style_error", "content_error")}
     timed = {row["shape"]: row["path"] for row in rows}  # what a network costs does not depend on what it has learnt
     files = {f"{label} fp32": path for label, path in timed.items()}

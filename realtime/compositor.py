@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from realtime.auto_levels import Curve, set_levels
 from realtime.controls import ControlState
 from realtime.frame import Image
 
@@ -51,13 +52,14 @@ def cross_fade(before: Image, after: Image, share: float) -> Image:
     return blend(before, after, share)
 
 
-def compose(photo: Image, painted: Image, state: ControlState) -> Image:
+def compose(photo: Image, painted: Image, state: ControlState, levels: Curve | None = None) -> Image:
     """Colours and strength as the controls ask for them, in this order.
 
     Args:
         photo: the frame.
         painted: the same frame painted, of the same size.
+        levels: at which it was painted, and at which its colours are kept: those of a dark photo are faint.
     """
     if state.colours_of_photo and state.effective_strength > 0:
-        painted = keep_colours(photo, painted)
+        painted = keep_colours(set_levels(photo, levels), painted)
     return blend(photo, painted, state.effective_strength)

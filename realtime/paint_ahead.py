@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from realtime.controls import ControlState
-from realtime.frame import Frame
 from realtime.networks.processor import core_count
 from realtime.networks.providers import NVIDIA_PROVIDERS, expected_provider
 from realtime.painter import PaintedFrame
@@ -27,15 +25,12 @@ class PaintAhead:
     """Paints the next frames while the caller hands on the one before.
 
     Args:
-        paint: may run on several threads at once.
         lanes: how many, at least 2.
         stop: once it is set, no painting begins any more; those that have begun are finished.
     """
 
-    def __init__(
-        self, paint: Callable[[Frame, ControlState], PaintedFrame], lanes: int, stop: threading.Event | None = None
-    ) -> None:
-        self._paint, self._lanes = paint, lanes
+    def __init__(self, lanes: int, stop: threading.Event | None = None) -> None:
+        self._lanes = lanes
         self._stop = stop or threading.Event()
         self._pool = ThreadPoolExecutor(lanes, "painting")
         self._under_way: deque[Future[PaintedFrame | None]] = deque()
@@ -49,9 +44,13 @@ class PaintAhead:
         """Whether every lane has a frame, and one more waits for the first that is free."""
         return len(self._under_way) > self._lanes
 
-    def put(self, frame: Frame, state: ControlState) -> None:
-        """Has a frame painted by the next lane that is free."""
-        self._under_way.append(self._pool.submit(self._paint_unless_stopped, frame, state))
+    def put(self, paint: Callable[[], PaintedFrame]) -> None:
+        """Has a frame painted by the next lane that is free.
+
+        Args:
+            paint: paints it, beside others.
+        """
+        self._under_way.append(self._pool.submit(self._paint_unless_stopped, paint))
 
     def take(self) -> PaintedFrame | None:
         """The oldest frame, waited for; None where the stop came before its painting began.
@@ -78,8 +77,8 @@ class PaintAhead:
         self._under_way.clear()
         return lost
 
-    def _paint_unless_stopped(self, frame: Frame, state: ControlState) -> PaintedFrame | None:
-        return None if self._stop.is_set() else self._paint(frame, state)
+    def _paint_unless_stopped(self, paint: Callable[[], PaintedFrame]) -> PaintedFrame | None:
+        return None if self._stop.is_set() else paint()
 
 
 def share_cores(studio: Studio, provider: str) -> tuple[Studio, int]:

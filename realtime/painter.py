@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from realtime.auto_levels import AutoLevels, Curve, set_levels
 from realtime.compositor import compose, cross_fade
 from realtime.controls import ControlState
 from realtime.frame import Frame, Image
@@ -35,6 +36,7 @@ class PaintedFrame:
     picture_bgr: painted, colours and strength applied; neither split nor mirrored.
     is_full: painted at the frame's own size and not in the middle of a fade.
     state: the controls by which it was painted.
+    levels: at which it was painted; None for its own.
     """
 
     frame: Frame
@@ -43,6 +45,7 @@ class PaintedFrame:
     processed_wh: tuple[int, int]
     is_full: bool
     state: ControlState
+    levels: Curve | None = None
 
 
 class Painter:
@@ -57,6 +60,7 @@ class Painter:
         times: gets the stages "style" and "composite".
         warms_neighbours: whether other styles may be asked for.
         steadier: averages what stands still; None for what the network paints.
+        auto_levels: brings dark and pale frames to full levels; None to paint them as they are.
     Raises:
         ModelError: the first style is unusable.
     """
@@ -70,12 +74,14 @@ class Painter:
         warms_neighbours: bool = True,
         clock: Callable[[], float] = time.perf_counter,
         steadier: Steadier | None = None,
+        auto_levels: AutoLevels | None = None,
     ) -> None:
         self.style = style
         self.stylizer: Stylizer = studio.require(style)
         self.smallest_processed_wh: tuple[int, int] | None = None
         self._studio, self._box_wh, self._times = studio, processing_wh, times
-        self._warms_neighbours, self._clock, self._steadier = warms_neighbours, clock, steadier
+        self._warms_neighbours, self._clock = warms_neighbours, clock
+        self._steadier, self._auto_levels = steadier, auto_levels
         self._followed = 0  # frames
         self._noting = threading.Lock()
         self._last: Image | None = None
@@ -99,28 +105,38 @@ class Painter:
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         self._follow(state.style, size_wh)
         size_wh = self._ready_size(frame.size_wh, size_wh)
-        painted = self._style_frame(frame, state, size_wh)
+        with self._times.stage("style"):
+            levels = self.levels_of(frame)
+            painted = self._style_frame(frame, state, size_wh, levels)
         with self._times.stage("composite"):
-            picture, is_fading = self._fade(self._steady(frame, compose(frame.image_bgr, painted, state), state, size_wh))
+            composed = compose(frame.image_bgr, painted, state, levels)
+            picture, is_fading = self._fade(self._steady(frame, composed, state, size_wh))
         self._last = picture
         self._note_size(size_wh)
         is_full = size_wh == frame.size_wh and not is_fading
-        return PaintedFrame(frame, picture, self.style, size_wh, is_full, state)
+        return PaintedFrame(frame, picture, self.style, size_wh, is_full, state, levels)
 
-    def paint_alone(self, frame: Frame, state: ControlState) -> PaintedFrame:
+    def levels_of(self, frame: Frame) -> Curve | None:
+        """The levels at which a frame is to be painted; every frame once, in their order."""
+        return None if self._auto_levels is None else self._auto_levels.curve_for(frame.image_bgr)
+
+    def paint_alone(self, frame: Frame, state: ControlState, levels: Curve | None = None) -> PaintedFrame:
         """Paints a frame in the style on show, without regard to any other: several threads may do so at the same time.
 
         Each is then to go through `put_in_line`, in the order of the frames.
 
+        Args:
+            levels: of `levels_of`.
         Raises:
             ModelError: the network failed.
         """
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
-        painted = self._style_frame(frame, state, size_wh)
+        with self._times.stage("style"):
+            painted = self._style_frame(frame, state, size_wh, levels)
         with self._times.stage("composite"):
-            picture = compose(frame.image_bgr, painted, state)
+            picture = compose(frame.image_bgr, painted, state, levels)
         self._note_size(size_wh)
-        return PaintedFrame(frame, picture, self.style, size_wh, size_wh == frame.size_wh, state)
+        return PaintedFrame(frame, picture, self.style, size_wh, size_wh == frame.size_wh, state, levels)
 
     def put_in_line(self, painted: PaintedFrame, state: ControlState) -> PaintedFrame:
         """A frame that was painted alone, after the one before it: steadied, where there is a steadier.
@@ -139,12 +155,9 @@ class Painter:
         scale *= share
         return max(min(width, _SMALLEST_SIDE), round(width * scale)), max(min(height, _SMALLEST_SIDE), round(height * scale))
 
-    def _style_frame(self, frame: Frame, state: ControlState, size_wh: tuple[int, int]) -> Image:
+    def _style_frame(self, frame: Frame, state: ControlState, size_wh: tuple[int, int], levels: Curve | None) -> Image:
         """The network's painting, of the frame's size; the frame itself where nothing of the painting would be seen."""
-        with self._times.stage("style"):
-            if state.effective_strength <= 0:
-                return frame.image_bgr
-            return paint_at(self.stylizer, frame.image_bgr, size_wh)
+        return frame.image_bgr if state.effective_strength <= 0 else paint_at(self.stylizer, frame.image_bgr, size_wh, levels)
 
     def _steady(self, frame: Frame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
         if self._steadier is None or state.effective_strength <= 0:
@@ -192,10 +205,11 @@ class Painter:
                 self.smallest_processed_wh = size_wh
 
 
-def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int]) -> Image:
-    """Paints a picture at another size and brings it back to its own."""
+def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int], levels: Curve | None = None) -> Image:
+    """Paints a picture at another size, and at other levels, and brings it back to its own size."""
     own_wh = (image_bgr.shape[1], image_bgr.shape[0])
     if size_wh == own_wh:
-        return stylizer.style(image_bgr)
+        return stylizer.style(set_levels(image_bgr, levels))
     small = np.asarray(cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.resize(stylizer.style(small), own_wh, interpolation=cv2.INTER_CUBIC), np.uint8)
+    painted = stylizer.style(set_levels(small, levels))
+    return np.asarray(cv2.resize(painted, own_wh, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
@@ -127,7 +128,7 @@ class Pipeline:
         After a stop, what is being painted is finished and handed on, and what only waits for a lane is put back: it
         counts as never fetched.
         """
-        ahead = PaintAhead(self._painter.paint_alone, self._options.lanes, self._stop)
+        ahead = PaintAhead(self._options.lanes, self._stop)
         fetched, source_error = 0, None
         try:
             while source_error is None and not self._is_over(fetched - self._options.frames_repeated):
@@ -136,7 +137,7 @@ class Pipeline:
                 except Exception as error:  # raised again once the frames before it have been handed on
                     frame, source_error = None, error
                 if frame is not None:
-                    ahead.put(frame, self.state)
+                    ahead.put(partial(self._painter.paint_alone, frame, self.state, self._painter.levels_of(frame)))
                     fetched += 1
                 if ahead.is_full:
                     self._hand_on_oldest(ahead, bar)

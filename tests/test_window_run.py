@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import run_cam
+from realtime.auto_levels import AutoLevels
 from realtime.errors import EXIT_DONE, EXIT_SOURCE, OutputError
 from realtime.frame import Image
 from realtime.overlay import Hud
@@ -139,6 +140,23 @@ def test_a_film_is_steadied_unless_told_otherwise(
     assert given == [steadied]
 
 
+@pytest.mark.usefixtures("camera")
+@pytest.mark.parametrize(("arguments", "set_automatically"), [([], True), (["--no-auto-levels"], False)])
+def test_levels_are_set_automatically_unless_told_otherwise(
+    stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], set_automatically: bool
+) -> None:
+    given: list[bool] = []
+
+    def note(*rest: Any, auto_levels: AutoLevels | None, **options: Any) -> Painter:
+        given.append(auto_levels is not None)
+        return Painter(*rest, auto_levels=auto_levels, **options)
+
+    monkeypatch.setattr(run_cam, "Painter", note)
+    stage.keys = [QUIT]
+    assert start(styles_folder, *arguments) == EXIT_DONE
+    assert given == [set_automatically]
+
+
 def note_steadiers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether the painters that the program makes get one."""
     given: list[bool] = []
@@ -232,7 +250,7 @@ def test_camera_that_never_opens_ends_the_program(
 def test_recording_from_the_start_holds_the_unmirrored_picture_and_is_counted(
     stage: Stage, styles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slope = np.tile(np.linspace(40, 215, 64).astype(np.uint8)[None, :, None], (48, 1, 3))
+    slope = np.tile(np.linspace(20, 235, 64).astype(np.uint8)[None, :, None], (48, 1, 3))
     source = MirroredCamera([[slope] * 100], frames_per_s=100)
     monkeypatch.setattr("realtime.program.wiring.choose_source", lambda *_, **__: source)
     monkeypatch.setattr("realtime.outlets.recorder._QUEUE_FRAMES", 200)

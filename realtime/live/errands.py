@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from realtime.auto_levels import set_levels
 from realtime.compositor import compose
 from realtime.controls import ControlState
 from realtime.errors import UserError
@@ -123,8 +124,8 @@ class Errands:
         """The picture as shown, or a way to paint it again at full size on the snapshot thread."""
         if painted.is_full:
             return lambda: painted.picture_bgr
-        stylizer, photo = self._painter.stylizer, painted.frame.image_bgr
-        return lambda: compose(photo, stylizer.style(photo), painted.state)
+        stylizer, photo, levels = self._painter.stylizer, painted.frame.image_bgr, painted.levels
+        return lambda: compose(photo, stylizer.style(set_levels(photo, levels)), painted.state, levels)
 
     def _take_up_styles(self, state: ControlState) -> ControlState:
         while self._watch is not None and not self._watch.arrived.empty():

@@ -24,6 +24,7 @@ class RunSettings:
     style: str | None
     styles: Path | None
     steady: bool
+    auto_levels: bool
     strength: float
     colours: str
     split: bool

@@ -138,6 +138,7 @@ def video_job(settings: RunSettings, output: Path, source: Source, painter: Pain
         fps=settings.fps,
         is_limited=settings.max_frames is not None,
         is_steady=settings.steady and settings.strength > 0,
+        has_auto_levels=settings.auto_levels and settings.strength > 0,
     )
     look = {name: getattr(settings, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
     look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from realtime.auto_levels import WINDOW
 from realtime.errors import UserError
 from realtime.pictures.animation import AnimatedPicture
 from realtime.program.notes import Note
@@ -37,7 +38,8 @@ class VideoOptions:
     resume: go on with what an earlier run left.
     fps: of a source that states no rate.
     is_limited: the run may end before its source does.
-    is_steady: a painted picture depends on those before it too.
+    is_steady: pictures are averaged over time.
+    has_auto_levels: a picture is painted at the levels of those before it too.
     """
 
     codec: str | None = None
@@ -48,6 +50,7 @@ class VideoOptions:
     fps: float | None = None
     is_limited: bool = False
     is_steady: bool = False
+    has_auto_levels: bool = False
 
 
 class VideoJob:
@@ -72,7 +75,7 @@ class VideoJob:
         self._encoding = choose_encoding(path, options.codec, options.encoder, options.crf)
         self._unfinished = self._take_up(look)
         self.frames_done = self._unfinished.frames
-        self.frames_repeated = frames_to_repeat(self.frames_done) if options.is_steady else 0
+        self.frames_repeated = self._frames_to_repeat()
         check_output(path, options.overwrite or any(part.path == path for part in self._unfinished.parts))
         if isinstance(source, Repeatable):
             source.skipped_frames = self.frames_done - self.frames_repeated
@@ -136,6 +139,11 @@ class VideoJob:
         hint = "; --resume goes on" if self._unfinished.settings is not None else ""
         return f"{frames} frames are in {self._path}{hint}"
 
+    def _frames_to_repeat(self) -> int:
+        """An average over time remembers frames whose levels remember others before them."""
+        repeated = frames_to_repeat(self.frames_done) if self._options.is_steady else 0
+        return min(self.frames_done, repeated + (WINDOW if self._options.has_auto_levels else 0))
+
     def _take_up(self, look: dict[str, Any]) -> UnfinishedVideo:
         """What is there already; a fresh start where there is nothing or nothing is to be kept."""
         settings = self._settings(self._source, look) if isinstance(self._source, Repeatable) else None
@@ -162,6 +170,7 @@ class VideoJob:
             **source.frame_settings(),
             **look,
             "steady": self._options.is_steady,
+            "auto levels": self._options.has_auto_levels,
             "codec": encoding.codec,
             "encoder": encoding.encoder,
             "crf": encoding.crf,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import beside, latency, networks, quality, speed, stability
+from benchmarks import beside, latency, levels, networks, quality, speed, stability
 from benchmarks.quality import load_photos, load_targets, measure_quality, paintings_of
 from benchmarks.reference import ReferenceNetwork, export_reference
 from benchmarks.report import check_json, data_folder, print_table, write_json
@@ -208,31 +208,32 @@ def moving_frames() -> list[Image]:
 
 
 def test_the_flicker_of_a_network_that_changes_nothing_is_1() -> None:
-    found = measure_flicker(any_stylizer(Unchanged()), moving_frames())
+    found = measure_flicker(any_stylizer(Unchanged()).style, moving_frames())
     assert found["flicker"] == 1.0
     assert found["grey_levels"] > 1
 
 
 def test_the_flicker_of_grey_is_0() -> None:
-    assert measure_flicker(any_stylizer(OneColour()), moving_frames()) == {"flicker": 0.0, "steadied": 0.0, "grey_levels": 0.0}
+    assert set(measure_flicker(any_stylizer(OneColour()).style, moving_frames()).values()) == {0.0}
 
 
 def test_the_flicker_of_twice_the_contrast_is_2() -> None:
-    assert measure_flicker(any_stylizer(Contrast(2)), moving_frames())["flicker"] == pytest.approx(2.0, abs=0.02)
+    assert measure_flicker(any_stylizer(Contrast(2)).style, moving_frames())["flicker"] == pytest.approx(2.0, abs=0.02)
 
 
 def test_what_steadying_leaves_of_the_flicker_stands_beside_it() -> None:
     """Noise of a camera whose picture stands still."""
     random = np.random.default_rng(0)
     frames = [np.clip(random.normal(120, 6, (64, 96, 3)), 0, 255).astype(np.uint8) for _ in range(12)]
-    found = measure_flicker(any_stylizer(Unchanged()), frames)
+    found = measure_flicker(any_stylizer(Unchanged()).style, frames)
     assert found["flicker"] == 1.0
     assert 0.1 < found["steadied"] < 0.5
 
 
 def test_flicker_by_hand() -> None:
     frames = [np.full((8, 8, 3), level, np.uint8) for level in (100, 104, 98)]
-    assert measure_flicker(any_stylizer(Unchanged()), frames) == {"flicker": 1.0, "steadied": 0.4, "grey_levels": 5.0}
+    found = measure_flicker(any_stylizer(Unchanged()).style, frames)
+    assert found == {"flicker": 1.0, "steadied": 0.4, "grey_levels": 5.0, "grey_levels_steadied": 2.0}
 
 
 def test_a_clip_is_read_at_the_measures_size(tmp_path: Path) -> None:
@@ -278,11 +279,41 @@ def test_a_network_that_changes_nothing_has_no_content_error(tmp_path: Path, sma
     write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
     painting = write_picture(tmp_path / "painting.png", soft_picture(80, 120, 9, 0, 120))
     found = measure_quality(
-        any_stylizer(Unchanged()), load_targets(painting, small_vgg), load_photos(folder, small_vgg), small_vgg
+        any_stylizer(Unchanged()).style, load_targets(painting, small_vgg), load_photos(folder, small_vgg), small_vgg
     )
     assert found["content_error"] == 0
     assert found["style_error"] > 0.01
     assert found["photos"] == 1
+
+
+@pytest.mark.usefixtures("small_paintings")
+@pytest.mark.parametrize("light", sorted(levels.LIGHTS))
+def test_levels_bring_dim_and_pale_photos_back(tmp_path: Path, small_vgg: VGGFeatures, light: str) -> None:
+    """Against the photo as it was; a network that changes nothing tells them apart best."""
+    folder = tmp_path / "content"
+    folder.mkdir()
+    write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
+    targets = load_targets(write_picture(tmp_path / "painting.png", soft_picture(80, 120, 9, 0, 120)), small_vgg)
+    frames = [soft_picture(64, 96, seed, 0, 255) for seed in range(3)]
+    photos, stylizer = load_photos(folder, small_vgg), any_stylizer(Unchanged())
+    found = levels.measure(stylizer, targets, photos, frames, small_vgg, light)
+    own, auto = found["as it is"], found["auto levels"]
+    if light == "as it was":
+        assert own == auto
+        assert own["content_error"] == 0
+    else:
+        assert auto["content_error"] < 0.6 * own["content_error"]
+        assert auto["grey_levels"] > 1.5 * own["grey_levels"]  # what moves, moves as far as in daylight again
+
+
+def test_other_light_is_what_its_name_says() -> None:
+    picture = soft_picture(64, 96, 0, 0, 255)
+    assert levels.in_light(picture, "as it was", 0) is picture
+    assert levels.in_light(picture, "dim", 0).mean() == pytest.approx(0.3 * picture.mean(), abs=1)
+    pale = levels.in_light(picture, "pale", 0)
+    assert pale.min() > 75
+    assert pale.max() < 180
+    assert (levels.in_light(picture, "pale", 1) != pale).any()  # other noise for each frame
 
 
 @pytest.mark.usefixtures("small_paintings")
@@ -291,7 +322,7 @@ def test_a_photo_of_the_painting_has_no_style_error_at_the_paintings_own_size(tm
     folder.mkdir()
     painting = write_picture(folder / "0.png", soft_picture(64, 96, 0, 0, 255))
     found = measure_quality(
-        any_stylizer(Unchanged()), load_targets(painting, small_vgg), load_photos(folder, small_vgg), small_vgg
+        any_stylizer(Unchanged()).style, load_targets(painting, small_vgg), load_photos(folder, small_vgg), small_vgg
     )
     assert found["style_error"] == 0
     assert found["painting_size"] == 64
@@ -357,8 +388,8 @@ def test_the_best_size_of_the_painting_counts_and_photos_are_averaged(tmp_path: 
     assert len(photos) == 2
     assert np.array_equal(photos[1].image_bgr, cv2.imread(str(folder / "50.png")))
     targets = load_targets(painting, small_vgg)
-    found = measure_quality(any_stylizer(OneColour()), targets, photos, small_vgg)
-    alone = [measure_quality(any_stylizer(OneColour()), targets, [photo], small_vgg) for photo in photos]
+    found = measure_quality(any_stylizer(OneColour()).style, targets, photos, small_vgg)
+    alone = [measure_quality(any_stylizer(OneColour()).style, targets, [photo], small_vgg) for photo in photos]
     assert found["style_error"] == min(found["style_error_by_size"].values())
     assert found["content_error"] == pytest.approx(np.mean([one["content_error"] for one in alone]), abs=1e-4)
     assert found["content_error"] > 0.1

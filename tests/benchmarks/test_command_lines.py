@@ -153,6 +153,7 @@ def error_of(name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
         "end_to_end",
         "gpu",
         "latency",
+        "levels",
         "memory",
         "quality",
         "speed",

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import side_by_side
-from benchmarks.side_by_side import darkened, encode_small, main
+from benchmarks.side_by_side import Way, darkened, encode_small, main, row_names
 from realtime.errors import EXIT_ARGUMENTS, EXIT_MODEL, EXIT_OUTPUT, EXIT_SOURCE, OutputError
 from realtime.frame import Image
 from realtime.networks.model_choice import ModelChoice
@@ -108,6 +108,33 @@ def test_a_picture_is_painted_at_one_size_and_shown_at_another(
     assert stylizer.styled_wh == [CELL_WH, (192, 144)]
     assert choices == [ModelChoice("fast", "fp32", "cpu")] * 2  # whatever the machine would choose for itself
     assert first.shape == second.shape == (HEADING + 36 + 3 * GAP, 2 * 48 + 3 * GAP, 3)
+
+
+def test_a_dark_picture_is_painted_at_its_own_levels_and_at_automatic_ones(tmp_path: Path, styles: Path) -> None:
+    dark = np.asarray(noisy_picture(CELL_WH) // 5, np.uint8)
+    write_picture(tmp_path / "dark.png", dark)
+    arguments = [tmp_path / "dark.png", "--styles", styles, "--style", "night_sky", "--shown", CELL_WH[1]]
+    own = drawn(tmp_path / "own.jpg", *arguments)
+    both = drawn(tmp_path / "both.jpg", *arguments, "--levels", "own", "auto", "--tier", "fast")
+    found = levels(cells(own, 1, 2, GAP + HEADING))
+    margin = both.shape[1] - own.shape[1]
+    assert margin > 0  # where the rows have their names
+    (first, second) = levels(cells(both[:, margin:], 2, 2, GAP + HEADING))
+    np.testing.assert_allclose(first, found[0], atol=3)
+    assert abs(second[0] - first[0]) < 3  # the photograph
+    assert second[1] < first[1] - 30  # the negative of a brighter picture
+
+
+@pytest.mark.parametrize(
+    ("tiers", "kinds", "names"),
+    [
+        (["fast"], ["own", "auto"], ["own", "auto"]),
+        (["fast", "fine"], ["auto"], ["fast", "fine"]),
+        (["fast", "fine"], ["own", "auto"], ["fast own", "fast auto", "fine own", "fine auto"]),
+    ],
+)
+def test_rows_are_named_by_what_tells_them_apart(tiers: list[str], kinds: list[str], names: list[str]) -> None:
+    assert row_names([Way(tier, kind) for tier in tiers for kind in kinds]) == names
 
 
 def test_the_dark_has_a_share_of_the_levels() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -77,19 +78,19 @@ class HeldPainting:
         self.begun: list[int] = []
         self.let_go = threading.Event()
 
-    def __call__(self, frame: Frame, state: ControlState) -> PaintedFrame:
+    def __call__(self, frame: Frame) -> PaintedFrame:
         """Paints nothing, but for long."""
         self.begun.append(frame.index)
         assert self.let_go.wait(SIGNS_OF_LIFE_S)
-        return PaintedFrame(frame, frame.image_bgr, 0, SMALL_WH, is_full=True, state=state)
+        return PaintedFrame(frame, frame.image_bgr, 0, SMALL_WH, is_full=True, state=ControlState())
 
 
 def test_a_stop_finishes_what_has_begun_and_begins_nothing() -> None:
     painting, stop = HeldPainting(), threading.Event()
-    ahead = PaintAhead(painting, 2, stop)
+    ahead = PaintAhead(2, stop)
     for index in range(3):
         assert not ahead.is_full
-        ahead.put(frame_of(flat_picture(0), index), ControlState())
+        ahead.put(partial(painting, frame_of(flat_picture(0), index)))
     assert ahead.is_full
     wait_until(lambda: len(painting.begun) == 2)
     stop.set()
@@ -103,9 +104,9 @@ def test_a_stop_finishes_what_has_begun_and_begins_nothing() -> None:
 
 def test_what_was_not_taken_is_counted_at_the_end() -> None:
     painting = HeldPainting()
-    ahead = PaintAhead(painting, 2)
+    ahead = PaintAhead(2)
     for index in range(3):
-        ahead.put(frame_of(flat_picture(0), index), ControlState())
+        ahead.put(partial(painting, frame_of(flat_picture(0), index)))
     painting.let_go.set()
     assert ahead.take() is not None
     assert ahead.close() == 2

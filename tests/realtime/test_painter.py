@@ -10,9 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from realtime.auto_levels import AutoLevels, set_levels
 from realtime.compositor import blend, keep_colours
 from realtime.controls import ControlState
 from realtime.errors import ModelError
+from realtime.frame import Image
 from realtime.gallery import Style
 from realtime.networks.model_choice import ModelChoice
 from realtime.painter import _SETTLING_FRAMES, FADE_S, SIZE_FADE_S, Painter, paint_at
@@ -54,11 +56,12 @@ def make_painter(clock: FakeClock) -> Iterator[MakePainter]:
         make_stylizer: Callable[[Style, ModelChoice], Stylizer] = FakeStylizer,
         warms_neighbours: bool = False,
         steadier: Steadier | None = None,
+        auto_levels: AutoLevels | None = None,
     ) -> Painter:
         styles = [plain_style(f"style_{number}", order=100 * number) for number in range(3)]
         studio = Studio(styles, ModelChoice(), make_stylizer)
         studios.append(studio)
-        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, steadier)
+        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, steadier, auto_levels)
 
     yield make
     for studio in studios:
@@ -359,6 +362,54 @@ def test_frames_painted_alone_are_steadied_in_their_order(make_painter: MakePain
     shown = [painter.put_in_line(painted, ControlState()) for painted in alone]
     assert [int(painted.picture_bgr[0, 0, 0]) for painted in shown] == [50, 75, 69]
     assert [painted.processed_wh for painted in shown] == [SMALL_WH] * 3
+
+
+def dark_picture(seed: int = 0) -> Image:
+    """Of a room with little light."""
+    return np.asarray(noisy_picture(seed=seed) // 5, np.uint8)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_dark_frame_is_painted_at_full_levels_and_stays_as_it_is(make_painter: MakePainter, share: float) -> None:
+    painter, photo = make_painter(auto_levels=AutoLevels()), dark_picture()
+    state = ControlState(processing_share=share)
+    painted = painter.paint(frame_of(photo), state)
+    assert painted.levels is not None
+    plain = make_painter().paint(frame_of(set_levels(photo, painted.levels)), state)
+    assert np.abs(painted.picture_bgr.astype(int) - plain.picture_bgr).max() <= (0 if share == 1 else 40)  # scaled, then curved
+    assert painted.picture_bgr.mean() < 255 - 1.5 * photo.mean()  # the negative of a brighter picture
+    np.testing.assert_array_equal(painted.frame.image_bgr, dark_picture())
+
+
+def test_a_dark_frame_is_painted_as_it_is_without_auto_levels(make_painter: MakePainter) -> None:
+    painted = make_painter().paint(frame_of(dark_picture()), ControlState())
+    assert painted.levels is None
+    np.testing.assert_array_equal(painted.picture_bgr, 255 - dark_picture())
+
+
+def test_at_strength_0_a_dark_frame_is_shown_as_it_is(make_painter: MakePainter) -> None:
+    painter = make_painter(auto_levels=AutoLevels())
+    painted = painter.paint(frame_of(dark_picture()), ControlState(strength=0.0))
+    np.testing.assert_array_equal(painted.picture_bgr, dark_picture())
+
+
+def test_the_colours_of_a_dark_photo_are_kept_as_bright_as_it_was_painted(make_painter: MakePainter) -> None:
+    painter = make_painter(auto_levels=AutoLevels())
+    photo = np.asarray(coloured_picture() // 5, np.uint8)
+    painted = painter.paint(frame_of(photo), ControlState(colours_of_photo=True))
+    seen = set_levels(photo, painted.levels)
+    np.testing.assert_array_equal(painted.picture_bgr, keep_colours(seen, 255 - seen))
+
+
+def test_frames_painted_alone_have_the_levels_of_their_place_in_the_row(make_painter: MakePainter) -> None:
+    """Measured in order, painted in any."""
+    frames = [frame_of(dark_picture(seed) + np.uint8(seed), seed) for seed in range(6)]
+    in_line, alone = (make_painter(auto_levels=AutoLevels()) for _ in range(2))
+    expected = [in_line.paint(frame, ControlState()).picture_bgr for frame in frames]
+    levels = [alone.levels_of(frame) for frame in frames]
+    painted = [alone.paint_alone(frame, ControlState(), of_it) for frame, of_it in zip(frames, levels, strict=True)]
+    for ours, theirs in zip(painted, expected, strict=True):
+        np.testing.assert_array_equal(ours.picture_bgr, theirs)
 
 
 def test_a_frame_painted_alone_counts_once_in_each_stage(make_painter: MakePainter, monkeypatch: pytest.MonkeyPatch) -> None:

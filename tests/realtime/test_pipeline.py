@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from realtime.auto_levels import AutoLevels
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
 from realtime.errors import ModelError, OutputError, SourceError
@@ -50,6 +51,7 @@ from tests.fakes import (
     file_that_fails,
     flat_picture,
     frame_of,
+    noisy_picture,
     plain_style,
     read_clip,
     wait_until,
@@ -97,13 +99,14 @@ class Run:
         retry_s: float | None = None,
         size_control: SizeControl | None = None,
         note: Note = no_note,
+        auto_levels: AutoLevels | None = None,
     ) -> None:
         self.source = source
         self.stop = threading.Event()
         self.times = RunTimes(clock) if clock is not None else RunTimes()
         shown = state or ControlState()
         studio = Studio([plain_style("night_sky")], ModelChoice(), FakeStylizer)
-        self.painter = Painter(studio, 0, None, self.times, warms_neighbours=False)
+        self.painter = Painter(studio, 0, None, self.times, warms_neighbours=False, auto_levels=auto_levels)
         self.capture = Capture(source, policy, retry_s=retry_s)
         self.view: LiveView | None = None
         if window is not None:
@@ -162,11 +165,11 @@ def test_every_frame_of_a_file_is_painted_and_written_in_order() -> None:
 class SlowAtTimes:
     """Paints every third frame more slowly than the others, and notes how many are painted at once."""
 
-    def __init__(self, paint: Callable[[Frame, ControlState], PaintedFrame], fails_at: int | None = None) -> None:
+    def __init__(self, paint: Callable[..., PaintedFrame], fails_at: int | None = None) -> None:
         self.at_once = self.most_at_once = 0
         self._paint, self._fails_at, self._lock = paint, fails_at, threading.Lock()
 
-    def __call__(self, frame: Frame, state: ControlState) -> PaintedFrame:
+    def __call__(self, frame: Frame, *rest: Any) -> PaintedFrame:
         """Paints a frame."""
         with self._lock:
             self.at_once += 1
@@ -174,7 +177,7 @@ class SlowAtTimes:
         time.sleep(0.02 if frame.index % 3 == 0 else 0.002)
         if frame.index == self._fails_at:
             raise ModelError("model: broken")
-        painted = self._paint(frame, state)
+        painted = self._paint(frame, *rest)
         with self._lock:
             self.at_once -= 1
         return painted
@@ -226,6 +229,20 @@ def test_a_frame_that_fails_in_a_lane_leaves_no_gap() -> None:
     assert not any(thread.name.startswith("painting") for thread in threading.enumerate())
 
 
+def test_lanes_paint_at_the_levels_of_one_frame_after_the_other() -> None:
+    pictures: list[list[Image]] = []
+    for lanes in (1, 3):
+        sink = ListSink()
+        rooms = [np.asarray(noisy_picture(seed=n) // 6 + n, np.uint8) for n in range(12)]
+        run = Run(ScriptedSource([rooms]), sink, options=RunOptions(lanes=lanes), auto_levels=AutoLevels())
+        if lanes > 1:
+            run.painter.paint_alone = SlowAtTimes(run.painter.paint_alone)  # type: ignore[method-assign]
+        run.pipeline.run()
+        pictures.append(sink.pictures)
+    np.testing.assert_array_equal(*pictures)
+    assert pictures[0][0].mean() < 200  # of a room that was not brightened: 230
+
+
 def test_a_stop_finishes_the_frames_in_lanes() -> None:
     run: Run
     sink = ListSink(lambda written: run.stop.set() if written == 5 else None)
@@ -244,10 +261,10 @@ def test_after_a_stop_no_lane_begins_a_frame(frames: int) -> None:
     run = Run(file_of(frames), sink, options=RunOptions(lanes=2))
     paint = run.painter.paint_alone
 
-    def hold(frame: Frame, state: ControlState) -> PaintedFrame:
+    def hold(frame: Frame, *rest: Any) -> PaintedFrame:
         begun.append(frame.index)
         assert let_go.wait(20.0)
-        return paint(frame, state)
+        return paint(frame, *rest)
 
     def stop_then_let_go() -> None:
         wait_until(lambda: len(begun) == 2 and run.capture.frames_in == 3)

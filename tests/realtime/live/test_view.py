@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.auto_levels import AutoLevels, set_levels
 from realtime.controls import ControlState
 from realtime.errors import ModelError
 from realtime.frame import Image
@@ -266,6 +267,24 @@ def test_snapshot_of_a_small_live_size_is_painted_again_at_full_size(make_scene:
     np.testing.assert_array_equal(painting, 255 - noisy_picture((320, 240)))
     assert isinstance(scene.painter.stylizer, FakeStylizer)
     assert scene.painter.stylizer.styled_wh == [(80, 60), (320, 240)]
+
+
+def test_snapshot_painted_again_has_the_levels_that_were_shown(make_scene: MakeScene) -> None:
+    scene = make_scene(replace(STATE, processing_share=0.5), keys="s")
+    scene.painter._auto_levels = AutoLevels()
+    photo = np.asarray(noisy_picture((320, 240)) // 5, np.uint8)
+    scene.show(photo)
+    painting, original = snapshot_pictures(scene)
+    np.testing.assert_array_equal(painting, 255 - set_levels(photo, AutoLevels().curve_for(photo)))
+    np.testing.assert_array_equal(original, photo)
+
+
+@pytest.mark.parametrize(("photo", "is_told"), [(noisy_picture() // 5, True), (noisy_picture(), False)])
+def test_diagnostics_tell_that_levels_are_set(make_scene: MakeScene, photo: Image, is_told: bool) -> None:
+    scene = make_scene(replace(STATE, diagnostics=True))
+    scene.painter._auto_levels = AutoLevels()
+    scene.show(photo)
+    assert ("auto levels" in " ".join(scene.huds[-1].details)) == is_told
 
 
 def test_snapshot_has_the_strength_that_was_shown(make_scene: MakeScene) -> None:
