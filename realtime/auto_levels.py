@@ -4,8 +4,8 @@ The networks learned on photographs with daylight in them: of a dim room they ma
 network gets the picture through a curve that spreads its grey levels, and lifts its darks where most of it is dark. A
 picture that is well lit passes to the bit.
 
-The curve belongs to the pictures of the last second, and to none before: it moves slowly, begins anew at a cut, and a film
-that is gone on with gets the same one as if it had been made in one go.
+Of a row of pictures the curve is the mean of the last second's, and no picture before counts: it moves slowly, begins anew
+at a cut, and a film that is gone on with gets the same one as if it had been made in one go.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from realtime.frame import Image
 WINDOW = 32  # frames that a curve is made for, the newest included; a multiple of the turns that an average over time takes
 Curve = npt.NDArray[np.uint8]  # (256,): what becomes of each grey level
 Histogram = npt.NDArray[np.float64]  # (256,): the share of the pixels at each grey level
+_ExactCurve = npt.NDArray[np.float64]  # (256,): what becomes of each grey level, 0 to 1
 
 _ENDS = (0.02, 0.98)  # shares of the pixels below which a picture counts as black, and above which as white
 _BLACK, _WHITE = 40.0, 195.0  # grey levels: well-lit pictures have their ends beyond these
 _MEAN = 0.32  # of white: a picture that is darker on the whole has its darks lifted
 _STEEPEST = 4.0  # noise grows with it
-_NARROW = 24.0  # grey levels from black to white: a picture with fewer shows a wall or a covered lens, and is spread less
+_EMPTY, _NARROW = 6.0, 32.0  # grey levels from black to white: with as few as these, nothing or not all of it is done
 _LARGEST_LIFT = 3.0
 _STEEPEST_IN_ALL = 6.0  # in the blacks, by both together
 _CUT = 12.0  # grey levels by which the mean pixel changes where one scene ends and another begins
@@ -41,19 +42,21 @@ class AutoLevels:
     """Remembers the light of the last pictures."""
 
     def __init__(self) -> None:
-        self._histograms: deque[Histogram] = deque(maxlen=WINDOW)
+        self._histogram: Histogram | None = None
+        self._curves: deque[_ExactCurve] = deque(maxlen=WINDOW)
 
     def curve_for(self, image_bgr: Image) -> Curve | None:
-        """The curve for the next picture of a row; None where the pictures are well lit.
+        """The curve for the next picture of a row; None where it leaves every level as it is.
 
         Args:
             image_bgr: (H, W, 3) uint8.
         """
-        histogram = _luminance_histogram(image_bgr)
-        if self._histograms and _change(self._histograms[-1], histogram) > _CUT:
-            self._histograms.clear()
-        self._histograms.append(histogram)
-        return curve_of(np.mean(self._histograms, axis=0))
+        before, self._histogram = self._histogram, _luminance_histogram(image_bgr)
+        if before is not None and _change(before, self._histogram) > _CUT:
+            self._curves.clear()
+        self._curves.append(curve_of(self._histogram))
+        curve = np.round(255 * np.mean(self._curves, axis=0)).astype(np.uint8)
+        return None if np.array_equal(curve, _LEVELS) else curve
 
 
 def set_levels(image_bgr: Image, curve: Curve | None) -> Image:
@@ -61,10 +64,10 @@ def set_levels(image_bgr: Image, curve: Curve | None) -> Image:
     return image_bgr if curve is None else np.asarray(cv2.LUT(image_bgr, curve), np.uint8)
 
 
-def curve_of(histogram: Histogram) -> Curve | None:
-    """The curve that gives pictures of this histogram the levels of well-lit ones; None where they have them.
+def curve_of(histogram: Histogram) -> _ExactCurve:
+    """The curve that gives a picture of this histogram the levels of a well-lit one.
 
-    First the levels are spread, straight and at most fourfold (less where they are few: noise would be all there is):
+    First the levels are spread, straight and at most fourfold:
 
         x' = m' + s (x - m),    s = (max(white, 195) - min(black, 40)) / (white - black)
 
@@ -73,12 +76,14 @@ def curve_of(histogram: Histogram) -> Curve | None:
 
         y = x' (1 + k) / (1 + k x')
 
-    which leaves black and white where they are; k is the smallest that brings the mean there, and at most 3.
+    which leaves black and white where they are; k is the smallest that brings the mean there, and at most 3. Both bounds
+    fall to nothing where black and white are close to each other: of a wall or a covered lens there is only noise to see.
     """
-    spread = _spread(histogram)
-    lift = _lift(histogram, spread)
-    curve = np.round(255 * _lifted(spread, lift)).astype(np.uint8)
-    return None if np.array_equal(curve, _LEVELS) else curve
+    black, white = (float(end) for end in np.interp(_ENDS, np.cumsum(histogram), _LEVELS))
+    share = min(1.0, max(0.0, (white - black - _EMPTY) / (_NARROW - _EMPTY)))
+    slope = min(1 + (_STEEPEST - 1) * share, (max(white, _WHITE) - min(black, _BLACK)) / max(white - black, 1.0))
+    spread = _spread(black, white, slope)
+    return _lifted(spread, _lift(histogram, spread, min(_LARGEST_LIFT * share, _STEEPEST_IN_ALL / slope - 1)))
 
 
 def _luminance_histogram(image_bgr: Image) -> Histogram:
@@ -93,23 +98,19 @@ def _change(before: Histogram, after: Histogram) -> float:
     return float(np.abs(np.cumsum(before - after)).sum())
 
 
-def _spread(histogram: Histogram) -> Histogram:
-    """Each level after spreading, 0 to 1."""
-    black, white = np.interp(_ENDS, np.cumsum(histogram), _LEVELS)
+def _spread(black: float, white: float, slope: float) -> _ExactCurve:
+    """Each level after spreading around the middle, which moves no further than it must."""
     low, high = min(black, _BLACK), max(white, _WHITE)
-    steepest = 1 + (_STEEPEST - 1) * min(1.0, (white - black) / _NARROW)
-    slope = min(steepest, (high - low) / max(white - black, 1.0))
-    half = slope * (white - black) / 2
-    before = (black + white) / 2
-    after = min(max(before, low + half), high - half)  # where it need not move to have room, it stays
+    before, half = (black + white) / 2, slope * (white - black) / 2
+    after = min(max(before, low + half), high - half)
     return np.asarray(np.clip((after + slope * (_LEVELS - before)) / 255, 0.0, 1.0))
 
 
-def _lift(histogram: Histogram, spread: Histogram) -> float:
-    slope = float(np.diff(spread).max()) * 255
-    smallest, largest = 0.0, min(_LARGEST_LIFT, _STEEPEST_IN_ALL / slope - 1)
+def _lift(histogram: Histogram, spread: _ExactCurve, largest: float) -> float:
+    """The smallest lift that brings the mean up to what it should be; the largest one where none does."""
+    smallest = 0.0
     if histogram @ spread >= _MEAN:
-        return 0.0
+        return smallest
     if histogram @ _lifted(spread, largest) <= _MEAN:
         return largest
     for _ in range(_HALVINGS):
@@ -121,5 +122,5 @@ def _lift(histogram: Histogram, spread: Histogram) -> float:
     return largest
 
 
-def _lifted(levels: Histogram, lift: float) -> Histogram:
+def _lifted(levels: _ExactCurve, lift: float) -> _ExactCurve:
     return np.asarray(levels * (1 + lift) / (1 + lift * levels))

@@ -299,8 +299,8 @@ def test_levels_bring_dim_and_pale_photos_back(tmp_path: Path, small_vgg: VGGFea
     found = levels.measure(stylizer, targets, photos, frames, small_vgg, light)
     own, auto = found["as it is"], found["auto levels"]
     if light == "as it was":
-        assert own == auto
-        assert own["content_error"] == 0
+        assert own["content_error"] == auto["content_error"] == 0
+        assert auto["grey_levels"] == pytest.approx(own["grey_levels"], rel=0.05)
     else:
         assert auto["content_error"] < 0.6 * own["content_error"]
         assert auto["grey_levels"] > 1.5 * own["grey_levels"]  # what moves, moves as far as in daylight again
