@@ -159,6 +159,7 @@ def run_one(
             warms_neighbours=has_window,
             steadier=steadier,
             auto_levels=auto_levels,
+            large_strokes=settings.large_strokes,
         )
         if tells_idle:
             wiring.note_idle_options(settings, source, painter.stylizer.takes_range, note)

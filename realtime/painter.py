@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from realtime.compositor import compose, cross_fade
 from realtime.controls import ControlState
 from realtime.frame import Frame, Image
 from realtime.steadying import Steadier
+from realtime.strokes import paint_at_scales
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
@@ -61,6 +63,7 @@ class Painter:
         warms_neighbours: whether other styles may be asked for.
         steadier: averages what stands still; None for what the network paints.
         auto_levels: brings dark and pale frames to full levels; None to paint them as they are.
+        large_strokes: whether large frames get coarse strokes below the network's own.
     Raises:
         ModelError: the first style is unusable.
     """
@@ -75,13 +78,14 @@ class Painter:
         clock: Callable[[], float] = time.perf_counter,
         steadier: Steadier | None = None,
         auto_levels: AutoLevels | None = None,
+        large_strokes: bool = False,
     ) -> None:
         self.style = style
         self.stylizer: Stylizer = studio.require(style)
         self.smallest_processed_wh: tuple[int, int] | None = None
         self._studio, self._box_wh, self._times = studio, processing_wh, times
         self._warms_neighbours, self._clock = warms_neighbours, clock
-        self._steadier, self._auto_levels = steadier, auto_levels
+        self._steadier, self._auto_levels, self._large_strokes = steadier, auto_levels, large_strokes
         self._followed = 0  # frames
         self._noting = threading.Lock()
         self._last: Image | None = None
@@ -120,6 +124,14 @@ class Painter:
         """The levels at which a frame is to be painted; every frame once, in their order."""
         return None if self._auto_levels is None else self._auto_levels.curve_for(frame.image_bgr)
 
+    def at_full_size(self, painted: PaintedFrame) -> Callable[[], Image]:
+        """The picture as shown, or a way to paint it again at the frame's own size, on another thread and later."""
+        if painted.is_full:
+            return lambda: painted.picture_bgr
+        photo = painted.frame.image_bgr
+        paint = partial(paint_at, self.stylizer, photo, painted.frame.size_wh, painted.levels, self._large_strokes)
+        return lambda: compose(photo, paint(), painted.state, painted.levels)
+
     def paint_alone(self, frame: Frame, state: ControlState, levels: Curve | None = None) -> PaintedFrame:
         """Paints a frame in the style on show, without regard to any other: several threads may do so at the same time.
 
@@ -157,7 +169,9 @@ class Painter:
 
     def _style_frame(self, frame: Frame, state: ControlState, size_wh: tuple[int, int], levels: Curve | None) -> Image:
         """The network's painting, of the frame's size; the frame itself where nothing of the painting would be seen."""
-        return frame.image_bgr if state.effective_strength <= 0 else paint_at(self.stylizer, frame.image_bgr, size_wh, levels)
+        if state.effective_strength <= 0:
+            return frame.image_bgr
+        return paint_at(self.stylizer, frame.image_bgr, size_wh, levels, self._large_strokes)
 
     def _steady(self, frame: Frame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
         if self._steadier is None or state.effective_strength <= 0:
@@ -205,11 +219,17 @@ class Painter:
                 self.smallest_processed_wh = size_wh
 
 
-def paint_at(stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int], levels: Curve | None = None) -> Image:
-    """Paints a picture at another size, and at other levels, and brings it back to its own size."""
+def paint_at(
+    stylizer: Stylizer, image_bgr: Image, size_wh: tuple[int, int], levels: Curve | None = None, large_strokes: bool = False
+) -> Image:
+    """Paints a picture at another size, and at other levels, and brings it back to its own size.
+
+    Args:
+        large_strokes: whether at a large size it is painted at smaller ones too.
+    """
     own_wh = (image_bgr.shape[1], image_bgr.shape[0])
-    if size_wh == own_wh:
-        return stylizer.style(set_levels(image_bgr, levels))
-    small = np.asarray(cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
-    painted = stylizer.style(set_levels(small, levels))
-    return np.asarray(cv2.resize(painted, own_wh, interpolation=cv2.INTER_CUBIC), np.uint8)
+    if size_wh != own_wh:
+        image_bgr = np.asarray(cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    seen = set_levels(image_bgr, levels)
+    painted = paint_at_scales(stylizer.style, seen) if large_strokes else stylizer.style(seen)
+    return painted if size_wh == own_wh else np.asarray(cv2.resize(painted, own_wh, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -141,20 +141,23 @@ def test_a_film_is_steadied_unless_told_otherwise(
 
 
 @pytest.mark.usefixtures("camera")
-@pytest.mark.parametrize(("arguments", "set_automatically"), [([], True), (["--no-auto-levels"], False)])
-def test_levels_are_set_automatically_unless_told_otherwise(
-    stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], set_automatically: bool
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [([], (True, True)), (["--no-auto-levels"], (False, True)), (["--no-large-strokes"], (True, False))],
+)
+def test_levels_and_large_strokes_are_there_unless_told_otherwise(
+    stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: tuple[bool, bool]
 ) -> None:
-    given: list[bool] = []
+    given: list[tuple[bool, bool]] = []
 
-    def note(*rest: Any, auto_levels: AutoLevels | None, **options: Any) -> Painter:
-        given.append(auto_levels is not None)
-        return Painter(*rest, auto_levels=auto_levels, **options)
+    def note(*rest: Any, auto_levels: AutoLevels | None, large_strokes: bool, **options: Any) -> Painter:
+        given.append((auto_levels is not None, large_strokes))
+        return Painter(*rest, auto_levels=auto_levels, large_strokes=large_strokes, **options)
 
     monkeypatch.setattr(run_cam, "Painter", note)
     stage.keys = [QUIT]
     assert start(styles_folder, *arguments) == EXIT_DONE
-    assert given == [set_automatically]
+    assert given == [expected]
 
 
 def note_steadiers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:

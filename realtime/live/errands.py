@@ -4,16 +4,12 @@ re-paintings, new styles."""
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from realtime.auto_levels import set_levels
-from realtime.compositor import compose
 from realtime.controls import ControlState
 from realtime.errors import UserError
-from realtime.frame import Image
 from realtime.live.gallery_watch import GalleryWatch
 from realtime.live.messages import Messages
 from realtime.live.repaint import Repainter, RepaintStatus
@@ -107,7 +103,7 @@ class Errands:
 
     def _save_snapshot(self, painted: PaintedFrame, then: OnSaved | None) -> None:
         photo = painted.frame.image_bgr
-        self._snapshots.save(self._at_full_size(painted), photo, self._style_name(painted.style), then)
+        self._snapshots.save(self._painter.at_full_size(painted), photo, self._style_name(painted.style), then)
 
     def _hand_on(self, style_picture: Path, in_vain_before: int, snapshot: Snapshot) -> None:
         """Has a snapshot re-painted, unless that was cancelled while it was being written."""
@@ -119,13 +115,6 @@ class Errands:
 
     def _style_name(self, style: int) -> str:
         return self._studio.styles[style].name
-
-    def _at_full_size(self, painted: PaintedFrame) -> Callable[[], Image]:
-        """The picture as shown, or a way to paint it again at full size on the snapshot thread."""
-        if painted.is_full:
-            return lambda: painted.picture_bgr
-        stylizer, photo, levels = self._painter.stylizer, painted.frame.image_bgr, painted.levels
-        return lambda: compose(photo, stylizer.style(set_levels(photo, levels)), painted.state, levels)
 
     def _take_up_styles(self, state: ControlState) -> ControlState:
         while self._watch is not None and not self._watch.arrived.empty():

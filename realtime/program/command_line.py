@@ -71,6 +71,12 @@ def build_parser() -> argparse.ArgumentParser:
         default=True,
         help="paint dark and pale pictures as if they were well lit (default: on)",
     )
+    style.add_argument(
+        "--large-strokes",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="paint pictures of 1440 pixels and more on the short side with coarse strokes below the fine ones (default: on)",
+    )
     style.add_argument("--strength", type=argument_types.share, default=1.0, metavar="0..1", help="default 1")
     style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")
     style.add_argument("--split", action="store_true", help="photo on the left, painting on the right")

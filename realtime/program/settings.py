@@ -25,6 +25,7 @@ class RunSettings:
     styles: Path | None
     steady: bool
     auto_levels: bool
+    large_strokes: bool
     strength: float
     colours: str
     split: bool

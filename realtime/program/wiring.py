@@ -140,6 +140,7 @@ def video_job(settings: RunSettings, output: Path, source: Source, painter: Pain
         is_steady=settings.steady and settings.strength > 0,
         has_auto_levels=settings.auto_levels and settings.strength > 0,
     )
-    look = {name: getattr(settings, name) for name in ("strength", "colours", "split", "processing_size", "model_range")}
+    names = ("strength", "colours", "split", "processing_size", "model_range", "large_strokes")
+    look = {name: getattr(settings, name) for name in names}
     look |= {"network": painter.stylizer.sha256, "provider": painter.stylizer.provider}
     return VideoJob(output, source, options, look, note)

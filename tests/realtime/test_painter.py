@@ -57,11 +57,12 @@ def make_painter(clock: FakeClock) -> Iterator[MakePainter]:
         warms_neighbours: bool = False,
         steadier: Steadier | None = None,
         auto_levels: AutoLevels | None = None,
+        large_strokes: bool = False,
     ) -> Painter:
         styles = [plain_style(f"style_{number}", order=100 * number) for number in range(3)]
         studio = Studio(styles, ModelChoice(), make_stylizer)
         studios.append(studio)
-        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, steadier, auto_levels)
+        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, steadier, auto_levels, large_strokes)
 
     yield make
     for studio in studios:
@@ -362,6 +363,36 @@ def test_frames_painted_alone_are_steadied_in_their_order(make_painter: MakePain
     shown = [painter.put_in_line(painted, ControlState()) for painted in alone]
     assert [int(painted.picture_bgr[0, 0, 0]) for painted in shown] == [50, 75, 69]
     assert [painted.processed_wh for painted in shown] == [SMALL_WH] * 3
+
+
+LARGE_WH = (1920, 1440)
+
+
+@pytest.mark.parametrize(
+    ("large_strokes", "share", "painted_wh"),
+    [
+        (True, 1.0, [(960, 720), LARGE_WH]),
+        (True, 0.5, [(960, 720)]),
+        (False, 1.0, [LARGE_WH]),
+    ],
+)
+def test_a_large_frame_is_painted_small_too(
+    make_painter: MakePainter, large_strokes: bool, share: float, painted_wh: list[tuple[int, int]]
+) -> None:
+    painter, state = make_painter(large_strokes=large_strokes), ControlState(processing_share=share)
+    frame = frame_of(flat_picture(90, LARGE_WH))
+    for painted in (painter.paint(frame, state), painter.paint_alone(frame, state)):
+        assert painted.processed_wh == painted_wh[-1]
+        np.testing.assert_array_equal(painted.picture_bgr, 255 - frame.image_bgr)
+    assert stylizer_of(painter).styled_wh == painted_wh * 2
+
+
+def test_what_is_painted_later_at_full_size_has_large_strokes(make_painter: MakePainter) -> None:
+    painter, frame = make_painter(large_strokes=True), frame_of(flat_picture(90, LARGE_WH))
+    later = painter.at_full_size(painter.paint(frame, ControlState(processing_share=0.25)))
+    stylizer_of(painter).styled_wh.clear()
+    np.testing.assert_array_equal(later(), 255 - frame.image_bgr)
+    assert stylizer_of(painter).styled_wh == [(960, 720), LARGE_WH]
 
 
 def dark_picture(seed: int = 0) -> Image:
