@@ -1,8 +1,8 @@
 """One picture for a document: python -m benchmarks.side_by_side PICTURE... --out FILE.jpg.
 
 Without --style the pictures stand beside each other. With it each begins rows of its paintings, one row for each --light,
---tier and --levels, painted in float32 on the processor, under the styles' titles. Writes over FILE.jpg, at the best quality
-below 250 kB. The pictures must be in the public domain: the shipped ones show scikit-image's astronaut.png (NASA).
+--tier, --levels and --strokes, painted in float32 on the processor, under the styles' titles. Writes over FILE.jpg, at the
+best quality below 250 kB. The pictures must be in the public domain: the shipped ones show scikit-image's astronaut.png (NASA).
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import numpy as np
 import realtime.program.quiet  # noqa: F401
 from benchmarks.contact_sheets import GREY, fit_height, labelled, lay_out
 from benchmarks.networks import chosen_styles
-from realtime.auto_levels import AutoLevels, set_levels
+from realtime.auto_levels import AutoLevels
 from realtime.errors import EXIT_DONE, OutputError
 from realtime.frame import Image
 from realtime.gallery import TIERS, Style
 from realtime.networks.model_choice import ModelChoice
+from realtime.painter import paint_at
 from realtime.pictures.files import read_picture
 from realtime.program import argument_types
 from realtime.program.interruption import entry_point
@@ -37,25 +38,28 @@ from realtime.stylizer import Stylizer
 _MOST_BYTES = 250_000  # of a picture that a page loads
 _QUALITIES = range(95, 30, -2)
 _HEADING_HEIGHT, _WORD_WIDTH = 24, 44
-_LEVELS = ("own", "auto")
+_LEVELS, _STROKES = ("own", "auto"), ("fine", "large")
 _LONGEST_SIDE = 65_500  # of a JPEG
 
 
 class Way(NamedTuple):
-    """How a row is painted: by which tier, and at the picture's own levels or at automatic ones."""
+    """How a row is painted: by which tier, at which of the picture's levels, with which strokes."""
 
     tier: str
     levels: str
+    strokes: str
 
     def paint(self, stylizer: Stylizer, picture: Image) -> Image:
         """A picture, as this row shows it."""
-        return stylizer.style(set_levels(picture, AutoLevels().curve_for(picture)) if self.levels == "auto" else picture)
+        curve = AutoLevels().curve_for(picture) if self.levels == "auto" else None
+        size_wh = (picture.shape[1], picture.shape[0])
+        return paint_at(stylizer, picture, size_wh, curve, self.strokes == "large")
 
 
 def row_names(ways: Sequence[Way]) -> list[str]:
     """What tells the ways apart; nothing where there is only one."""
-    shows_tier, shows_levels = (len(set(told)) > 1 for told in zip(*ways, strict=True))
-    return [" ".join([way.tier] * shows_tier + [way.levels] * shows_levels) for way in ways]
+    differs = [len(set(told)) > 1 for told in zip(*ways, strict=True)]
+    return [" ".join(itertools.compress(way, differs)) for way in ways]
 
 
 def paint_rows(pictures: Sequence[Image], styles: Sequence[Style], ways: Sequence[Way]) -> list[list[Image]]:
@@ -135,6 +139,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
     parser.add_argument("--tier", nargs="+", choices=TIERS, help="rows of paintings (default fast)")
     parser.add_argument("--levels", nargs="+", choices=_LEVELS, help="rows at the picture's own levels, or at automatic ones")
+    parser.add_argument(
+        "--strokes", nargs="+", choices=_STROKES, help="rows with fine strokes alone, or on large ones"
+    )
     parser.add_argument("--light", nargs="+", type=argument_types.share, help="shares of the grey levels (default 1)")
     parser.add_argument("--height", type=argument_types.height, help="at which they are painted (default: their own)")
     parser.add_argument("--shown", type=argument_types.height, default=240, help="height in the result (default %(default)s)")
@@ -155,7 +162,8 @@ def run(args: argparse.Namespace) -> None:
     read = [read_picture(path).opaque_bgr for path in args.pictures]
     for path, picture in zip(args.pictures, read, strict=True):
         _check_width(path, picture, max(args.height or 1, args.shown))
-    ways = list(dict.fromkeys(itertools.starmap(Way, itertools.product(args.tier or ["fast"], args.levels or ["own"]))))
+    chosen = itertools.product(args.tier or ["fast"], args.levels or ["own"], args.strokes or ["fine"])
+    ways = list(dict.fromkeys(itertools.starmap(Way, chosen)))
     sized = [fit_height(picture, args.height or picture.shape[0]) for picture in read]
     pictures = [darkened(picture, light) for picture in sized for light in args.light or [1.0]]
     data = encode_small(draw(pictures, styles, ways, args.shown))
@@ -183,8 +191,8 @@ def main(argv: list[str] | None = None) -> int:
     lose_unread("stdout", "stderr")
     parser = build_parser()
     args = parser.parse_args(argv)
-    if not args.style and (args.tier or args.levels or args.styles or args.height):
-        parser.error("--tier, --levels, --styles, --height: nothing is painted without --style")
+    if not args.style and (args.tier or args.levels or args.strokes or args.styles or args.height):
+        parser.error("--tier, --levels, --strokes, --styles, --height: nothing is painted without --style")
     run(args)
     return EXIT_DONE
 

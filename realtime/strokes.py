@@ -16,7 +16,7 @@ import numpy as np
 
 from realtime.frame import Image
 
-_COARSE_SIDE = 720  # pixels on the short side, where strokes have the size that they have live
+_COARSE_SIDE = 540  # pixels on the short side, where strokes are as large as in a live picture
 _LARGEST_STEP = 3.0  # from one size to the next; with larger ones there are strokes of two sizes and none in between
 _STROKE = 6  # pixels; with more the fine strokes hide the coarse ones, with fewer they are blurred
 
@@ -30,7 +30,7 @@ def paint_at_scales(paint: Callable[[Image], Image], image_bgr: Image) -> Image:
 
     Args:
         paint: gives a picture of the same size and type.
-        image_bgr: (H, W, 3) uint8; with less than 1440 pixels on its short side it is painted as it is.
+        image_bgr: (H, W, 3) uint8; with less than 1080 pixels on its short side it is painted as it is.
     Returns:
         The same shape and type.
     """

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import onnxruntime as ort
+
+_REMEMBERED = 16  # runs; four frames that are painted at a time, each at up to four sizes
 
 _SHRINK = "memory.enable_memory_arena_shrinkage"
 _CPU = "cpu:0"
@@ -18,17 +22,21 @@ class Arena:
     def __init__(self) -> None:
         memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
         ort.create_and_register_allocator(memory, ort.OrtArenaCfg(0, -1, -1, -1))  # onnxruntime's defaults; once a process
-        self._last_shape: tuple[int, ...] | None = None
+        self._recent: deque[tuple[int, ...]] = deque(maxlen=_REMEMBERED)
 
     def used_by(self, options: ort.SessionOptions) -> None:
         """Lets a session that is made with these options compute here."""
         options.add_session_config_entry("session.use_env_allocators", "1")
 
     def options_for(self, shape: tuple[int, ...]) -> ort.RunOptions | None:
-        """What to run with: at another size than the last one, what that took is given back to the system."""
-        if shape == self._last_shape:
+        """What to run with: once a size is no longer painted, what it took is given back to the system.
+
+        Not at each change of size: a large frame is painted at several, and what is given back has to be taken anew.
+        """
+        oldest = self._recent[0] if len(self._recent) == _REMEMBERED else shape
+        self._recent.append(shape)
+        if oldest in self._recent:
             return None
-        self._last_shape = shape
         options = ort.RunOptions()
         options.add_run_config_entry(_SHRINK, _CPU)
         return options

@@ -126,15 +126,26 @@ def test_a_dark_picture_is_painted_at_its_own_levels_and_at_automatic_ones(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("tiers", "kinds", "names"),
+    ("ways", "names"),
     [
-        (["fast"], ["own", "auto"], ["own", "auto"]),
-        (["fast", "fine"], ["auto"], ["fast", "fine"]),
-        (["fast", "fine"], ["own", "auto"], ["fast own", "fast auto", "fine own", "fine auto"]),
+        ([Way("fast", "own", "fine"), Way("fast", "auto", "fine")], ["own", "auto"]),
+        ([Way("fast", "auto", "large"), Way("fine", "auto", "large")], ["fast", "fine"]),
+        ([Way("fast", "own", "fine"), Way("fine", "own", "large")], ["fast fine", "fine large"]),
+        ([Way("fast", "own", "fine")], [""]),
     ],
 )
-def test_rows_are_named_by_what_tells_them_apart(tiers: list[str], kinds: list[str], names: list[str]) -> None:
-    assert row_names([Way(tier, kind) for tier in tiers for kind in kinds]) == names
+def test_rows_are_named_by_what_tells_them_apart(ways: list[Way], names: list[str]) -> None:
+    assert row_names(ways) == names
+
+
+def test_a_large_picture_is_painted_small_too_where_large_strokes_are_asked_for(
+    tmp_path: Path, photo: Path, styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stylizer = FakeStylizer()
+    monkeypatch.setattr(side_by_side, "Stylizer", lambda *_: stylizer)
+    arguments = [photo, "--styles", styles, "--style", "night_sky", "--shown", "36", "--height", "1080"]
+    drawn(tmp_path / "rows.jpg", *arguments, "--strokes", "fine", "large")
+    assert stylizer.styled_wh == [(1440, 1080), (720, 540), (1440, 1080)]
 
 
 def test_the_dark_has_a_share_of_the_levels() -> None:

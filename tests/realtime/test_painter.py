@@ -365,14 +365,14 @@ def test_frames_painted_alone_are_steadied_in_their_order(make_painter: MakePain
     assert [painted.processed_wh for painted in shown] == [SMALL_WH] * 3
 
 
-LARGE_WH = (1920, 1440)
+LARGE_WH = (1440, 1080)
 
 
 @pytest.mark.parametrize(
     ("large_strokes", "share", "painted_wh"),
     [
-        (True, 1.0, [(960, 720), LARGE_WH]),
-        (True, 0.5, [(960, 720)]),
+        (True, 1.0, [(720, 540), LARGE_WH]),
+        (True, 0.5, [(720, 540)]),
         (False, 1.0, [LARGE_WH]),
     ],
 )
@@ -392,7 +392,7 @@ def test_what_is_painted_later_at_full_size_has_large_strokes(make_painter: Make
     later = painter.at_full_size(painter.paint(frame, ControlState(processing_share=0.25)))
     stylizer_of(painter).styled_wh.clear()
     np.testing.assert_array_equal(later(), 255 - frame.image_bgr)
-    assert stylizer_of(painter).styled_wh == [(960, 720), LARGE_WH]
+    assert stylizer_of(painter).styled_wh == [(720, 540), LARGE_WH]
 
 
 def dark_picture(seed: int = 0) -> Image:

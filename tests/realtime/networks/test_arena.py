@@ -1,4 +1,4 @@
-"""The memory that all sessions on the processor share: one arena, given back when the size changes."""
+"""The memory that all sessions on the processor share: one arena; what a size took is given back when it is painted no more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 
 from realtime.gallery import load_gallery
-from realtime.networks.arena import ARENA
+from realtime.networks.arena import _REMEMBERED, ARENA
 from realtime.networks.model_choice import ModelChoice
 from realtime.stylizer import Stylizer
 
@@ -35,7 +35,8 @@ for stylizer in stylizers:
     for _ in range(3):
         stylizer.style(np.zeros((720, 1280, 3), np.uint8))
     found.append(resident_mb())
-stylizers[0].style(np.zeros((240, 320, 3), np.uint8))
+for _ in range(20):
+    stylizers[0].style(np.zeros((240, 320, 3), np.uint8))
 print(*found, resident_mb())
 """
 
@@ -50,13 +51,15 @@ def test_three_styles_take_the_memory_of_one_and_a_smaller_picture_gives_it_back
     assert smaller - before < taken / 2
 
 
-def test_only_a_change_of_size_gives_memory_back() -> None:
-    shape = (1, 48, 64, 3)
-    ARENA.options_for((1, 8, 8, 3))
-    changed = ARENA.options_for(shape)
-    assert changed is not None
+def test_memory_is_given_back_when_a_size_is_no_longer_painted() -> None:
+    small, large = (1, 48, 64, 3), (1, 96, 128, 3)
+    for _ in range(_REMEMBERED):
+        ARENA.options_for(small)
+    assert [ARENA.options_for(shape) for shape in (small, large) * _REMEMBERED] == [None] * 2 * _REMEMBERED
+    following = [ARENA.options_for(small) for _ in range(2 * _REMEMBERED)]
+    (changed,) = [options for options in following if options is not None]
     assert changed.get_run_config_entry("memory.enable_memory_arena_shrinkage") == "cpu:0"
-    assert ARENA.options_for(shape) is None
+    assert following.index(changed) == _REMEMBERED - 1
 
 
 def test_sessions_on_the_processor_compute_in_it() -> None:
