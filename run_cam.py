@@ -160,6 +160,7 @@ def run_one(
             steadier=steadier,
             auto_levels=auto_levels,
             large_strokes=settings.large_strokes,
+            keeps_pace=wiring.keeps_pace(settings, source),
         )
         if tells_idle:
             wiring.note_idle_options(settings, source, painter.stylizer.takes_range, note)

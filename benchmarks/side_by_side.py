@@ -139,9 +139,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--styles", type=Path, metavar="DIR", help="one more folder with styles")
     parser.add_argument("--tier", nargs="+", choices=TIERS, help="rows of paintings (default fast)")
     parser.add_argument("--levels", nargs="+", choices=_LEVELS, help="rows at the picture's own levels, or at automatic ones")
-    parser.add_argument(
-        "--strokes", nargs="+", choices=_STROKES, help="rows with fine strokes alone, or on large ones"
-    )
+    parser.add_argument("--strokes", nargs="+", choices=_STROKES, help="rows with fine strokes alone, or on large ones")
     parser.add_argument("--light", nargs="+", type=argument_types.share, help="shares of the grey levels (default 1)")
     parser.add_argument("--height", type=argument_types.height, help="at which they are painted (default: their own)")
     parser.add_argument("--shown", type=argument_types.height, default=240, help="height in the result (default %(default)s)")

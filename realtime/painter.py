@@ -63,7 +63,8 @@ class Painter:
         warms_neighbours: whether other styles may be asked for.
         steadier: averages what stands still; None for what the network paints.
         auto_levels: brings dark and pale frames to full levels; None to paint them as they are.
-        large_strokes: whether large frames get coarse strokes below the network's own.
+        large_strokes: whether large pictures get coarse strokes below the network's own.
+        keeps_pace: frames come at their own pace and do without them; what is painted at full size later does not.
     Raises:
         ModelError: the first style is unusable.
     """
@@ -79,13 +80,15 @@ class Painter:
         steadier: Steadier | None = None,
         auto_levels: AutoLevels | None = None,
         large_strokes: bool = False,
+        keeps_pace: bool = False,
     ) -> None:
         self.style = style
         self.stylizer: Stylizer = studio.require(style)
         self.smallest_processed_wh: tuple[int, int] | None = None
         self._studio, self._box_wh, self._times = studio, processing_wh, times
         self._warms_neighbours, self._clock = warms_neighbours, clock
-        self._steadier, self._auto_levels, self._large_strokes = steadier, auto_levels, large_strokes
+        self._steadier, self._auto_levels = steadier, auto_levels
+        self._large_strokes, self._keeps_pace = large_strokes, keeps_pace
         self._followed = 0  # frames
         self._noting = threading.Lock()
         self._last: Image | None = None
@@ -171,7 +174,7 @@ class Painter:
         """The network's painting, of the frame's size; the frame itself where nothing of the painting would be seen."""
         if state.effective_strength <= 0:
             return frame.image_bgr
-        return paint_at(self.stylizer, frame.image_bgr, size_wh, levels, self._large_strokes)
+        return paint_at(self.stylizer, frame.image_bgr, size_wh, levels, self._large_strokes and not self._keeps_pace)
 
     def _steady(self, frame: Frame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
         if self._steadier is None or state.effective_strength <= 0:

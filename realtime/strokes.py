@@ -19,6 +19,7 @@ from realtime.frame import Image
 _COARSE_SIDE = 540  # pixels on the short side, where strokes are as large as in a live picture
 _LARGEST_STEP = 3.0  # from one size to the next; with larger ones there are strokes of two sizes and none in between
 _STROKE = 6  # pixels; with more the fine strokes hide the coarse ones, with fewer they are blurred
+_BAND = 256  # rows that are put together at a time: what has a sign takes twice the memory
 
 
 def paint_at_scales(paint: Callable[[Image], Image], image_bgr: Image) -> Image:
@@ -58,5 +59,10 @@ def _on_top_of(coarse: Image | None, painted: Image) -> Image:
     height, width = painted.shape[:2]
     small_wh = (max(1, width // _STROKE), max(1, height // _STROKE))
     theirs, ours = (cv2.resize(picture, small_wh, interpolation=cv2.INTER_AREA) for picture in (coarse, painted))
-    change = cv2.resize(cv2.subtract(theirs, ours, dtype=cv2.CV_16S), (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.add(painted, change, dtype=cv2.CV_8U), np.uint8)
+    change = cv2.resize(cv2.subtract(theirs, ours, dtype=cv2.CV_16S), (small_wh[0], height), interpolation=cv2.INTER_CUBIC)
+    joined = np.empty_like(painted)
+    for top in range(0, height, _BAND):
+        rows = slice(top, top + _BAND)
+        wide = cv2.resize(change[rows], (width, change[rows].shape[0]), interpolation=cv2.INTER_CUBIC)
+        joined[rows] = cv2.add(painted[rows], wide, dtype=cv2.CV_8U)
+    return joined

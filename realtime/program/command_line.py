@@ -75,7 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--large-strokes",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="paint pictures of 1080 pixels and more on the short side with coarse strokes below the fine ones (default: on)",
+        help="stills, films and snapshots of 1080 pixels and more on the short side get coarse strokes below the fine ones "
+        "(default: on)",
     )
     style.add_argument("--strength", type=argument_types.share, default=1.0, metavar="0..1", help="default 1")
     style.add_argument("--colours", choices=("style", "photo"), default="style", help="whose colours (default style)")

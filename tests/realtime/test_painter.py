@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,14 +56,12 @@ def make_painter(clock: FakeClock) -> Iterator[MakePainter]:
         processing_wh: tuple[int, int] | None = None,
         make_stylizer: Callable[[Style, ModelChoice], Stylizer] = FakeStylizer,
         warms_neighbours: bool = False,
-        steadier: Steadier | None = None,
-        auto_levels: AutoLevels | None = None,
-        large_strokes: bool = False,
+        **options: Any,
     ) -> Painter:
         styles = [plain_style(f"style_{number}", order=100 * number) for number in range(3)]
         studio = Studio(styles, ModelChoice(), make_stylizer)
         studios.append(studio)
-        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, steadier, auto_levels, large_strokes)
+        return Painter(studio, 0, processing_wh, RunTimes(clock), warms_neighbours, clock, **options)
 
     yield make
     for studio in studios:
@@ -369,17 +368,18 @@ LARGE_WH = (1440, 1080)
 
 
 @pytest.mark.parametrize(
-    ("large_strokes", "share", "painted_wh"),
+    ("options", "share", "painted_wh"),
     [
-        (True, 1.0, [(720, 540), LARGE_WH]),
-        (True, 0.5, [(720, 540)]),
-        (False, 1.0, [LARGE_WH]),
+        ({"large_strokes": True}, 1.0, [(720, 540), LARGE_WH]),
+        ({"large_strokes": True}, 0.5, [(720, 540)]),
+        ({}, 1.0, [LARGE_WH]),
+        ({"large_strokes": True, "keeps_pace": True}, 1.0, [LARGE_WH]),
     ],
 )
 def test_a_large_frame_is_painted_small_too(
-    make_painter: MakePainter, large_strokes: bool, share: float, painted_wh: list[tuple[int, int]]
+    make_painter: MakePainter, options: dict[str, bool], share: float, painted_wh: list[tuple[int, int]]
 ) -> None:
-    painter, state = make_painter(large_strokes=large_strokes), ControlState(processing_share=share)
+    painter, state = make_painter(**options), ControlState(processing_share=share)
     frame = frame_of(flat_picture(90, LARGE_WH))
     for painted in (painter.paint(frame, state), painter.paint_alone(frame, state)):
         assert painted.processed_wh == painted_wh[-1]
@@ -388,7 +388,7 @@ def test_a_large_frame_is_painted_small_too(
 
 
 def test_what_is_painted_later_at_full_size_has_large_strokes(make_painter: MakePainter) -> None:
-    painter, frame = make_painter(large_strokes=True), frame_of(flat_picture(90, LARGE_WH))
+    painter, frame = make_painter(large_strokes=True, keeps_pace=True), frame_of(flat_picture(90, LARGE_WH))
     later = painter.at_full_size(painter.paint(frame, ControlState(processing_share=0.25)))
     stylizer_of(painter).styled_wh.clear()
     np.testing.assert_array_equal(later(), 255 - frame.image_bgr)

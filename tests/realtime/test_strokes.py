@@ -31,6 +31,7 @@ class Brush:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strokes, "_COARSE_SIDE", SMALL_WH[1])
+    monkeypatch.setattr(strokes, "_BAND", 50)  # the last one is smaller
 
 
 def strength_at(picture: Image, pixels: int) -> float:

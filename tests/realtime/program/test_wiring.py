@@ -12,7 +12,7 @@ from realtime.pictures.files import write_picture
 from realtime.program.command_line import parse_arguments
 from realtime.program.inputs import PictureFilm, Single
 from realtime.program.notes import no_note
-from realtime.program.wiring import source_of
+from realtime.program.wiring import keeps_pace, source_of
 from tests.fakes import flat_picture
 from tests.films import write_film
 
@@ -43,3 +43,25 @@ def test_pixels_are_made_square_unless_a_film_can_tell_their_shape(
     assert found is not None
     assert found[0].shape[1::-1] == size_wh
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "expected"),
+    [
+        ("film.mp4", ["--output", "out.mp4"], False),
+        ("film.mp4", ["--output", "out.mp4", "--live"], True),
+        ("film.mp4", [], True),
+        ("photo.png", ["--output", "out.png"], False),
+        ("photo.png", [], False),
+        ("demo", [], True),
+        ("demo", ["--output", "out.mp4"], False),
+        ("0", ["--output", "out.mp4"], True),
+    ],
+)
+def test_what_comes_at_its_own_pace_is_painted_at_it(tmp_path: Path, source: str, arguments: list[str], expected: bool) -> None:
+    """Large strokes would cost a live picture its rate."""
+    write_film(tmp_path / "film.mp4", [flat_picture(90)] * 3)
+    write_picture(tmp_path / "photo.png", flat_picture(90))
+    settings = parse_arguments(["--source", source, *arguments])
+    found = source_of(settings, Single(str(tmp_path / source) if "." in source else source), no_note)
+    assert keeps_pace(settings, found) == expected
