@@ -4,8 +4,8 @@ The networks learned on photographs with daylight in them: of a dim room they ma
 network gets the picture through a curve that spreads its grey levels, and lifts its darks where most of it is dark. A
 picture that is well lit passes to the bit.
 
-Of a row of pictures the curve is the mean of the last second's, and no picture before counts: it moves slowly, begins anew
-at a cut, and a film that is gone on with gets the same one as if it had been made in one go.
+Of a row of pictures the curve is the mean of the last second's, and no picture before counts: it moves slowly, but for light
+that grows, begins anew at a cut, and a film that is gone on with gets the same one as if it had been made in one go.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _STEEPEST = 4.0  # noise grows with it
 _EMPTY, _NARROW = 6.0, 32.0  # grey levels from black to white: with as few as these, nothing or not all of it is done
 _LARGEST_LIFT = 3.0
 _STEEPEST_IN_ALL = 6.0  # in the blacks, by both together
-_CUT = 12.0  # grey levels by which the mean pixel changes where one scene ends and another begins
+_SOON = 8  # frames in which a curve that darkens is followed: a film that fades in would be too bright until it has
+_CUT = 12.0  # grey levels by which light changes where one scene ends and another begins
+_CELLS_WH = (16, 12)  # areas of which more than half change there: a bright thing that comes in is no cut
+_BAR = 12  # grey levels: rows and columns at the edges that are no brighter are bars beside the picture
 _SAMPLES = 20_000  # pixels that are looked at
 _HALVINGS = 12  # of the lift's range: finer than a grey level
 
@@ -42,7 +45,7 @@ class AutoLevels:
     """Remembers the light of the last pictures."""
 
     def __init__(self) -> None:
-        self._histogram: Histogram | None = None
+        self._before: Image | None = None
         self._curves: deque[_ExactCurve] = deque(maxlen=WINDOW)
 
     def curve_for(self, image_bgr: Image) -> Curve | None:
@@ -51,11 +54,13 @@ class AutoLevels:
         Args:
             image_bgr: (H, W, 3) uint8.
         """
-        before, self._histogram = self._histogram, _luminance_histogram(image_bgr)
-        if before is not None and _change(before, self._histogram) > _CUT:
+        before, self._before = self._before, _without_bars(_luminance(image_bgr))
+        if before is not None and _is_cut(before, self._before):
             self._curves.clear()
-        self._curves.append(curve_of(self._histogram))
-        curve = np.round(255 * np.mean(self._curves, axis=0)).astype(np.uint8)
+        self._curves.append(curve_of(_histogram(self._before)))
+        curves = np.asarray(self._curves)
+        smoothed = np.minimum(curves.mean(axis=0), curves[-_SOON:].mean(axis=0))
+        curve = np.round(255 * smoothed).astype(np.uint8)
         return None if np.array_equal(curve, _LEVELS) else curve
 
 
@@ -86,16 +91,28 @@ def curve_of(histogram: Histogram) -> _ExactCurve:
     return _lifted(spread, _lift(histogram, spread, min(_LARGEST_LIFT * share, _STEEPEST_IN_ALL / slope - 1)))
 
 
-def _luminance_histogram(image_bgr: Image) -> Histogram:
-    """Of pixels on a grid: a mean over areas would hide small lights."""
+def _luminance(image_bgr: Image) -> Image:
+    """(h, w) uint8, of pixels on a grid: means over areas would hide small lights."""
     step = max(1, math.isqrt(image_bgr.shape[0] * image_bgr.shape[1] // _SAMPLES))
-    grey = cv2.cvtColor(np.ascontiguousarray(image_bgr[::step, ::step]), cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image_bgr[::step, ::step]), cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _histogram(grey: Image) -> Histogram:
     return np.bincount(grey.ravel(), minlength=256) / grey.size
 
 
-def _change(before: Histogram, after: Histogram) -> float:
-    """By how many grey levels the mean pixel has changed at least (the distance of two distributions)."""
-    return float(np.abs(np.cumsum(before - after)).sum())
+def _without_bars(grey: Image) -> Image:
+    """A picture without the black beside or above it; the picture itself where all of it is black."""
+    rows, columns = (np.flatnonzero(grey.max(axis=axis) > _BAR) for axis in (1, 0))
+    return grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if rows.size else grey
+
+
+def _is_cut(before: Image, after: Image) -> bool:
+    """Whether the light is another one (the distance of two distributions), and most of the picture is too."""
+    if np.abs(np.cumsum(_histogram(before) - _histogram(after))).sum() <= _CUT:
+        return False
+    cells = (cv2.resize(grey, _CELLS_WH, interpolation=cv2.INTER_AREA) for grey in (before, after))
+    return float(np.mean(cv2.absdiff(*cells) > _CUT)) > 0.5
 
 
 def _spread(black: float, white: float, slope: float) -> _ExactCurve:

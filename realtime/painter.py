@@ -16,7 +16,7 @@ from realtime.compositor import compose, cross_fade
 from realtime.controls import ControlState
 from realtime.frame import Frame, Image
 from realtime.steadying import Steadier
-from realtime.strokes import paint_at_scales
+from realtime.strokes import coarser_sizes, paint_at_scales
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
 from realtime.timing import RunTimes
@@ -128,8 +128,9 @@ class Painter:
         return None if self._auto_levels is None else self._auto_levels.curve_for(frame.image_bgr)
 
     def at_full_size(self, painted: PaintedFrame) -> Callable[[], Image]:
-        """The picture as shown, or a way to paint it again at the frame's own size, on another thread and later."""
-        if painted.is_full:
+        """The picture as shown, or a way to paint it as a still is painted, on another thread and later."""
+        lacks_strokes = self._large_strokes and self._keeps_pace and bool(coarser_sizes(painted.frame.size_wh))
+        if painted.is_full and not lacks_strokes:
             return lambda: painted.picture_bgr
         photo = painted.frame.image_bgr
         paint = partial(paint_at, self.stylizer, photo, painted.frame.size_wh, painted.levels, self._large_strokes)

@@ -123,9 +123,10 @@ class LiveView:
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         processed = f"{processed_wh[0]}x{processed_wh[1]}" if processed_wh else "-"
         how = stylizer.describe_run(processed_wh) if processed_wh else ""
-        levels = "auto levels" if self._last is not None and self._last.levels is not None else ""
+        last = self._last
+        is_levelled = last is not None and last.levels is not None and last.state.effective_strength > 0
         return (
-            f"{self._source}   {size}   processed {processed}   {levels}".rstrip(),
+            f"{self._source}   {size}   processed {processed}   {'auto levels' if is_levelled else ''}".rstrip(),
             f"{stylizer.tier} {stylizer.precision} on {stylizer.provider}   {how}".rstrip(),
             "   ".join(f"{name} {value:.1f} ms" for name, value in stages.items()),
             f"latency p50 {latency['p50']:.0f}   p95 {latency['p95']:.0f}   p99 {latency['p99']:.0f} ms",

@@ -29,13 +29,15 @@ class Arena:
         options.add_session_config_entry("session.use_env_allocators", "1")
 
     def options_for(self, shape: tuple[int, ...]) -> ort.RunOptions | None:
-        """What to run with: once a size is no longer painted, what it took is given back to the system.
+        """What to run with: after the first run of a size, and once a size is no longer painted, memory is given back.
 
-        Not at each change of size: a large frame is painted at several, and what is given back has to be taken anew.
+        The first run of a size takes piece by piece what the next ones take as a block. A size that recurs keeps its block: a
+        film is painted at several sizes in turn, and what is given back has to be taken anew.
         """
+        is_new = shape not in self._recent
         oldest = self._recent[0] if len(self._recent) == _REMEMBERED else shape
         self._recent.append(shape)
-        if oldest in self._recent:
+        if oldest in self._recent and not is_new:
             return None
         options = ort.RunOptions()
         options.add_run_config_entry(_SHRINK, _CPU)

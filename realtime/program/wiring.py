@@ -105,7 +105,9 @@ def first_state(settings: RunSettings, source: Source, style: int, style_count: 
 
 def keeps_pace(settings: RunSettings, source: Source) -> bool:
     """Whether pictures do not wait until they are painted: live ones, and a clip in the window; not a single picture."""
-    return (source.is_live or settings.output is None) and not isinstance(source, PictureSource)
+    if isinstance(source, PictureSource) or (settings.output is not None and is_still(settings.output)):
+        return False
+    return source.is_live or settings.output is None
 
 
 def run_options(settings: RunSettings, source: Source, sink: Sink, job: VideoJob | None, lanes: int) -> RunOptions:

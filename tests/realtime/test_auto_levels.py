@@ -144,3 +144,37 @@ def test_what_came_before_a_window_is_forgotten_to_the_bit() -> None:
     for ours, theirs in zip(of_whole[first + WINDOW - 1 :], of_later[first + WINDOW - 1 :], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert max(steps([of_whole[first], of_later[first]])) > 0  # or there were nothing to forget
+
+
+@pytest.mark.parametrize("border", [(0, 0, 120, 120), (60, 60, 0, 0), (0, 90, 0, 0)])
+@pytest.mark.parametrize("ends", [(20, 220), (0, 60)])
+def test_black_bars_are_no_darkness(border: tuple[int, int, int, int], ends: tuple[int, int]) -> None:
+    picture = scene(*ends)
+    barred = np.asarray(cv2.copyMakeBorder(picture, *border, cv2.BORDER_CONSTANT, value=(2, 2, 2)), np.uint8)
+    assert max(steps([curve_for(picture), curve_for(barred)])) <= 4
+
+
+def test_a_film_that_fades_in_is_hardly_ever_brighter_than_it_becomes() -> None:
+    levels, lit = AutoLevels(), scene(20, 220).astype(float)
+    fading = [(lit * min(1.0, number / 30)).astype(np.uint8) for number in range(70)]
+    means = [float(set_levels(picture, levels.curve_for(picture)).mean()) for picture in fading]
+    assert means[-1] == pytest.approx(lit.mean(), abs=1)
+    assert max(means) < 1.12 * means[-1]
+
+
+def test_a_bright_thing_that_comes_in_does_not_darken_the_rest_at_once() -> None:
+    levels, room = AutoLevels(), scene(0, 60)
+    for _ in range(WINDOW):
+        before = levels.curve_for(room)
+    room = room.copy()
+    room[40:200, 100:200] = 230
+    seen = [int(curve[40]) for curve in [before, *(levels.curve_for(room) for _ in range(8))] if curve is not None]
+    assert len(seen) == 9
+    assert np.abs(np.diff(seen)).max() < 25, seen
+
+
+def test_a_lamp_that_is_switched_on_is_followed_at_once() -> None:
+    levels = AutoLevels()
+    for _ in range(WINDOW):
+        levels.curve_for(scene(0, 60))
+    np.testing.assert_array_equal(levels.curve_for(scene(0, 150)), curve_for(scene(0, 150)))

@@ -387,9 +387,11 @@ def test_a_large_frame_is_painted_small_too(
     assert stylizer_of(painter).styled_wh == painted_wh * 2
 
 
-def test_what_is_painted_later_at_full_size_has_large_strokes(make_painter: MakePainter) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_what_is_painted_later_at_full_size_has_large_strokes(make_painter: MakePainter, share: float) -> None:
+    """However fast the machine was at that moment."""
     painter, frame = make_painter(large_strokes=True, keeps_pace=True), frame_of(flat_picture(90, LARGE_WH))
-    later = painter.at_full_size(painter.paint(frame, ControlState(processing_share=0.25)))
+    later = painter.at_full_size(painter.paint(frame, ControlState(processing_share=share)))
     stylizer_of(painter).styled_wh.clear()
     np.testing.assert_array_equal(later(), 255 - frame.image_bgr)
     assert stylizer_of(painter).styled_wh == [(720, 540), LARGE_WH]

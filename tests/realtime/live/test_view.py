@@ -279,9 +279,12 @@ def test_snapshot_painted_again_has_the_levels_that_were_shown(make_scene: MakeS
     np.testing.assert_array_equal(original, photo)
 
 
-@pytest.mark.parametrize(("photo", "is_told"), [(noisy_picture() // 5, True), (noisy_picture(), False)])
-def test_diagnostics_tell_that_levels_are_set(make_scene: MakeScene, photo: Image, is_told: bool) -> None:
-    scene = make_scene(replace(STATE, diagnostics=True))
+@pytest.mark.parametrize(
+    ("photo", "strength", "is_told"),
+    [(noisy_picture() // 5, 0.5, True), (noisy_picture() // 5, 0.0, False), (noisy_picture(), 1.0, False)],
+)
+def test_diagnostics_tell_that_levels_are_set(make_scene: MakeScene, photo: Image, strength: float, is_told: bool) -> None:
+    scene = make_scene(replace(STATE, diagnostics=True, strength=strength))
     scene.painter._auto_levels = AutoLevels()
     scene.show(photo)
     assert ("auto levels" in " ".join(scene.huds[-1].details)) == is_told

@@ -56,6 +56,7 @@ def test_pixels_are_made_square_unless_a_film_can_tell_their_shape(
         ("demo", [], True),
         ("demo", ["--output", "out.mp4"], False),
         ("0", ["--output", "out.mp4"], True),
+        ("0", ["--output", "out.png"], False),
     ],
 )
 def test_what_comes_at_its_own_pace_is_painted_at_it(tmp_path: Path, source: str, arguments: list[str], expected: bool) -> None:
