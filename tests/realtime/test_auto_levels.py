@@ -159,7 +159,7 @@ def test_a_film_that_fades_in_is_hardly_ever_brighter_than_it_becomes() -> None:
     fading = [(lit * min(1.0, number / 30)).astype(np.uint8) for number in range(70)]
     means = [float(set_levels(picture, levels.curve_for(picture)).mean()) for picture in fading]
     assert means[-1] == pytest.approx(lit.mean(), abs=1)
-    assert max(means) < 1.12 * means[-1]
+    assert max(means) < 1.15 * means[-1]
 
 
 def test_a_bright_thing_that_comes_in_does_not_darken_the_rest_at_once() -> None:
@@ -170,7 +170,7 @@ def test_a_bright_thing_that_comes_in_does_not_darken_the_rest_at_once() -> None
     room[40:200, 100:200] = 230
     seen = [int(curve[40]) for curve in [before, *(levels.curve_for(room) for _ in range(8))] if curve is not None]
     assert len(seen) == 9
-    assert np.abs(np.diff(seen)).max() < 25, seen
+    assert np.abs(np.diff(seen)).max() < 16, seen
 
 
 def test_a_lamp_that_is_switched_on_is_followed_at_once() -> None:
