@@ -14,23 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import realtime.program.quiet  # noqa: F401
-from benchmarks.networks import add_arguments, chosen_styles, networks_of
+from benchmarks.networks import add_arguments
 from benchmarks.quality import (
     Photo,
     Targets,
     add_data_arguments,
     load_network,
-    load_photos,
-    load_targets,
     measure_quality,
-    paintings_of,
+    measuring,
+    standard_measures,
 )
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from benchmarks.stability import CLIPS, measure_flicker, read_clip
-from models.devices import enough_memory
 from models.vgg import VGGFeatures
 from realtime.auto_levels import AutoLevels, set_levels
 from realtime.errors import EXIT_DONE
@@ -88,18 +85,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     check_json(args.json)
     network = load_network(args.vgg)
-    chosen = chosen_styles(args.style, args.styles)
-    paintings = paintings_of(chosen, args.paintings, args.style is not None)
     frames, rows = read_clip(args.clip), []
-    with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
-        photos = load_photos(args.content, network.features)
-        targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
-        for style in (style for style in chosen if style.name in targets):
-            for found in networks_of(style, args.tier, args.precision):
-                stylizer, row = found.open(), {"style": style.name, "tier": found.tier, "precision": found.precision}
-                for light in LIGHTS:
-                    figures = measure(stylizer, targets[style.name], photos, frames, network.features, light)
-                    rows.append(row | {"light": light} | figures)
+    with measuring():
+        for found, targets, photos in standard_measures(args, network):
+            stylizer = found.open()
+            for light in LIGHTS:
+                figures = measure(stylizer, targets, photos, frames, network.features, light)
+                rows.append(found.names | {"light": light} | figures)
     write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "levels": rows})
     print_table(
         ("style", "network", "light", "as it is", "auto levels", "change of a clip"),

@@ -21,6 +21,11 @@ class Network(NamedTuple):
     precision: str
     model: ModelFile
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What a row of a result begins with."""
+        return {"style": self.style.name, "tier": self.tier, "precision": self.precision}
+
     def open(self) -> Stylizer:
         """It, on the processor."""
         return Stylizer(self.style, ModelChoice(self.tier, self.precision, "cpu"))

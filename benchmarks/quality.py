@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import realtime.program.quiet  # noqa: F401
-from benchmarks.networks import add_arguments, chosen_styles, networks_of
+from benchmarks.networks import Network, add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
 from models.devices import enough_memory
@@ -166,6 +167,29 @@ def load_network(weights: Path | None) -> LossNetwork:
     return load_loss_network((*STYLE_LAYERS, CONTENT_LAYER), weights or (default if default.is_file() else None))
 
 
+def standard_measures(args: argparse.Namespace, network: LossNetwork) -> Iterator[tuple[Network, Targets, Sequence[Photo]]]:
+    """Each network that the arguments choose, with its painting's targets and the photos.
+
+    Raises:
+        UserError: a style, a painting or the photos cannot be used; before the first network.
+    """
+    chosen = chosen_styles(args.style, args.styles)
+    paintings = paintings_of(chosen, args.paintings, args.style is not None)
+    photos = load_photos(args.content, network.features)
+    # All of them before anything is measured: one that cannot be used must not cost what was measured before it.
+    targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
+    for style in (style for style in chosen if style.name in targets):
+        for found in networks_of(style, args.tier, args.precision):
+            yield found, targets[style.name], photos
+
+
+@contextmanager
+def measuring() -> Iterator[None]:
+    """Without gradients, and with a mistake of one line where the memory does not suffice."""
+    with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
+        yield
+
+
 @entry_point
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
@@ -176,18 +200,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     check_json(args.json)
     network = load_network(args.vgg)
-    chosen = chosen_styles(args.style, args.styles)
-    paintings = paintings_of(chosen, args.paintings, args.style is not None)
     rows = []
-    with torch.no_grad(), enough_memory("to measure with; try other photographs or paintings, or fewer of them"):
-        photos = load_photos(args.content, network.features)
-        # All of them before anything is measured: one that cannot be used must not cost what was measured before it.
-        targets = {name: load_targets(painting, network.features) for name, painting in paintings.items()}
-        for style in (style for style in chosen if style.name in targets):
-            for found in networks_of(style, args.tier, args.precision):
-                figures = measure_quality(found.open().style, targets[style.name], photos, network.features)
-                row = {"style": style.name, "tier": found.tier, "precision": found.precision}
-                rows.append(row | {"graph_sha256": graph_sha256(found.model.path)} | figures)
+    with measuring():
+        for found, targets, photos in standard_measures(args, network):
+            figures = measure_quality(found.open().style, targets, photos, network.features)
+            rows.append(found.names | {"graph_sha256": graph_sha256(found.model.path)} | figures)
     write_json(args.json, {"vgg": network.source, "vgg_sha256": network.sha256, "quality": rows})
     print_table(
         ("style", "network", "style_error", "content_error", "painting at"),

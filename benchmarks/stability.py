@@ -157,8 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     for style in chosen:
         for found in networks_of(style, args.tier, args.precision):
             stylizer = found.open()
-            row: dict[str, Any] = {"style": style.name, "tier": found.tier, "precision": found.precision}
-            row |= {"graph_sha256": graph_sha256(found.model.path)}
+            row: dict[str, Any] = found.names | {"graph_sha256": graph_sha256(found.model.path)}
             row |= {"clips": {name: measure_flicker(stylizer.style, frames) for name, frames in clips.items()}}
             rows.append(row | {"warp_error": measure_warp_error(stylizer, args.videos / "flow")})
     write_json(args.json, {"stability": rows})

@@ -45,7 +45,7 @@ class AutoLevels:
     """Remembers the light of the last pictures."""
 
     def __init__(self) -> None:
-        self._before: Image | None = None
+        self._before: tuple[Image, Histogram] | None = None
         self._curves: deque[_ExactCurve] = deque(maxlen=WINDOW)
 
     def curve_for(self, image_bgr: Image) -> Curve | None:
@@ -54,10 +54,12 @@ class AutoLevels:
         Args:
             image_bgr: (H, W, 3) uint8.
         """
-        before, self._before = self._before, _without_bars(_luminance(image_bgr))
-        if before is not None and _is_cut(before, self._before):
-            self._curves.clear()
-        self._curves.append(curve_of(_histogram(self._before)))
+        grey = _without_bars(_luminance(image_bgr))
+        histogram = np.bincount(grey.ravel(), minlength=256) / grey.size
+        if self._before is not None and _has_other_light(self._before[1], histogram) and _differ(self._before[0], grey):
+            self._curves.clear()  # a cut
+        self._before = grey, histogram
+        self._curves.append(curve_of(histogram))
         curves = np.asarray(self._curves)
         smoothed = np.minimum(curves.mean(axis=0), curves[-_SOON:].mean(axis=0))
         curve = np.round(255 * smoothed).astype(np.uint8)
@@ -97,20 +99,19 @@ def _luminance(image_bgr: Image) -> Image:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image_bgr[::step, ::step]), cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _histogram(grey: Image) -> Histogram:
-    return np.bincount(grey.ravel(), minlength=256) / grey.size
-
-
 def _without_bars(grey: Image) -> Image:
     """A picture without the black beside or above it; the picture itself where all of it is black."""
     rows, columns = (np.flatnonzero(grey.max(axis=axis) > _BAR) for axis in (1, 0))
     return grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if rows.size else grey
 
 
-def _is_cut(before: Image, after: Image) -> bool:
-    """Whether the light is another one (the distance of two distributions), and most of the picture is too."""
-    if np.abs(np.cumsum(_histogram(before) - _histogram(after))).sum() <= _CUT:
-        return False
+def _has_other_light(before: Histogram, after: Histogram) -> bool:
+    """Whether the mean pixel has changed by more than light does within a scene (the distance of two distributions)."""
+    return float(np.abs(np.cumsum(before - after)).sum()) > _CUT
+
+
+def _differ(before: Image, after: Image) -> bool:
+    """Whether most of a picture is another one."""
     cells = (cv2.resize(grey, _CELLS_WH, interpolation=cv2.INTER_AREA) for grey in (before, after))
     return float(np.mean(cv2.absdiff(*cells) > _CUT)) > 0.5
 

@@ -112,9 +112,8 @@ class Painter:
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         self._follow(state.style, size_wh)
         size_wh = self._ready_size(frame.size_wh, size_wh)
-        with self._times.stage("style"):
-            levels = self.levels_of(frame)
-            painted = self._style_frame(frame, state, size_wh, levels)
+        levels = self.levels_of(frame)
+        painted = self._style_frame(frame, state, size_wh, levels)
         with self._times.stage("composite"):
             composed = compose(frame.image_bgr, painted, state, levels)
             picture, is_fading = self._fade(self._steady(frame, composed, state, size_wh))
@@ -147,8 +146,7 @@ class Painter:
             ModelError: the network failed.
         """
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
-        with self._times.stage("style"):
-            painted = self._style_frame(frame, state, size_wh, levels)
+        painted = self._style_frame(frame, state, size_wh, levels)
         with self._times.stage("composite"):
             picture = compose(frame.image_bgr, painted, state, levels)
         self._note_size(size_wh)
@@ -173,9 +171,10 @@ class Painter:
 
     def _style_frame(self, frame: Frame, state: ControlState, size_wh: tuple[int, int], levels: Curve | None) -> Image:
         """The network's painting, of the frame's size; the frame itself where nothing of the painting would be seen."""
-        if state.effective_strength <= 0:
-            return frame.image_bgr
-        return paint_at(self.stylizer, frame.image_bgr, size_wh, levels, self._large_strokes and not self._keeps_pace)
+        with self._times.stage("style"):
+            if state.effective_strength <= 0:
+                return frame.image_bgr
+            return paint_at(self.stylizer, frame.image_bgr, size_wh, levels, self._large_strokes and not self._keeps_pace)
 
     def _steady(self, frame: Frame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
         if self._steadier is None or state.effective_strength <= 0:

@@ -78,6 +78,14 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = SIGNS_OF_LIFE_S
         time.sleep(0.002)
 
 
+def bytes_so_far(path: Path) -> int:
+    """Of a file that another process makes, and may replace at any moment; 0 while there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 # ------------------------------------------------------------------------------------------------ pictures
 
 

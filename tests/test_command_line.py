@@ -40,6 +40,7 @@ from tests.fakes import (
     SMALL_WH,
     MjpegServer,
     SilentServer,
+    bytes_so_far,
     clip_picture,
     closed_port,
     cut_short,
@@ -748,7 +749,7 @@ def test_interruption_finishes_the_file(
     ) as program:
         try:
             partial = work / "out.mp4.partial"
-            wait_until(lambda: partial.exists() and partial.stat().st_size > 0, timeout_s=120.0)
+            wait_until(lambda: bytes_so_far(partial) > 0, timeout_s=120.0)
             program.send_signal(number)
             output, errors = program.communicate(timeout=TIME_LIMIT_S)
         finally:

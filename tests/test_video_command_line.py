@@ -18,7 +18,7 @@ import pytest
 
 from realtime.errors import EXIT_ARGUMENTS, EXIT_DONE, EXIT_OUTPUT, EXIT_SOURCE
 from realtime.program.command_line import parse_arguments
-from tests.fakes import CLIP_FRAMES, clip_index, clip_picture, noisy_picture, read_clip, wait_until
+from tests.fakes import CLIP_FRAMES, bytes_so_far, clip_index, clip_picture, noisy_picture, read_clip, wait_until
 from tests.films import clicks_of, write_film
 from tests.program import TIME_LIMIT_S, RunCam
 
@@ -134,7 +134,7 @@ def test_killed_in_the_middle_and_continued_is_the_same_to_the_bit(
     arguments = ["--source", str(noise), "--output", "out.mkv", "--codec", "ffv1"]
     with subprocess.Popen([*command, *arguments], cwd=work, env=environment, stderr=subprocess.DEVNULL) as program:
         partial = work / "out.mkv.partial"
-        wait_until(lambda: partial.exists() and partial.stat().st_size > 100_000, timeout_s=120.0)
+        wait_until(lambda: bytes_so_far(partial) > 100_000, timeout_s=120.0)
         program.send_signal(signal.SIGKILL)
     assert count_whole(partial) > 0
     run_cam(*arguments).complains(EXIT_OUTPUT, "add --resume to go on, --overwrite to begin again")

@@ -13,13 +13,11 @@ import numpy as np
 import pytest
 
 import run_cam
-from realtime.auto_levels import AutoLevels
 from realtime.errors import EXIT_DONE, EXIT_SOURCE, OutputError
 from realtime.frame import Image
 from realtime.overlay import Hud
 from realtime.painter import Painter
 from realtime.pipeline import RunOptions
-from realtime.steadying import Steadier
 from tests.fakes import (
     Block,
     FakeWindow,
@@ -115,10 +113,10 @@ def test_camera_is_shown_as_in_a_mirror_unless_told_otherwise(
 def test_a_camera_is_steadied_unless_told_otherwise(
     stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], steadied: bool
 ) -> None:
-    given = note_steadiers(monkeypatch)
+    given = note_painters(monkeypatch)
     stage.keys = [QUIT]
     assert start(styles_folder, *arguments) == EXIT_DONE
-    assert given == [steadied]
+    assert [options["steadier"] is not None for options in given] == [steadied]
 
 
 @pytest.mark.parametrize(
@@ -133,11 +131,11 @@ def test_a_film_is_steadied_unless_told_otherwise(
     arguments: list[str],
     steadied: bool,
 ) -> None:
-    given = note_steadiers(monkeypatch)
+    given = note_painters(monkeypatch)
     clip = write_clip(tmp_path / "clip.mp4", frames=3)
     output = [str(tmp_path / "out.mp4")] if "--output" in arguments else []
     assert start(styles_folder, "--source", str(clip), *arguments, *output) == EXIT_DONE
-    assert given == [steadied]
+    assert [options["steadier"] is not None for options in given] == [steadied]
 
 
 @pytest.mark.usefixtures("camera")
@@ -148,25 +146,19 @@ def test_a_film_is_steadied_unless_told_otherwise(
 def test_levels_and_large_strokes_are_there_unless_told_otherwise(
     stage: Stage, styles_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: tuple[bool, bool]
 ) -> None:
-    given: list[tuple[bool, bool]] = []
-
-    def note(*rest: Any, auto_levels: AutoLevels | None, large_strokes: bool, **options: Any) -> Painter:
-        given.append((auto_levels is not None, large_strokes))
-        return Painter(*rest, auto_levels=auto_levels, large_strokes=large_strokes, **options)
-
-    monkeypatch.setattr(run_cam, "Painter", note)
+    given = note_painters(monkeypatch)
     stage.keys = [QUIT]
     assert start(styles_folder, *arguments) == EXIT_DONE
-    assert given == [expected]
+    assert [(options["auto_levels"] is not None, options["large_strokes"]) for options in given] == [expected]
 
 
-def note_steadiers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether the painters that the program makes get one."""
-    given: list[bool] = []
+def note_painters(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The options of the painters that the program makes."""
+    given: list[dict[str, Any]] = []
 
-    def note(*rest: Any, steadier: Steadier | None, **options: Any) -> Painter:
-        given.append(steadier is not None)
-        return Painter(*rest, steadier=steadier, **options)
+    def note(*rest: Any, **options: Any) -> Painter:
+        given.append(options)
+        return Painter(*rest, **options)
 
     monkeypatch.setattr(run_cam, "Painter", note)
     return given
