@@ -3,7 +3,7 @@
 flicker: mean |y_t - y_(t-1)| over mean |x_t - x_(t-1)| for the first 24 frames of a clip at 480 pixels' width; 1 is as
 steady as the camera. warp error: the painting of a second picture, moved back along the true optical flow, against
 the painting of the first, over the same for the photographs. The network alone, nothing outside it; beside it the
-flicker that is left of a live picture, which is steadied (realtime/steadying.py).
+flicker that is left of a live picture, where photo and painting are steadied (realtime/steadying.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import realtime.program.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
+from realtime.auto_levels import Curve, set_levels
 from realtime.errors import EXIT_DONE, SourceError
 from realtime.frame import Image
 from realtime.program import argument_types
@@ -59,10 +60,20 @@ def read_clip(path: Path) -> list[Image]:
     return frames
 
 
-def measure_flicker(paint: Callable[[Image], Image], frames: list[Image]) -> dict[str, float]:
-    """flicker, what steadying leaves of it, and the painting's own change in grey levels a frame, before and after that."""
-    painted, steadier = [paint(frame) for frame in frames], Steadier()
-    steadied = [steadier.steady(frame, picture, None) for frame, picture in zip(frames, painted, strict=True)]
+def measure_flicker(
+    paint: Callable[[Image], Image], frames: list[Image], curves: Sequence[Curve | None] | None = None
+) -> dict[str, float]:
+    """flicker, what steadying leaves of it, and the painting's own change in grey levels a frame, before and after that.
+
+    Args:
+        curves: levels at which each frame is painted; None for its own.
+    """
+    of_each, steadier = curves or [None] * len(frames), Steadier()
+    painted = [paint(set_levels(frame, curve)) for frame, curve in zip(frames, of_each, strict=True)]
+    steadied = []
+    for frame, curve in zip(frames, of_each, strict=True):
+        seen = steadier.look_at(frame)
+        steadied.append(steadier.steady(paint(set_levels(seen.picture_bgr, curve)), seen.moving, None))
     photos, change, rest = _mean_change(frames), _mean_change(painted), _mean_change(steadied)
     return {
         "flicker": round(change / photos, 3),

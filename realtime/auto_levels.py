@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from realtime.frame import Image
 
-WINDOW = 32  # frames that a curve is made for, the newest included; a multiple of the turns that an average over time takes
+WINDOW = 32  # frames that a curve is made for, the newest included
 Curve = npt.NDArray[np.uint8]  # (256,): what becomes of each grey level
 Histogram = npt.NDArray[np.float64]  # (256,): the share of the pixels at each grey level
 _ExactCurve = npt.NDArray[np.float64]  # (256,): what becomes of each grey level, 0 to 1

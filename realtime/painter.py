@@ -32,22 +32,40 @@ _RUNS_TO_PREPARE = 2  # onnxruntime lays out its memory in the first run of a si
 
 
 @dataclass(frozen=True)
+class SeenFrame:
+    """A frame with what the frames before it say of it: what the network gets to see.
+
+    photo_bgr: of the frame's size, averaged over time where it stands still; the frame's own picture without a steadier.
+    moving: where it does not, as SteadyPhoto has it.
+    levels: at which it is to be painted; None for its own.
+    """
+
+    frame: Frame
+    photo_bgr: Image
+    moving: Image | None = None
+    levels: Curve | None = None
+
+
+@dataclass(frozen=True)
 class PaintedFrame:
     """A frame with what became of it, all of the frame's size.
 
     picture_bgr: painted, colours and strength applied; neither split nor mirrored.
     is_full: painted at the frame's own size and not in the middle of a fade.
     state: the controls by which it was painted.
-    levels: at which it was painted; None for its own.
     """
 
-    frame: Frame
+    seen: SeenFrame
     picture_bgr: Image
     style: int
     processed_wh: tuple[int, int]
     is_full: bool
     state: ControlState
-    levels: Curve | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """As it came from the source."""
+        return self.seen.frame
 
 
 class Painter:
@@ -61,7 +79,7 @@ class Painter:
         processing_wh: box that bounds the size at which the network runs; None for the frame's size.
         times: gets the stages "style" and "composite".
         warms_neighbours: whether other styles may be asked for.
-        steadier: averages what stands still; None for what the network paints.
+        steadier: averages what stands still, before it is painted and after; None for the frames and paintings as they are.
         auto_levels: brings dark and pale frames to full levels; None to paint them as they are.
         large_strokes: whether large pictures get coarse strokes below the network's own.
         keeps_pace: frames come at their own pace and do without them; what is painted at full size later does not.
@@ -112,52 +130,57 @@ class Painter:
         size_wh = self.processing_size(frame.size_wh, state.processing_share)
         self._follow(state.style, size_wh)
         size_wh = self._ready_size(frame.size_wh, size_wh)
-        levels = self.levels_of(frame)
-        painted = self._style_frame(frame, state, size_wh, levels)
+        with self._times.stage("style"):
+            seen = self.look_at(frame, state)
+            painted = self._style_frame(seen, state, size_wh)
         with self._times.stage("composite"):
-            composed = compose(frame.image_bgr, painted, state, levels)
-            picture, is_fading = self._fade(self._steady(frame, composed, state, size_wh))
+            composed = compose(seen.photo_bgr, painted, state, seen.levels)
+            picture, is_fading = self._fade(self._steady(seen, composed, state, size_wh))
         self._last = picture
         self._note_size(size_wh)
         is_full = size_wh == frame.size_wh and not is_fading
-        return PaintedFrame(frame, picture, self.style, size_wh, is_full, state, levels)
+        return PaintedFrame(seen, picture, self.style, size_wh, is_full, state)
 
-    def levels_of(self, frame: Frame) -> Curve | None:
-        """The levels at which a frame is to be painted; every frame once, in their order."""
-        return None if self._auto_levels is None else self._auto_levels.curve_for(frame.image_bgr)
+    def look_at(self, frame: Frame, state: ControlState) -> SeenFrame:
+        """What the network is to see of a frame; every frame once, in their order."""
+        levels = None if self._auto_levels is None else self._auto_levels.curve_for(frame.image_bgr)
+        if self._steadier is None or state.effective_strength <= 0:
+            return SeenFrame(frame, frame.image_bgr, levels=levels)
+        steady = self._steadier.look_at(frame.image_bgr)
+        return SeenFrame(frame, steady.picture_bgr, steady.moving, levels)
 
     def at_full_size(self, painted: PaintedFrame) -> Callable[[], Image]:
         """The picture as shown, or a way to paint it as a still is painted, on another thread and later."""
         lacks_strokes = self._large_strokes and self._keeps_pace and bool(coarser_sizes(painted.frame.size_wh))
         if painted.is_full and not lacks_strokes:
             return lambda: painted.picture_bgr
-        photo = painted.frame.image_bgr
-        paint = partial(paint_at, self.stylizer, photo, painted.frame.size_wh, painted.levels, self._large_strokes)
-        return lambda: compose(photo, paint(), painted.state, painted.levels)
+        photo, levels = painted.seen.photo_bgr, painted.seen.levels
+        paint = partial(paint_at, self.stylizer, photo, painted.frame.size_wh, levels, self._large_strokes)
+        return lambda: compose(photo, paint(), painted.state, levels)
 
-    def paint_alone(self, frame: Frame, state: ControlState, levels: Curve | None = None) -> PaintedFrame:
+    def paint_alone(self, seen: SeenFrame, state: ControlState) -> PaintedFrame:
         """Paints a frame in the style on show, without regard to any other: several threads may do so at the same time.
 
         Each is then to go through `put_in_line`, in the order of the frames.
 
-        Args:
-            levels: of `levels_of`.
         Raises:
             ModelError: the network failed.
         """
-        size_wh = self.processing_size(frame.size_wh, state.processing_share)
-        painted = self._style_frame(frame, state, size_wh, levels)
+        frame_wh = seen.frame.size_wh
+        size_wh = self.processing_size(frame_wh, state.processing_share)
+        with self._times.stage("style"):
+            painted = self._style_frame(seen, state, size_wh)
         with self._times.stage("composite"):
-            picture = compose(frame.image_bgr, painted, state, levels)
+            picture = compose(seen.photo_bgr, painted, state, seen.levels)
         self._note_size(size_wh)
-        return PaintedFrame(frame, picture, self.style, size_wh, size_wh == frame.size_wh, state, levels)
+        return PaintedFrame(seen, picture, self.style, size_wh, size_wh == frame_wh, state)
 
     def put_in_line(self, painted: PaintedFrame, state: ControlState) -> PaintedFrame:
         """A frame that was painted alone, after the one before it: steadied, where there is a steadier.
 
         Not timed: the frame's "composite" has been noted already.
         """
-        picture = self._steady(painted.frame, painted.picture_bgr, state, painted.processed_wh)
+        picture = self._steady(painted.seen, painted.picture_bgr, state, painted.processed_wh)
         return replace(painted, picture_bgr=picture)
 
     def processing_size(self, frame_wh: tuple[int, int], share: float) -> tuple[int, int]:
@@ -169,18 +192,17 @@ class Painter:
         scale *= share
         return max(min(width, _SMALLEST_SIDE), round(width * scale)), max(min(height, _SMALLEST_SIDE), round(height * scale))
 
-    def _style_frame(self, frame: Frame, state: ControlState, size_wh: tuple[int, int], levels: Curve | None) -> Image:
+    def _style_frame(self, seen: SeenFrame, state: ControlState, size_wh: tuple[int, int]) -> Image:
         """The network's painting, of the frame's size; the frame itself where nothing of the painting would be seen."""
-        with self._times.stage("style"):
-            if state.effective_strength <= 0:
-                return frame.image_bgr
-            return paint_at(self.stylizer, frame.image_bgr, size_wh, levels, self._large_strokes and not self._keeps_pace)
+        if state.effective_strength <= 0:
+            return seen.photo_bgr
+        return paint_at(self.stylizer, seen.photo_bgr, size_wh, seen.levels, self._large_strokes and not self._keeps_pace)
 
-    def _steady(self, frame: Frame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
+    def _steady(self, seen: SeenFrame, picture: Image, state: ControlState, size_wh: tuple[int, int]) -> Image:
         if self._steadier is None or state.effective_strength <= 0:
             return picture
         circumstances = (self.stylizer, size_wh, state.effective_strength, state.colours_of_photo)
-        return self._steadier.steady(frame.image_bgr, picture, circumstances)
+        return self._steadier.steady(picture, seen.moving, circumstances)
 
     def _follow(self, wanted: int, size_wh: tuple[int, int]) -> None:
         """Takes the wanted style once it is warm; until then the one on show stays."""

@@ -137,7 +137,7 @@ class Pipeline:
                 except Exception as error:  # raised again once the frames before it have been handed on
                     frame, source_error = None, error
                 if frame is not None:
-                    ahead.put(partial(self._painter.paint_alone, frame, self.state, self._painter.levels_of(frame)))
+                    ahead.put(partial(self._painter.paint_alone, self._painter.look_at(frame, self.state), self.state))
                     fetched += 1
                 if ahead.is_full:
                     self._hand_on_oldest(ahead, bar)

@@ -124,7 +124,7 @@ class LiveView:
         processed = f"{processed_wh[0]}x{processed_wh[1]}" if processed_wh else "-"
         how = stylizer.describe_run(processed_wh) if processed_wh else ""
         last = self._last
-        is_levelled = last is not None and last.levels is not None and last.state.effective_strength > 0
+        is_levelled = last is not None and last.seen.levels is not None and last.state.effective_strength > 0
         return (
             f"{self._source}   {size}   processed {processed}   {'auto levels' if is_levelled else ''}".rstrip(),
             f"{stylizer.tier} {stylizer.precision} on {stylizer.provider}   {how}".rstrip(),

@@ -140,9 +140,10 @@ class VideoJob:
         return f"{frames} frames are in {self._path}{hint}"
 
     def _frames_to_repeat(self) -> int:
-        """An average over time remembers frames whose levels remember others before them."""
-        repeated = frames_to_repeat(self.frames_done) if self._options.is_steady else 0
-        return min(self.frames_done, repeated + (WINDOW if self._options.has_auto_levels else 0))
+        """What is steady remembers more frames than the levels do, by more than they do."""
+        if self._options.is_steady:
+            return frames_to_repeat(self.frames_done)
+        return min(self.frames_done, WINDOW) if self._options.has_auto_levels else 0
 
     def _take_up(self, look: dict[str, Any]) -> UnfinishedVideo:
         """What is there already; a fresh start where there is nothing or nothing is to be kept."""

@@ -227,13 +227,13 @@ def test_what_steadying_leaves_of_the_flicker_stands_beside_it() -> None:
     frames = [np.clip(random.normal(120, 6, (64, 96, 3)), 0, 255).astype(np.uint8) for _ in range(12)]
     found = measure_flicker(any_stylizer(Unchanged()).style, frames)
     assert found["flicker"] == 1.0
-    assert 0.1 < found["steadied"] < 0.5
+    assert 0.02 < found["steadied"] < 0.25
 
 
 def test_flicker_by_hand() -> None:
-    frames = [np.full((8, 8, 3), level, np.uint8) for level in (100, 104, 98)]
+    frames = [np.full((8, 8, 3), level, np.uint8) for level in (100, 104, 80)]
     found = measure_flicker(any_stylizer(Unchanged()).style, frames)
-    assert found == {"flicker": 1.0, "steadied": 0.4, "grey_levels": 5.0, "grey_levels_steadied": 2.0}
+    assert found == {"flicker": 1.0, "steadied": 0.714, "grey_levels": 14.0, "grey_levels_steadied": 10.0}
 
 
 def test_a_clip_is_read_at_the_measures_size(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from realtime.controls import ControlState
 from realtime.frame import Frame
 from realtime.networks.model_choice import ModelChoice
 from realtime.paint_ahead import PaintAhead, share_cores, share_out
-from realtime.painter import PaintedFrame
+from realtime.painter import PaintedFrame, SeenFrame
 from realtime.studio import Studio
 from tests.fakes import SIGNS_OF_LIFE_S, SMALL_WH, FakeStylizer, flat_picture, frame_of, plain_style, wait_until
 
@@ -82,7 +82,7 @@ class HeldPainting:
         """Paints nothing, but for long."""
         self.begun.append(frame.index)
         assert self.let_go.wait(SIGNS_OF_LIFE_S)
-        return PaintedFrame(frame, frame.image_bgr, 0, SMALL_WH, is_full=True, state=ControlState())
+        return PaintedFrame(SeenFrame(frame, frame.image_bgr), frame.image_bgr, 0, SMALL_WH, is_full=True, state=ControlState())
 
 
 def test_a_stop_finishes_what_has_begun_and_begins_nothing() -> None:

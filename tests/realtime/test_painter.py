@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from realtime.auto_levels import AutoLevels, set_levels
-from realtime.compositor import blend, keep_colours
+from realtime.compositor import blend, compose, keep_colours
 from realtime.controls import ControlState
 from realtime.errors import ModelError
-from realtime.frame import Image
+from realtime.frame import Frame, Image
 from realtime.gallery import Style
 from realtime.networks.model_choice import ModelChoice
-from realtime.painter import _SETTLING_FRAMES, FADE_S, SIZE_FADE_S, Painter, paint_at
+from realtime.painter import _SETTLING_FRAMES, FADE_S, SIZE_FADE_S, PaintedFrame, Painter, paint_at
 from realtime.steadying import Steadier
 from realtime.studio import Studio
 from realtime.stylizer import Stylizer
@@ -72,6 +72,11 @@ def stylizer_of(painter: Painter) -> FakeStylizer:
     """The fake on show."""
     assert isinstance(painter.stylizer, FakeStylizer)
     return painter.stylizer
+
+
+def paint_alone(painter: Painter, frame: Frame, state: ControlState) -> PaintedFrame:
+    """As a lane does, with what has to go before it."""
+    return painter.paint_alone(painter.look_at(frame, state), state)
 
 
 def test_frame_is_painted_at_its_own_size(make_painter: MakePainter) -> None:
@@ -171,7 +176,7 @@ def test_frame_painted_alone_knows_no_fade(make_painter: MakePainter) -> None:
     painter = make_painter()
     painter.paint(frame_of(noisy_picture(seed=1)), ControlState())
     painter.paint(frame_of(noisy_picture(seed=2)), ControlState(processing_share=0.75))  # begins a fade
-    painted = painter.paint_alone(frame_of(noisy_picture(seed=3)), ControlState())
+    painted = paint_alone(painter, frame_of(noisy_picture(seed=3)), ControlState())
     np.testing.assert_array_equal(painted.picture_bgr, 255 - noisy_picture(seed=3))
     assert painted.is_full
 
@@ -180,7 +185,7 @@ def test_frames_of_several_sizes_are_painted_alone_on_several_threads(make_paint
     painter = make_painter(processing_wh=(48, 48))
     photos = [flat_picture(number, ((96, 64), (64, 96), (40, 40))[number % 3]) for number in range(60)]
     with ThreadPoolExecutor(4) as pool:
-        painted = list(pool.map(lambda photo: painter.paint_alone(frame_of(photo), ControlState()), photos))
+        painted = list(pool.map(lambda photo: paint_alone(painter, frame_of(photo), ControlState()), photos))
     for photo, one in zip(photos, painted, strict=True):
         np.testing.assert_array_equal(one.picture_bgr, 255 - photo)
     assert {one.processed_wh for one in painted} == {(48, 32), (32, 48), (40, 40)}
@@ -340,6 +345,20 @@ def test_at_strength_0_the_photo_is_never_averaged(make_painter: MakePainter) ->
         np.testing.assert_array_equal(painter.paint(frame_of(photo), ControlState(strength=0.0)).picture_bgr, photo)
 
 
+@pytest.mark.parametrize("change", [{}, {"strength": 0.5}, {"colours_of_photo": True}], ids=str)
+def test_a_camera_s_noise_is_averaged_before_it_is_painted(make_painter: MakePainter, change: dict[str, float]) -> None:
+    """The network gets the average, and so does what is mixed with its painting; the frame stays as it came."""
+    random, painter, state = np.random.default_rng(0), make_painter(steadier=Steadier()), replace(ControlState(), **change)
+    frames = [frame_of(np.clip(random.normal(120, 6, (48, 64, 3)), 0, 255).astype(np.uint8), index) for index in range(20)]
+    for frame in frames:
+        painted = painter.paint(frame, state)
+    photo = painted.seen.photo_bgr
+    assert float(photo.std()) < 0.5 * float(frame.image_bgr.std())
+    assert painted.frame is frames[-1]
+    at_full_size = painter.at_full_size(replace(painted, is_full=False))()
+    np.testing.assert_array_equal(at_full_size, compose(photo, 255 - photo, state))
+
+
 @pytest.mark.parametrize("change", [{"strength": 0.5}, {"colours_of_photo": True}, {"processing_share": 0.5}], ids=str)
 def test_a_key_is_answered_at_once_though_the_picture_stands_still(
     make_painter: MakePainter, clock: FakeClock, change: dict[str, float]
@@ -357,7 +376,7 @@ def test_a_key_is_answered_at_once_though_the_picture_stands_still(
 
 def test_frames_painted_alone_are_steadied_in_their_order(make_painter: MakePainter) -> None:
     painter, frame = make_painter(make_stylizer=WaveringStylizer, steadier=Steadier()), frame_of(noisy_picture())
-    alone = [painter.paint_alone(frame, ControlState()) for _ in range(3)]
+    alone = [paint_alone(painter, frame, ControlState()) for _ in range(3)]
     assert [int(painted.picture_bgr[0, 0, 0]) for painted in alone] == [50, 150, 50]
     shown = [painter.put_in_line(painted, ControlState()) for painted in alone]
     assert [int(painted.picture_bgr[0, 0, 0]) for painted in shown] == [50, 75, 69]
@@ -381,7 +400,7 @@ def test_a_large_frame_is_painted_small_too(
 ) -> None:
     painter, state = make_painter(**options), ControlState(processing_share=share)
     frame = frame_of(flat_picture(90, LARGE_WH))
-    for painted in (painter.paint(frame, state), painter.paint_alone(frame, state)):
+    for painted in (painter.paint(frame, state), paint_alone(painter, frame, state)):
         assert painted.processed_wh == painted_wh[-1]
         np.testing.assert_array_equal(painted.picture_bgr, 255 - frame.image_bgr)
     assert stylizer_of(painter).styled_wh == painted_wh * 2
@@ -407,8 +426,8 @@ def test_a_dark_frame_is_painted_at_full_levels_and_stays_as_it_is(make_painter:
     painter, photo = make_painter(auto_levels=AutoLevels()), dark_picture()
     state = ControlState(processing_share=share)
     painted = painter.paint(frame_of(photo), state)
-    assert painted.levels is not None
-    plain = make_painter().paint(frame_of(set_levels(photo, painted.levels)), state)
+    assert painted.seen.levels is not None
+    plain = make_painter().paint(frame_of(set_levels(photo, painted.seen.levels)), state)
     assert np.abs(painted.picture_bgr.astype(int) - plain.picture_bgr).max() <= (0 if share == 1 else 40)  # scaled, then curved
     assert painted.picture_bgr.mean() < 255 - 1.5 * photo.mean()  # the negative of a brighter picture
     np.testing.assert_array_equal(painted.frame.image_bgr, dark_picture())
@@ -416,7 +435,7 @@ def test_a_dark_frame_is_painted_at_full_levels_and_stays_as_it_is(make_painter:
 
 def test_a_dark_frame_is_painted_as_it_is_without_auto_levels(make_painter: MakePainter) -> None:
     painted = make_painter().paint(frame_of(dark_picture()), ControlState())
-    assert painted.levels is None
+    assert painted.seen.levels is None
     np.testing.assert_array_equal(painted.picture_bgr, 255 - dark_picture())
 
 
@@ -430,7 +449,7 @@ def test_the_colours_of_a_dark_photo_are_kept_as_bright_as_it_was_painted(make_p
     painter = make_painter(auto_levels=AutoLevels())
     photo = np.asarray(coloured_picture() // 5, np.uint8)
     painted = painter.paint(frame_of(photo), ControlState(colours_of_photo=True))
-    seen = set_levels(photo, painted.levels)
+    seen = set_levels(photo, painted.seen.levels)
     np.testing.assert_array_equal(painted.picture_bgr, keep_colours(seen, 255 - seen))
 
 
@@ -439,8 +458,8 @@ def test_frames_painted_alone_have_the_levels_of_their_place_in_the_row(make_pai
     frames = [frame_of(dark_picture(seed) + np.uint8(seed), seed) for seed in range(6)]
     in_line, alone = (make_painter(auto_levels=AutoLevels()) for _ in range(2))
     expected = [in_line.paint(frame, ControlState()).picture_bgr for frame in frames]
-    levels = [alone.levels_of(frame) for frame in frames]
-    painted = [alone.paint_alone(frame, ControlState(), of_it) for frame, of_it in zip(frames, levels, strict=True)]
+    seen = [alone.look_at(frame, ControlState()) for frame in frames]
+    painted = [alone.paint_alone(of_it, ControlState()) for of_it in reversed(seen)][::-1]
     for ours, theirs in zip(painted, expected, strict=True):
         np.testing.assert_array_equal(ours.picture_bgr, theirs)
 
@@ -455,5 +474,5 @@ def test_a_frame_painted_alone_counts_once_in_each_stage(make_painter: MakePaint
 
     monkeypatch.setattr(RunTimes, "stage", note)
     painter = make_painter(steadier=Steadier())
-    painter.put_in_line(painter.paint_alone(frame_of(noisy_picture()), ControlState()), ControlState())
+    painter.put_in_line(paint_alone(painter, frame_of(noisy_picture()), ControlState()), ControlState())
     assert noted == ["style", "composite"]

@@ -27,7 +27,7 @@ from realtime.live.view import LiveView
 from realtime.networks.model_choice import ModelChoice
 from realtime.outlets.recorder import Recorder
 from realtime.overlay import Hud
-from realtime.painter import PaintedFrame, Painter
+from realtime.painter import PaintedFrame, Painter, SeenFrame
 from realtime.pipeline import Pipeline, RunOptions, join_all
 from realtime.program.notes import Note, no_note
 from realtime.program.statistics_file import collect_stats, write_stats
@@ -169,15 +169,15 @@ class SlowAtTimes:
         self.at_once = self.most_at_once = 0
         self._paint, self._fails_at, self._lock = paint, fails_at, threading.Lock()
 
-    def __call__(self, frame: Frame, *rest: Any) -> PaintedFrame:
+    def __call__(self, seen: SeenFrame, state: ControlState) -> PaintedFrame:
         """Paints a frame."""
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        time.sleep(0.02 if frame.index % 3 == 0 else 0.002)
-        if frame.index == self._fails_at:
+        time.sleep(0.02 if seen.frame.index % 3 == 0 else 0.002)
+        if seen.frame.index == self._fails_at:
             raise ModelError("model: broken")
-        painted = self._paint(frame, *rest)
+        painted = self._paint(seen, state)
         with self._lock:
             self.at_once -= 1
         return painted
@@ -261,10 +261,10 @@ def test_after_a_stop_no_lane_begins_a_frame(frames: int) -> None:
     run = Run(file_of(frames), sink, options=RunOptions(lanes=2))
     paint = run.painter.paint_alone
 
-    def hold(frame: Frame, *rest: Any) -> PaintedFrame:
-        begun.append(frame.index)
+    def hold(seen: SeenFrame, state: ControlState) -> PaintedFrame:
+        begun.append(seen.frame.index)
         assert let_go.wait(20.0)
-        return paint(frame, *rest)
+        return paint(seen, state)
 
     def stop_then_let_go() -> None:
         wait_until(lambda: len(begun) == 2 and run.capture.frames_in == 3)
