@@ -29,7 +29,7 @@ from benchmarks.quality import (
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from benchmarks.stability import CLIPS, measure_flicker, read_clip
 from models.vgg import VGGFeatures
-from realtime.auto_levels import AutoLevels, Curve, set_levels
+from realtime.auto_levels import AutoLevels, set_levels
 from realtime.errors import EXIT_DONE
 from realtime.frame import Image
 from realtime.program import argument_types
@@ -55,18 +55,14 @@ def measure(
     """Both errors and the change on the screen, painted as it is and at automatic levels."""
     lit_photos = [replace(photo, image_bgr=in_light(photo.image_bgr, light, n)) for n, photo in enumerate(photos)]
     lit_frames = [in_light(frame, light, n) for n, frame in enumerate(frames)]
-    levels = AutoLevels()  # of the clip; of photographs each has its own
-    ways: dict[str, tuple[Callable[[Image], Image], list[Curve | None] | None]] = {
-        "as it is": (stylizer.style, None),
-        "auto levels": (
-            lambda photo: stylizer.style(set_levels(photo, AutoLevels().curve_for(photo))),
-            [levels.curve_for(frame) for frame in lit_frames],
-        ),
+    ways: dict[str, Callable[[Image], Image]] = {
+        "as it is": stylizer.style,
+        "auto levels": lambda photo: stylizer.style(set_levels(photo, AutoLevels().curve_for(photo))),
     }
     found = {}
-    for way, (paint_photo, curves) in ways.items():
+    for way, paint_photo in ways.items():
         quality = measure_quality(paint_photo, targets, lit_photos, vgg)
-        flicker = measure_flicker(stylizer.style, lit_frames, curves)
+        flicker = measure_flicker(stylizer.style, lit_frames, with_levels=way == "auto levels")
         found[way] = {
             "style_error": quality["style_error"],
             "content_error": quality["content_error"],

@@ -152,10 +152,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         UserError: something the user can mend.
     """
-    if args.out.suffix.lower() not in (".jpg", ".jpeg"):
-        raise OutputError(f"--out {args.out}: expected a JPEG, as in docs/tiers.jpg")
-    check_not_source(args.out, identities(args.pictures), "--out")
-    check_output(args.out, overwrite=True, option="--out")
+    check_drawing(args.out, args.pictures)
     styles = chosen_styles(args.style, args.styles) if args.style else []
     read = [read_picture(path).opaque_bgr for path in args.pictures]
     for path, picture in zip(args.pictures, read, strict=True):
@@ -164,13 +161,34 @@ def run(args: argparse.Namespace) -> None:
     ways = list(dict.fromkeys(itertools.starmap(Way, chosen)))
     sized = [fit_height(picture, args.height or picture.shape[0]) for picture in read]
     pictures = [darkened(picture, light) for picture in sized for light in args.light or [1.0]]
-    data = encode_small(draw(pictures, styles, ways, args.shown))
+    write_drawing(args.out, draw(pictures, styles, ways, args.shown))
+
+
+def check_drawing(path: Path, sources: Sequence[Path]) -> None:
+    """Refuses a place for a drawing before anything is painted.
+
+    Raises:
+        OutputError: with the reason.
+    """
+    if path.suffix.lower() not in (".jpg", ".jpeg"):
+        raise OutputError(f"--out {path}: expected a JPEG, as in docs/tiers.jpg")
+    check_not_source(path, identities(sources), "--out")
+    check_output(path, overwrite=True, option="--out")
+
+
+def write_drawing(path: Path, picture: Image) -> None:
+    """Writes a drawing, whole or not at all, and says how large it is.
+
+    Raises:
+        OutputError: it is too large, or cannot be written.
+    """
+    data = encode_small(picture)
     try:
-        with whole_file(args.out) as partial:
+        with whole_file(path) as partial:
             partial.write_bytes(data)
     except OSError as error:
-        raise OutputError(f"--out {args.out}: cannot be written ({error.strerror})") from None
-    print(f"{args.out}: {len(data)} bytes")
+        raise OutputError(f"--out {path}: cannot be written ({error.strerror})") from None
+    print(f"{path}: {len(data)} bytes")
 
 
 def _check_width(path: Path, picture: Image, height: int) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ import realtime.program.quiet  # noqa: F401
 from benchmarks.networks import add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
 from export.description import graph_sha256
-from realtime.auto_levels import Curve, set_levels
+from realtime.auto_levels import AutoLevels, set_levels
 from realtime.errors import EXIT_DONE, SourceError
 from realtime.frame import Image
 from realtime.program import argument_types
@@ -37,6 +37,15 @@ CLIPS = ("people/asl_book.mkv", "people/asl_walk.mkv", "moving/bottle-detection.
 _FLOW_MAGIC = 202021.25
 _UNKNOWN_FLOW = 1e9
 _AGREEMENT = 10.0  # grey levels: where the photographs themselves differ more, something was covered or the light changed
+
+
+class BothWays(NamedTuple):
+    """What the network gets and what it paints, for a row of frames: each as it comes, and averaged over time."""
+
+    frames: list[Image]
+    alone: list[Image]
+    photos: list[Image]
+    steadied: list[Image]
 
 
 def read_clip(path: Path) -> list[Image]:
@@ -55,32 +64,51 @@ def read_clip(path: Path) -> list[Image]:
             frames.append(np.asarray(cv2.resize(found[0], size_wh, interpolation=cv2.INTER_AREA), np.uint8))
     finally:
         source.close()
-    if len(frames) < 2 or _mean_change(frames) == 0:
+    if len(frames) < 2 or mean_change(frames) == 0:
         raise SourceError(f"clip {path}: found no motion in its first {len(frames)} frames; expected a clip where things move")
     return frames
 
 
-def measure_flicker(
-    paint: Callable[[Image], Image], frames: list[Image], curves: Sequence[Curve | None] | None = None
-) -> dict[str, float]:
+def measure_flicker(paint: Callable[[Image], Image], frames: list[Image], with_levels: bool = False) -> dict[str, float]:
     """flicker, what steadying leaves of it, and the painting's own change in grey levels a frame, before and after that.
 
     Args:
-        curves: levels at which each frame is painted; None for its own.
+        with_levels: whether the frames are painted at automatic levels.
     """
-    of_each, steadier = curves or [None] * len(frames), Steadier()
-    painted = [paint(set_levels(frame, curve)) for frame, curve in zip(frames, of_each, strict=True)]
-    steadied = []
-    for frame, curve in zip(frames, of_each, strict=True):
-        seen = steadier.look_at(frame)
-        steadied.append(steadier.steady(paint(set_levels(seen.picture_bgr, curve)), seen.moving, None))
-    photos, change, rest = _mean_change(frames), _mean_change(painted), _mean_change(steadied)
+    ways = paint_both_ways(paint, frames, with_levels)
+    photos, change, rest = mean_change(frames), mean_change(ways.alone), mean_change(ways.steadied)
     return {
         "flicker": round(change / photos, 3),
         "steadied": round(rest / photos, 3),
         "grey_levels": round(change, 3),
         "grey_levels_steadied": round(rest, 3),
     }
+
+
+def paint_both_ways(paint: Callable[[Image], Image], frames: list[Image], with_levels: bool) -> BothWays:
+    """A row of frames as the network alone paints it, and as it is painted for the screen and for films.
+
+    Args:
+        with_levels: whether both are painted at automatic levels.
+    """
+    ways, steadier, levels_alone, levels = BothWays([], [], [], []), Steadier(), AutoLevels(), AutoLevels()
+
+    def seen_at(photo: Image, of_row: AutoLevels) -> Image:
+        return set_levels(photo, of_row.curve_for(photo)) if with_levels else photo
+
+    for frame in frames:
+        steady = steadier.look_at(frame)
+        ways.frames.append(seen_at(frame, levels_alone))
+        ways.alone.append(paint(ways.frames[-1]))
+        ways.photos.append(seen_at(steady.picture_bgr, levels))
+        ways.steadied.append(steadier.steady(paint(ways.photos[-1]), steady.moving, None))
+    return ways
+
+
+def mean_change(frames: list[Image]) -> float:
+    """From frame to frame, in grey levels."""
+    changes = [np.abs(after.astype(np.int16) - before.astype(np.int16)).mean() for before, after in itertools.pairwise(frames)]
+    return float(np.mean(changes))
 
 
 def measure_warp_error(stylizer: Stylizer, folder: Path) -> float:
@@ -139,11 +167,6 @@ def _inside(flow: Any) -> Any:
     known = (np.abs(flow) < _UNKNOWN_FLOW).all(axis=2)
     x, y = columns + flow[:, :, 0], rows + flow[:, :, 1]
     return known & (x >= 0) & (x <= flow.shape[1] - 1) & (y >= 0) & (y <= flow.shape[0] - 1)
-
-
-def _mean_change(frames: list[Image]) -> float:
-    changes = [np.abs(after.astype(np.int16) - before.astype(np.int16)).mean() for before, after in itertools.pairwise(frames)]
-    return float(np.mean(changes))
 
 
 def _read_picture(path: Path) -> Image:

@@ -143,11 +143,12 @@ class Painter:
 
     def look_at(self, frame: Frame, state: ControlState) -> SeenFrame:
         """What the network is to see of a frame; every frame once, in their order."""
-        levels = None if self._auto_levels is None else self._auto_levels.curve_for(frame.image_bgr)
-        if self._steadier is None or state.effective_strength <= 0:
-            return SeenFrame(frame, frame.image_bgr, levels=levels)
-        steady = self._steadier.look_at(frame.image_bgr)
-        return SeenFrame(frame, steady.picture_bgr, steady.moving, levels)
+        photo, moving = frame.image_bgr, None
+        if self._steadier is not None and state.effective_strength > 0:
+            steady = self._steadier.look_at(photo)
+            photo, moving = steady.picture_bgr, steady.moving
+        levels = None if self._auto_levels is None else self._auto_levels.curve_for(photo)  # noise would pass for contrast
+        return SeenFrame(frame, photo, moving, levels)
 
     def at_full_size(self, painted: PaintedFrame) -> Callable[[], Image]:
         """The picture as shown, or a way to paint it as a still is painted, on another thread and later."""

@@ -41,13 +41,16 @@ _Areas = npt.NDArray[np.uint16]  # (h, w, 3): each area's mean in 256ths of a gr
 _Changes = npt.NDArray[np.float32]  # (h, w, 3): by how many grey levels each area's mean has changed
 
 
-def frames_to_repeat(frames_done: int) -> int:
+def frames_to_repeat(frames_done: int, between: int = 0) -> int:
     """How many of the frames that are done a new Steadier has to see again before it goes on as one that saw them all.
 
     First the mean of its photos forgets where it began, then that of what was painted of them.
+
+    Args:
+        between: frames after which whatever lies between the two forgets.
     """
     period = 2 * _LEANS_EVERY  # it counts from 0, so it begins where the other counted a whole number of turns
-    return frames_done - max(0, frames_done - 2 * _MEMORY) // period * period
+    return frames_done - max(0, frames_done - between - 2 * _MEMORY) // period * period
 
 
 @dataclass(frozen=True)

@@ -140,10 +140,9 @@ class VideoJob:
         return f"{frames} frames are in {self._path}{hint}"
 
     def _frames_to_repeat(self) -> int:
-        """What is steady remembers more frames than the levels do, by more than they do."""
-        if self._options.is_steady:
-            return frames_to_repeat(self.frames_done)
-        return min(self.frames_done, WINDOW) if self._options.has_auto_levels else 0
+        """The mean of the paintings remembers some whose levels remember photos that are means as well."""
+        of_levels = WINDOW if self._options.has_auto_levels else 0
+        return frames_to_repeat(self.frames_done, of_levels) if self._options.is_steady else min(self.frames_done, of_levels)
 
     def _take_up(self, look: dict[str, Any]) -> UnfinishedVideo:
         """What is there already; a fresh start where there is nothing or nothing is to be kept."""

@@ -155,6 +155,7 @@ def error_of(name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
         "latency",
         "levels",
         "memory",
+        "noise",
         "quality",
         "speed",
         "stability",
