@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--steady",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="average the painting over time where the picture is still, against flicker (default: on)",
+        help="average photo and painting over time where the picture is still, against noise and flicker (default: on)",
     )
     style.add_argument(
         "--auto-levels",
