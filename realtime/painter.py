@@ -147,6 +147,8 @@ class Painter:
         if self._steadier is not None and state.effective_strength > 0:
             steady = self._steadier.look_at(photo)
             photo, moving = steady.picture_bgr, steady.moving
+        elif self._steadier is not None:
+            self._steadier.forget()  # it sees nothing of what passes now
         levels = None if self._auto_levels is None else self._auto_levels.curve_for(photo)  # noise would pass for contrast
         return SeenFrame(frame, photo, moving, levels)
 
