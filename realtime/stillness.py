@@ -21,24 +21,22 @@ _STILL_AT_MOST = 14.0  # in the strongest noise; with more, things that move slo
 _NOISES = 6.0  # by so many times their noise areas may differ
 _BLOCK, _BLOCK_SHARE = (3, 3), 0.5  # of areas: noise is not alike in all of them, so that together half of that is enough
 _CALMEST = 0.25  # the share of the areas by which noise is told: most of a picture may move
-_NOISE_WINDOW = 16  # frames of which the calmest quarter tells it: a cut is not noise
 _BESIDE = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 _SPREAD_BY = 1.25**0.5  # white noise grows by this when the mean of four neighbours is taken away
 _DETAIL, _DETAIL_NOISES = 4.0, 2.0  # by which the pixels of an area may change: grey levels, and times their noise
 _DETAIL_AT_MOST = 24.0  # no camera's noise is stronger
 
-MEMORY = _BEFORE + _NOISE_WINDOW  # frames after which nothing is left of one
+MEMORY = _BEFORE  # frames after which nothing is left of one
 
 _Levels = npt.NDArray[np.float32]  # (h, w, 3): grey levels, or by how many they changed
 
 
 class Stillness:
-    """Remembers the last photos' areas, and how noisy they were."""
+    """Remembers the last photos' areas."""
 
     def __init__(self) -> None:
         self._half: Image | None = None
         self._areas: deque[_Levels] = deque(maxlen=_BEFORE)
-        self._noise: deque[float] = deque(maxlen=_NOISE_WINDOW)
 
     def find_moving(self, photo: Image) -> Image | None:
         """What moves in the next photo of a row.
@@ -58,18 +56,15 @@ class Stillness:
         areas = _means(half)
         if self._half is None or self._half.shape != half.shape:
             self._areas.clear()
-            self._noise.clear()
             moving = None
         else:
             changes = areas - np.mean(self._areas, axis=0)
-            self._noise.append(_noise(changes))
-            noise = float(np.quantile(self._noise, _CALMEST))
-            moving = _moving_areas(changes, noise) | _moving_within(self._half, half)
+            moving = _moving_areas(changes) | _moving_within(self._half, half)
         self._half = half
         self._areas.append(areas)
-        if moving is None or moving.all():
+        mask = None if moving is None else np.asarray(cv2.dilate(np.where(moving, 255, 0).astype(np.uint8), _AROUND), np.uint8)
+        if mask is None or mask.all():
             return None
-        mask = cv2.dilate(np.where(moving, 255, 0).astype(np.uint8), _AROUND)
         return np.asarray(cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
@@ -87,10 +82,10 @@ def _means(half: Image) -> _Levels:
     return np.asarray(half, np.float32)
 
 
-def _moving_areas(changes: _Levels, noise: float) -> npt.NDArray[np.bool_]:
+def _moving_areas(changes: _Levels) -> npt.NDArray[np.bool_]:
     """Areas whose mean changes by more than noise does."""
     single, together = _largest(changes), _largest(np.asarray(cv2.blur(changes, _BLOCK)))
-    still = min(_STILL_AT_MOST, max(_STILL, _NOISES * noise))
+    still = min(_STILL_AT_MOST, max(_STILL, _NOISES * _noise(changes)))
     moving = (single > still) | (together > max(_STILL, _BLOCK_SHARE * still))
     return single > _STILL if moving.mean() > 0.5 else moving
 

@@ -158,7 +158,7 @@ def test_what_stands_still_is_averaged(run_cam: RunCam, still: Path, work: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-@pytest.mark.parametrize(("options", "repeated"), [([], 403), (["--no-steady"], 32), (["--no-auto-levels"], 371)])
+@pytest.mark.parametrize(("options", "repeated"), [([], 355), (["--no-steady"], 32), (["--no-auto-levels"], 323)])
 def test_averages_and_levels_go_on_as_before(
     command: list[str],
     environment: dict[str, str],

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.frame import Image
 from realtime.stillness import MEMORY, Stillness
-from tests.fakes import in_camera_noise
+from tests.fakes import in_camera_noise, noisy_picture
 
 HEIGHT, WIDTH = 96, 128
 THING = (slice(40, 56), slice(48, 80))  # where something moves
@@ -64,57 +64,60 @@ def test_what_moves_is_found_in_noise(spread: float, change: int) -> None:
 
 
 def test_areas_move_together_by_less_than_one_alone() -> None:
-    """In noise of 6 levels a single area may change by nearly 14."""
+    """In noise of 6 levels a single area may change by over 10."""
     found = []
     for seed in range(20):
         photos = [in_camera_noise(grey(100), 6, 100 * seed + k) for k in range(21)]
-        alone, together = photos[20].astype(np.int16), photos[20].astype(np.int16)
-        alone[48:56, 56:64] += 9
-        together[32:64, 40:88] += 9
-        masks = [after(photos[:20]).find_moving(photo.astype(np.uint8)) for photo in (alone, together)]
+        alone, together = photos[20].copy(), photos[20].copy()
+        alone[48:56, 56:64] += np.uint8(7)
+        together[32:72, 40:80] += np.uint8(7)
+        masks = [after(photos[:20]).find_moving(photo) for photo in (alone, together)]
         found.append([moving_share(None if mask is None else mask[48:56, 56:64]) for mask in masks])
     of_one, of_many = np.mean(found, axis=0)
-    assert of_one < 0.5
+    assert of_one < 0.3
     assert of_many > 0.9
 
 
 def test_what_is_too_strong_for_noise_moves() -> None:
-    """Other pictures at each frame: a camera that is shaken, or no camera."""
-    stillness = after([drawn(seed, grain=4) for seed in range(20)])
-    assert moving_share(stillness.find_moving(drawn(99, grain=4))) > 0.95
+    """Other dots at each frame, as of a receiver without a station: the means of areas hardly change."""
+    stillness = after([noisy_picture((WIDTH, HEIGHT), seed) for seed in range(20)])
+    assert stillness.find_moving(noisy_picture((WIDTH, HEIGHT), 99)) is None
 
 
 def test_texture_that_moves_is_found_though_its_brightness_stays() -> None:
-    cloth = drawn(5)
+    stripes = np.where(np.arange(WIDTH)[None, :, None] % 4 < 2, 120, 136).astype(np.uint8).repeat(HEIGHT, 0).repeat(3, 2)
     photos = [drawn(1, grain=8) for _ in range(20)]
     for k, photo in enumerate(photos):
-        photo[THING] = np.roll(cloth, 3 * k, axis=1)[THING]
+        photo[THING] = np.roll(stripes, k, axis=1)[THING]
     moving = after(photos[:-1]).find_moving(photos[-1])
     assert moving is not None
-    assert moving[THING].mean() > 0.9 * 255
-    assert moving_share(moving[:, 96:]) == 0
-
-
-def test_a_camera_that_turns_slowly_sees_no_noise() -> None:
-    """All of the picture changes, most of it by little more than noise does."""
-    wide = drawn(3, (WIDTH + 80, HEIGHT), grain=5)
-    stillness = Stillness()
-    shares = [moving_share(stillness.find_moving(np.ascontiguousarray(wide[:, 2 * k : 2 * k + WIDTH]))) for k in range(40)]
-    assert float(np.mean(shares[5:])) > 0.9
-
-
-def test_a_cut_is_no_noise_for_the_frames_after_it() -> None:
-    photos = [in_camera_noise(drawn(k // 12, grain=6), 1, k) for k in range(20)]
-    assert max(after(photos[:-1])._noise) > 3  # the cut was taken for noise
-    moving = after(photos[:-1]).find_moving(with_thing(photos[-1], 9))
-    assert moving is not None
     assert (moving[AROUND] == 255).all()
-    assert moving_share(moving) < 0.5
+    assert not moving[:, 96:].any()
+
+
+def test_a_camera_that_turns_sees_no_noise() -> None:
+    """All of the picture changes, some of it by no more than noise does."""
+    wide = (64 + drawn(3, (WIDTH + 300, HEIGHT), grain=3) // 2).astype(np.uint8)
+    stillness = after([np.ascontiguousarray(wide[:, 12 * k : 12 * k + WIDTH]) for k in range(6)])
+    for k in range(6, 25):
+        assert stillness.find_moving(np.ascontiguousarray(wide[:, 12 * k : 12 * k + WIDTH])) is None
+
+
+def test_noise_is_told_by_what_is_calm() -> None:
+    """Seven tenths of the picture move wildly."""
+    photos = [in_camera_noise(drawn(0, grain=6), 1, k) for k in range(20)]
+    for k, photo in enumerate(photos):
+        photo[:, : 7 * WIDTH // 10] = drawn(k, grain=4)[:, : 7 * WIDTH // 10]
+    photos[-1][40:56, 104:120] += np.uint8(6)
+    moving = after(photos[:-1]).find_moving(photos[-1])
+    assert moving is not None
+    assert (moving[40:56, 104:120] == 255).all()
+    assert not moving[:16, 104:].any()
 
 
 def test_light_that_changes_everywhere_is_no_noise() -> None:
-    """A fade: what changes with its neighbours is not taken for noise, by which more would be taken to stand still."""
-    photos = [in_camera_noise(grey(60 + 3 * k), 0.5, k) for k in range(20)]
+    """A fade, too slow to be seen in two frames."""
+    photos = [in_camera_noise(grey(60 + 2 * k), 0.5, k) for k in range(20)]
     assert after(photos[:-1]).find_moving(photos[-1]) is None
 
 
