@@ -1,6 +1,6 @@
 """What of a row of photographs moves, and what is only a camera's noise.
 
-Told from the photographs of the last second alone, never from what was made of them: whatever came before is forgotten.
+Told from the last few photographs alone, never from what was made of them: whatever came before is forgotten.
 """
 
 from __future__ import annotations
