@@ -16,14 +16,14 @@ from realtime.frame import Image
 _CELL = 8  # pixels on a side of the areas that are compared: their means hold an eighth of white noise
 _AROUND = np.ones((3, 3), np.uint8)  # what lies next to something that moves is taken as moving
 _BEFORE = 4  # frames whose mean an area is compared with
-_STILL = 4.0  # grey levels by which an area may differ from that and still counts as standing still
+_STILL = 5.0  # grey levels by which an area may differ from that and still counts as standing still
 _STILL_AT_MOST = 14.0  # in the strongest noise; with more, things that move slowly would drag behind
 _NOISES = 6.0  # by so many times their noise areas may differ
 _BLOCK, _BLOCK_SHARE = (3, 3), 0.5  # of areas: noise is not alike in all of them, so that together half of that is enough
 _CALMEST = 0.25  # the share of the areas by which noise is told: most of a picture may move
 _BESIDE = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 _SPREAD_BY = 1.25**0.5  # white noise grows by this when the mean of four neighbours is taken away
-_DETAIL, _DETAIL_NOISES = 4.0, 2.0  # by which the pixels of an area may change: grey levels, and times their noise
+_DETAIL, _DETAIL_NOISES = 5.0, 2.0  # by which the pixels of an area may change: grey levels, and times their noise
 _DETAIL_AT_MOST = 24.0  # no camera's noise is stronger
 
 MEMORY = _BEFORE  # frames after which nothing is left of one
@@ -41,11 +41,11 @@ class Stillness:
     def find_moving(self, photo: Image) -> Image | None:
         """What moves in the next photo of a row.
 
-        An area of 8x8 pixels moves where its mean is further than 4 grey levels from that of the last four frames; in noise
+        An area of 8x8 pixels moves where its mean is further than 5 grey levels from that of the last four frames; in noise
         further than six times that noise, or 14. Areas move together where the mean of three by three of them does, by half
-        of that. And one moves where its pixels change, on average by 4 grey levels more than twice what they do in the calmest
+        of that. And one moves where its pixels change, on average by 5 grey levels more than twice what they do in the calmest
         areas, or 24. A picture that moves as a whole, as when the camera turns, looks like noise where it is flat: it is held
-        to 4.
+        to 5.
 
         Args:
             photo: (H, W, 3) uint8.

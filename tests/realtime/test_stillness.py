@@ -54,7 +54,7 @@ def test_noise_is_no_movement(spread: float) -> None:
     assert float(np.mean(shares[20:])) < 0.02
 
 
-@pytest.mark.parametrize(("spread", "change"), [(0, 5), (1, 6), (3, 12), (6, 20), (8, 30)])
+@pytest.mark.parametrize(("spread", "change"), [(0, 6), (1, 7), (3, 12), (6, 20), (8, 30)])
 def test_what_moves_is_found_in_noise(spread: float, change: int) -> None:
     photos = [in_camera_noise(grey(100), spread, seed) for seed in range(21)]
     moving = after(photos[:20]).find_moving(with_thing(photos[20], change))
@@ -108,7 +108,7 @@ def test_noise_is_told_by_what_is_calm() -> None:
     photos = [in_camera_noise(drawn(0, grain=6), 1, k) for k in range(20)]
     for k, photo in enumerate(photos):
         photo[:, : 7 * WIDTH // 10] = drawn(k, grain=4)[:, : 7 * WIDTH // 10]
-    photos[-1][40:56, 104:120] += np.uint8(6)
+    photos[-1][40:56, 104:120] += np.uint8(7)
     moving = after(photos[:-1]).find_moving(photos[-1])
     assert moving is not None
     assert (moving[40:56, 104:120] == 255).all()
@@ -117,7 +117,7 @@ def test_noise_is_told_by_what_is_calm() -> None:
 
 def test_light_that_changes_everywhere_is_no_noise() -> None:
     """A fade, too slow to be seen in two frames."""
-    photos = [in_camera_noise(grey(60 + 2 * k), 0.5, k) for k in range(20)]
+    photos = [in_camera_noise(grey(60 + 12 * k // 5), 0.5, k) for k in range(20)]
     assert after(photos[:-1]).find_moving(photos[-1]) is None
 
 
