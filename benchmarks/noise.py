@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 import realtime.program.quiet  # noqa: F401
+from benchmarks.camera_noise import with_noise
 from benchmarks.contact_sheets import fit_height, lay_out
 from benchmarks.networks import add_arguments, chosen_styles, networks_of
 from benchmarks.report import check_json, data_folder, print_table, write_json
@@ -29,7 +30,6 @@ from realtime.program.interruption import entry_point
 from realtime.stylizer import Stylizer
 
 _SETTLING = 8  # frames that are not counted: an average needs a few
-_GRAIN = 1.5  # pixels: the spread of the blur that makes grains of white noise
 _JPEG_QUALITY = 85
 _ALONE, _STEADIED = "network alone", "on screen"
 
@@ -55,17 +55,9 @@ def as_seen(picture: Image, light: Light, seed: int) -> Image:
     """A picture as the camera sends it; the picture itself in good light."""
     if light.share == 1 and not light.spread:
         return picture
-    noise = light.spread * camera_noise(picture.shape, seed)
-    seen = np.clip(np.round(light.share * picture + noise), 0, 255).astype(np.uint8)
+    seen = with_noise(light.share * picture, light.spread, seed)
     packed = cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-
-
-def camera_noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Noise with a standard deviation of 1, white and grained in equal parts."""
-    random = np.random.default_rng(seed)
-    white, grains = random.normal(size=shape), cv2.GaussianBlur(random.normal(size=shape), (0, 0), _GRAIN)
-    return np.asarray((white + grains / max(float(grains.std()), 1e-9)) / 2**0.5)
 
 
 def read_frames(path: Path) -> list[Image]:

@@ -50,7 +50,7 @@ class Stillness:
         Args:
             photo: (H, W, 3) uint8.
         Returns:
-            (H, W) uint8, 255 where it moves and 0 where it stands still; None where all of it is new.
+            (H, W) uint8, 255 where it moves and 0 where it stands still; None where all of it moves, or nothing was before it.
         """
         half = _fitted(photo)
         areas = _means(half)

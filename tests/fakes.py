@@ -102,14 +102,6 @@ def coloured_picture(size_wh: tuple[int, int] = SMALL_WH, seed: int = 0) -> Imag
     return np.stack(planes, axis=2).clip(0, 255).astype(np.uint8)
 
 
-def in_camera_noise(picture: Image, spread: float, seed: int) -> Image:
-    """As of a camera in poor light: half of it in grains of a few pixels, which means over areas do not take away."""
-    random = np.random.default_rng(seed)
-    white, grains = random.normal(size=picture.shape), cv2.GaussianBlur(random.normal(size=picture.shape), (0, 0), 1.5)
-    noise = spread * (white + grains / grains.std()) / 2**0.5
-    return np.clip(np.round(picture + noise), 0, 255).astype(np.uint8)
-
-
 def noisy_picture(size_wh: tuple[int, int] = SMALL_WH, seed: int = 0) -> Image:
     """Bytes without any order."""
     return np.random.default_rng(seed).integers(0, 256, (size_wh[1], size_wh[0], 3), dtype=np.uint8)

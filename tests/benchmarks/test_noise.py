@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import noise
-from benchmarks.noise import LIGHTS, Light, as_seen, camera_noise, main, read_frames
+from benchmarks.camera_noise import camera_noise
+from benchmarks.noise import LIGHTS, Light, as_seen, main, read_frames
 from benchmarks.stability import FRAMES, WIDTH
 from realtime.frame import Image
 from realtime.pictures.files import read_picture, write_picture

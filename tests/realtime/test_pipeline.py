@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.camera_noise import with_noise
 from realtime.auto_levels import AutoLevels
 from realtime.capture import Capture, Policy
 from realtime.controls import ControlState
@@ -32,6 +33,7 @@ from realtime.pipeline import Pipeline, RunOptions, join_all
 from realtime.program.notes import Note, no_note
 from realtime.program.statistics_file import collect_stats, write_stats
 from realtime.sinks import Sink
+from realtime.steadying import Steadier
 from realtime.studio import Studio
 from realtime.timing import RunTimes
 from realtime.video.job import VideoJob, VideoOptions
@@ -47,6 +49,7 @@ from tests.fakes import (
     camera_that_changes_size,
     camera_that_hangs,
     clip_index,
+    coloured_picture,
     file_of,
     file_that_fails,
     flat_picture,
@@ -100,13 +103,14 @@ class Run:
         size_control: SizeControl | None = None,
         note: Note = no_note,
         auto_levels: AutoLevels | None = None,
+        steadier: Steadier | None = None,
     ) -> None:
         self.source = source
         self.stop = threading.Event()
         self.times = RunTimes(clock) if clock is not None else RunTimes()
         shown = state or ControlState()
         studio = Studio([plain_style("night_sky")], ModelChoice(), FakeStylizer)
-        self.painter = Painter(studio, 0, None, self.times, warms_neighbours=False, auto_levels=auto_levels)
+        self.painter = Painter(studio, 0, None, self.times, warms_neighbours=False, steadier=steadier, auto_levels=auto_levels)
         self.capture = Capture(source, policy, retry_s=retry_s)
         self.view: LiveView | None = None
         if window is not None:
@@ -241,6 +245,20 @@ def test_lanes_paint_at_the_levels_of_one_frame_after_the_other() -> None:
         pictures.append(sink.pictures)
     np.testing.assert_array_equal(*pictures)
     assert pictures[0][0].mean() < 200  # of a room that was not brightened: 230
+
+
+def test_lanes_average_over_time_as_one_frame_after_the_other() -> None:
+    pictures: list[list[Image]] = []
+    for lanes in (1, 3):
+        sink = ListSink()
+        rooms = [with_noise(coloured_picture(), 3, seed) for seed in range(20)]
+        run = Run(ScriptedSource([rooms]), sink, options=RunOptions(lanes=lanes), steadier=Steadier())
+        if lanes > 1:
+            run.painter.paint_alone = SlowAtTimes(run.painter.paint_alone)  # type: ignore[method-assign]
+        run.pipeline.run()
+        pictures.append(sink.pictures)
+    np.testing.assert_array_equal(*pictures)
+    assert float(np.abs(np.subtract(pictures[0][-1], 255.0 - coloured_picture())).mean()) < 1.5  # of a frame alone: 2.4
 
 
 def test_a_stop_finishes_the_frames_in_lanes() -> None:

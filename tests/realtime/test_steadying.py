@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.camera_noise import with_noise
 from realtime.frame import Image
 from realtime.steadying import Steadier, frames_to_repeat
-from tests.fakes import coloured_picture, flat_picture, in_camera_noise
+from tests.fakes import coloured_picture, flat_picture
 
 HEIGHT, WIDTH = 96, 128
 
@@ -59,7 +60,7 @@ def test_where_the_photo_stands_still_the_painting_hardly_flickers() -> None:
 def test_the_network_sees_less_than_half_of_the_noise(spread: int) -> None:
     """However strong it is, and though it comes in grains."""
     steadier = Steadier()
-    photos = [in_camera_noise(grey(100), spread, seed) for seed in range(40)]
+    photos = [with_noise(grey(100), spread, seed) for seed in range(40)]
     seen = [steadier.look_at(photo).picture_bgr for photo in photos]
     assert error(seen[15:], 100) < 0.45 * error(photos, 100)
     assert mean_change(seen[15:]) < 0.2 * mean_change(photos)

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.camera_noise import with_noise
 from realtime.frame import Image
 from realtime.stillness import MEMORY, Stillness
-from tests.fakes import in_camera_noise, noisy_picture
+from tests.fakes import noisy_picture
 
 HEIGHT, WIDTH = 96, 128
 THING = (slice(40, 56), slice(48, 80))  # where something moves
@@ -50,13 +51,13 @@ def test_at_first_everything_is_new() -> None:
 def test_noise_is_no_movement(spread: float) -> None:
     """However strong it is, and though it comes in grains."""
     stillness, scene = Stillness(), drawn(0, grain=8)
-    shares = [moving_share(stillness.find_moving(in_camera_noise(scene, spread, seed))) for seed in range(60)]
+    shares = [moving_share(stillness.find_moving(with_noise(scene, spread, seed))) for seed in range(60)]
     assert float(np.mean(shares[20:])) < 0.02
 
 
 @pytest.mark.parametrize(("spread", "change"), [(0, 6), (1, 7), (3, 12), (6, 20), (8, 30)])
 def test_what_moves_is_found_in_noise(spread: float, change: int) -> None:
-    photos = [in_camera_noise(grey(100), spread, seed) for seed in range(21)]
+    photos = [with_noise(grey(100), spread, seed) for seed in range(21)]
     moving = after(photos[:20]).find_moving(with_thing(photos[20], change))
     assert moving is not None
     assert (moving[AROUND] == 255).all()
@@ -67,7 +68,7 @@ def test_areas_move_together_by_less_than_one_alone() -> None:
     """In noise of 6 levels a single area may change by over 10."""
     found = []
     for seed in range(20):
-        photos = [in_camera_noise(grey(100), 6, 100 * seed + k) for k in range(21)]
+        photos = [with_noise(grey(100), 6, 100 * seed + k) for k in range(21)]
         alone, together = photos[20].copy(), photos[20].copy()
         alone[48:56, 56:64] += np.uint8(7)
         together[32:72, 40:80] += np.uint8(7)
@@ -105,7 +106,7 @@ def test_a_camera_that_turns_sees_no_noise() -> None:
 
 def test_noise_is_told_by_what_is_calm() -> None:
     """Seven tenths of the picture move wildly."""
-    photos = [in_camera_noise(drawn(0, grain=6), 1, k) for k in range(20)]
+    photos = [with_noise(drawn(0, grain=6), 1, k) for k in range(20)]
     for k, photo in enumerate(photos):
         photo[:, : 7 * WIDTH // 10] = drawn(k, grain=4)[:, : 7 * WIDTH // 10]
     photos[-1][40:56, 104:120] += np.uint8(7)
@@ -117,13 +118,13 @@ def test_noise_is_told_by_what_is_calm() -> None:
 
 def test_light_that_changes_everywhere_is_no_noise() -> None:
     """A fade, too slow to be seen in two frames."""
-    photos = [in_camera_noise(grey(60 + 12 * k // 5), 0.5, k) for k in range(20)]
+    photos = [with_noise(grey(60 + 12 * k // 5), 0.5, k) for k in range(20)]
     assert after(photos[:-1]).find_moving(photos[-1]) is None
 
 
 @pytest.mark.parametrize("spread", [0.0, 2.0])
 def test_what_came_before_is_forgotten(spread: float) -> None:
-    photos = [in_camera_noise(drawn(k // 30, grain=6), spread, k) for k in range(MEMORY + 40)]
+    photos = [with_noise(drawn(k // 30, grain=6), spread, k) for k in range(MEMORY + 40)]
     early, late = Stillness(), Stillness()
     for photo in photos[:20]:
         early.find_moving(photo)
